@@ -1,0 +1,84 @@
+"""Small frozen dataclasses that every part of Omnireel shares.
+
+Shape legend used all over the code base:
+``B`` batch, ``T`` frames (or latent frames), ``H`` height, ``W`` width, ``C`` channels,
+``N`` tokens, ``D`` model width, ``K`` heads, ``E`` head width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+Frames = npt.NDArray[np.uint8]
+"""RGB frames, ``frames_THWC`` in 0..255."""
+
+
+class MediaKind(StrEnum):
+    """What a declared input is."""
+
+    IMAGE = "image"
+    VIDEO = "video"
+
+
+class Role(StrEnum):
+    """What a condition is there for. The order is part of the model format: append only."""
+
+    TEXT = "text"
+    REFERENCE = "reference"
+    ELEMENT = "element"
+    SOURCE = "source"
+    FIRST_FRAME = "first_frame"
+    LAST_FRAME = "last_frame"
+    STORYBOARD = "storyboard"
+    MOTION = "motion"
+    CAMERA = "camera"
+    ANNOTATION = "annotation"
+    LOW_RESOLUTION = "low_resolution"
+    TARGET = "target"
+
+
+@dataclass(frozen=True)
+class VideoFormat:
+    """Size and timing of a clip: pixels, frames, frames per second."""
+
+    width: int
+    height: int
+    num_frames: int
+    fps: float
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds that the clip plays."""
+        return self.num_frames / self.fps
+
+
+@dataclass(frozen=True)
+class Audio:
+    """PCM sound: ``samples_CN`` float32 in -1..1, ``rate`` in Hz."""
+
+    samples_CN: npt.NDArray[np.float32]
+    rate: int
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """Decoded frames ``frames_THWC`` (an image has T = 1), their rate and sound, if any."""
+
+    frames_THWC: Frames
+    fps: float = 8.0
+    audio: Audio | None = None
+
+    @property
+    def format(self) -> VideoFormat:
+        """The clip's size and timing."""
+        t, h, w, _ = self.frames_THWC.shape
+        return VideoFormat(width=w, height=h, num_frames=t, fps=self.fps)
+
+
+MediaSet = Mapping[str, tuple[Clip, ...]]
+"""Decoded media by input or element name; an image or video has one clip, an element several."""
