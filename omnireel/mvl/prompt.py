@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from omnireel.mvl import grammar
 from omnireel.types import MediaKind, Role
 
 
@@ -54,5 +55,7 @@ class Prompt:
 
     @property
     def text(self) -> str:
-        """The text form, with mentions written as ``@name``."""
-        return "".join(p.text if isinstance(p, TextPart) else f"@{p.name}" for p in self.parts)
+        """The text form: mentions as ``@name``, literal @ escaped, so that `parse` reads it back."""
+        return grammar.write(
+            (p.text, False) if isinstance(p, TextPart) else (p.name, True) for p in self.parts
+        )
