@@ -1,0 +1,1 @@
+"""The wire contract: generated protocol buffer messages and gRPC stubs."""
