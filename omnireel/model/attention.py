@@ -1,0 +1,95 @@
+"""Who attends to whom, as data, and the attention operators that honour it.
+
+An :class:`AttentionLayout` cuts one packed sequence into *blocks*: block i lets ``q_lengths[i]``
+query tokens attend to ``k_lengths[i]`` key tokens, both named by index.  The asymmetric design is
+two such layouts (conditions to conditions; targets to conditions and targets), shifted windows are
+two more, and nothing in the transformer changes between them.
+
+The operator is injected into the model: :func:`padded_attention` here runs anywhere; packed GPU
+kernels and sequence-parallel versions have the same signature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True, eq=False)
+class AttentionLayout:
+    """Blocks of full attention over a packed sequence.
+
+    ``q_index`` lists the query tokens of all blocks one block after the other (every query occurs
+    once), ``k_index`` the key tokens (a key may occur in many blocks).
+    """
+
+    q_index: Tensor
+    k_index: Tensor
+    q_lengths: tuple[int, ...]
+    k_lengths: tuple[int, ...]
+    q_padded_BL: Tensor
+    k_padded_BL: Tensor
+    mask_BLL: Tensor | None
+    q_restore: Tensor
+
+    @classmethod
+    def build(
+        cls, queries: Sequence[Tensor], keys: Sequence[Tensor], device: torch.device | str = "cpu"
+    ) -> AttentionLayout:
+        """A layout from the index lists of each block's queries and keys."""
+        if len(queries) != len(keys):
+            raise ValueError("each block needs queries and keys")
+        q_lengths = tuple(int(q.numel()) for q in queries)
+        k_lengths = tuple(int(k.numel()) for k in keys)
+        if min(k_lengths) == 0:
+            raise ValueError("a block without keys has no attention")
+        lq, lk = max(q_lengths), max(k_lengths)
+        q_padded = torch.stack([F.pad(q, (0, lq - q.numel())) for q in queries])
+        k_padded = torch.stack([F.pad(k, (0, lk - k.numel())) for k in keys])
+        mask = None
+        if min(k_lengths) != lk:
+            mask = torch.arange(lk)[None, None] < torch.tensor(k_lengths)[:, None, None]
+        q_index = torch.cat(list(queries))
+        # Where token n of the packed sequence sits in the padded [block, slot] grid.
+        slots = torch.cat([b * lq + torch.arange(n) for b, n in enumerate(q_lengths)])
+        restore = torch.empty_like(q_index)
+        restore[q_index] = slots
+        return cls(
+            q_index=q_index.to(device),
+            k_index=torch.cat(list(keys)).to(device),
+            q_lengths=q_lengths,
+            k_lengths=k_lengths,
+            q_padded_BL=q_padded.to(device),
+            k_padded_BL=k_padded.to(device),
+            mask_BLL=None if mask is None else mask.to(device),
+            q_restore=restore.to(device),
+        )
+
+    def dense_mask(self, num_queries: int, num_keys: int) -> Tensor:
+        """The same layout as one ``[num_queries, num_keys]`` boolean mask (for tests)."""
+        mask = torch.zeros(num_queries, num_keys, dtype=torch.bool)
+        q_start = k_start = 0
+        for nq, nk in zip(self.q_lengths, self.k_lengths, strict=True):
+            q = self.q_index[q_start : q_start + nq].cpu()
+            k = self.k_index[k_start : k_start + nk].cpu()
+            mask[q[:, None], k[None, :]] = True
+            q_start, k_start = q_start + nq, k_start + nk
+        return mask
+
+
+AttentionFn = Callable[[Tensor, Tensor, Tensor, AttentionLayout], Tensor]
+"""``(q_NKE, k_MKE, v_MKE, layout) -> out_NKE``."""
+
+
+def padded_attention(q_NKE: Tensor, k_MKE: Tensor, v_MKE: Tensor, layout: AttentionLayout) -> Tensor:
+    """Scaled dot-product attention with blocks padded to equal length inside this call only."""
+    q_BKLE = q_NKE[layout.q_padded_BL].transpose(1, 2)
+    k_BKLE = k_MKE[layout.k_padded_BL].transpose(1, 2)
+    v_BKLE = v_MKE[layout.k_padded_BL].transpose(1, 2)
+    mask = None if layout.mask_BLL is None else layout.mask_BLL[:, None]
+    out_BKLE = F.scaled_dot_product_attention(q_BKLE, k_BKLE, v_BKLE, attn_mask=mask)
+    return out_BKLE.transpose(1, 2).flatten(0, 1)[layout.q_restore]

@@ -1,0 +1,216 @@
+"""The Omni-Generator: one diffusion transformer over text, conditions and noisy target.
+
+1. Text tokens are embedded, visual tokens projected; each gets the embedding of its role.
+2. The condition stream runs through all layers, attending only to itself; every layer's keys and
+   values are kept (:class:`ConditionCache`).
+3. The target stream starts from the noisy tokens plus, where a condition lies on the target's own
+   grid (editing source, first or last frame), a projection of that condition's token.
+4. It runs through the same layers with the diffusion time as modulation, attending to the cached
+   conditions and to itself, and predicts the velocity ``eps - x0``.
+
+Attention is injected (see :mod:`omnireel.model.attention`); positions are part of the input.
+Modulation is shared by all layers plus a learned table of each (adaLN-single, PixArt-alpha,
+arXiv 2310.00426).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from omnireel.model.attention import AttentionFn, AttentionLayout, padded_attention
+from omnireel.model.positions import RotaryConfig, rotate, rotation_angles
+from omnireel.model.sequence import PATCH, ROLES, PackedSequence
+
+_TIME_FEATURES = 256
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """Size of the generator. ``vocabulary`` holds the tokenizer's words."""
+
+    width: int = 256
+    depth: int = 7
+    heads: int = 4
+    mlp_ratio: float = 4.0
+    latent_channels: int = 16
+    vocabulary: tuple[str, ...] = ()
+    vocabulary_size: int = 0
+    max_text_tokens: int = 96
+    rotary: RotaryConfig = field(default_factory=RotaryConfig)
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads or self.width // self.heads != self.rotary.head_width:
+            raise ValueError("width / heads must equal rotary.head_width")
+        if self.vocabulary_size <= 0:
+            raise ValueError("vocabulary_size must be positive: build the tokenizer first")
+
+
+@dataclass(frozen=True, eq=False)
+class ConditionCache:
+    """Keys and values ``[Nc, K, E]`` of the condition stream in every layer, and the tokens that
+    lie on the target's grid, already projected. Independent of the diffusion time."""
+
+    keys: tuple[Tensor, ...]
+    values: tuple[Tensor, ...]
+    aligned_ND: Tensor
+
+
+class Attention(nn.Module):
+    """Projections with normalised queries and keys; the operator itself is an argument."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.qkv = nn.Linear(config.width, 3 * config.width)
+        self.out = nn.Linear(config.width, config.width)
+        head = config.width // config.heads
+        self.q_norm = nn.RMSNorm(head, eps=1e-6)
+        self.k_norm = nn.RMSNorm(head, eps=1e-6)
+
+    def project(self, x_ND: Tensor, rope: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Rotated queries and keys, and values, each ``[N, K, E]``."""
+        q, k, v = self.qkv(x_ND).view(x_ND.shape[0], 3, self.heads, -1).unbind(1)
+        return rotate(self.q_norm(q), *rope), rotate(self.k_norm(k), *rope), v
+
+
+class Block(nn.Module):
+    """One transformer layer; ``modulation_N6D`` holds shift, scale, gate for attention and MLP."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        d = config.width
+        hidden = int(config.mlp_ratio * d)
+        self.attention = Attention(config)
+        self.mlp_in = nn.Linear(d, hidden)
+        self.mlp_out = nn.Linear(hidden, d)
+        self.table_6D = nn.Parameter(torch.zeros(6, d))
+        self.condition_table_6D = nn.Parameter(torch.zeros(6, d))
+        with torch.no_grad():
+            for table in (self.table_6D, self.condition_table_6D):
+                table[2].fill_(1.0 / math.sqrt(2 * config.depth))
+                table[5].fill_(1.0 / math.sqrt(2 * config.depth))
+
+    def forward(
+        self,
+        x_ND: Tensor,
+        modulation_N6D: Tensor,
+        rope: tuple[Tensor, Tensor],
+        layout: AttentionLayout,
+        attend: AttentionFn,
+        prefix: tuple[Tensor, Tensor] | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns the new tokens and this layer's own keys and values.
+
+        ``prefix`` holds keys and values that come before the layer's own in the key order.
+        """
+        shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = modulation_N6D.unbind(-2)
+        h = _norm(x_ND) * (1 + scale_a) + shift_a
+        q, k, v = self.attention.project(h, rope)
+        all_k, all_v = k, v
+        if prefix is not None:
+            all_k, all_v = torch.cat([prefix[0], k]), torch.cat([prefix[1], v])
+        attended = attend(q, all_k, all_v, layout).flatten(1)
+        x = x_ND + gate_a * self.attention.out(attended)
+        h = _norm(x) * (1 + scale_m) + shift_m
+        x = x + gate_m * self.mlp_out(F.gelu(self.mlp_in(h), approximate="tanh"))
+        return x, k, v
+
+
+class OmniTransformer(nn.Module):
+    """The generator network; see the module docstring for its flow."""
+
+    def __init__(self, config: TransformerConfig, attend: AttentionFn = padded_attention) -> None:
+        super().__init__()
+        self.config = config
+        self.attend = attend
+        d, patch = config.width, config.latent_channels * PATCH * PATCH
+        self.text_embedding = nn.Embedding(config.vocabulary_size, d)
+        self.role_embedding = nn.Embedding(len(ROLES), d)
+        self.condition_in = nn.Linear(patch, d)
+        self.target_in = nn.Linear(patch, d)
+        self.aligned_in = nn.Linear(patch, d, bias=False)
+        self.time_in = nn.Linear(_TIME_FEATURES, d)
+        self.time_out = nn.Linear(d, 6 * d)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+        self.final_table_2D = nn.Parameter(torch.zeros(2, d))
+        self.final_time = nn.Linear(d, 2 * d)
+        self.out = nn.Linear(d, patch)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        nn.init.normal_(self.text_embedding.weight, std=0.5)
+        nn.init.normal_(self.role_embedding.weight, std=0.2)
+        for zero in (self.time_out, self.final_time, self.out):
+            nn.init.zeros_(zero.weight)
+            nn.init.zeros_(zero.bias)
+
+    def encode_conditions(self, packed: PackedSequence) -> ConditionCache:
+        """Run the condition stream once; valid for every diffusion time."""
+        x_ND = self.role_embedding(packed.roles)
+        x_ND = x_ND.index_add(0, packed.text_slots, self.text_embedding(packed.text_ids))
+        d = self.config.width
+        aligned_ND = x_ND.new_zeros(packed.target_positions_N4.shape[0], d)
+        if packed.patch_slots.numel():
+            patches = packed.patches_NP.to(x_ND.dtype)
+            x_ND = x_ND.index_add(0, packed.patch_slots, self.condition_in(patches))
+            lying = self.aligned_in(patches[packed.aligned_patch])
+            aligned_ND = aligned_ND.index_add(0, packed.aligned_target, lying)
+        rope = _rope(packed.condition_positions_N4, self.config.rotary, x_ND.dtype)
+        keys, values = [], []
+        for i, block in enumerate(self.blocks):
+            assert isinstance(block, Block)
+            layout = packed.condition_layouts[i % len(packed.condition_layouts)]
+            x_ND, k, v = block(x_ND, block.condition_table_6D, rope, layout, self.attend)
+            keys.append(k)
+            values.append(v)
+        return ConditionCache(tuple(keys), tuple(values), aligned_ND)
+
+    def denoise(
+        self,
+        noisy_NP: Tensor,
+        timesteps_B: Tensor,
+        packed: PackedSequence,
+        cache: ConditionCache,
+    ) -> Tensor:
+        """Velocity ``[Nt, P]`` of the noisy target tokens at ``timesteps_B`` (0 clean, 1 noise)."""
+        dtype = self.target_in.weight.dtype
+        target_role = self.role_embedding.weight[-1]
+        x_ND = self.target_in(noisy_NP.to(dtype)) + cache.aligned_ND + target_role
+        time_BD = F.silu(self.time_in(_time_features(timesteps_B).to(dtype)))
+        shared_B6D = self.time_out(time_BD).unflatten(-1, (6, -1))
+        rope = _rope(packed.target_positions_N4, self.config.rotary, dtype)
+        for i, block in enumerate(self.blocks):
+            assert isinstance(block, Block)
+            modulation = (shared_B6D + block.table_6D)[packed.sample_of_target]
+            layout = packed.target_layouts[i % len(packed.target_layouts)]
+            prefix = (cache.keys[i], cache.values[i])
+            x_ND, _, _ = block(x_ND, modulation, rope, layout, self.attend, prefix)
+        final_B2D = self.final_time(time_BD).unflatten(-1, (2, -1)) + self.final_table_2D
+        shift, scale = final_B2D[packed.sample_of_target].unbind(-2)
+        out: Tensor = self.out(_norm(x_ND) * (1 + scale) + shift)
+        return out
+
+    def forward(self, noisy_NP: Tensor, timesteps_B: Tensor, packed: PackedSequence) -> Tensor:
+        """Both streams in one call (what training runs)."""
+        return self.denoise(noisy_NP, timesteps_B, packed, self.encode_conditions(packed))
+
+
+def _norm(x_ND: Tensor) -> Tensor:
+    return F.rms_norm(x_ND, (x_ND.shape[-1],), eps=1e-6)
+
+
+def _rope(positions_N4: Tensor, config: RotaryConfig, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    angles = rotation_angles(positions_N4, config)
+    return angles.cos().to(dtype), angles.sin().to(dtype)
+
+
+def _time_features(timesteps_B: Tensor) -> Tensor:
+    half = _TIME_FEATURES // 2
+    freqs = torch.exp(-math.log(10_000.0) * torch.arange(half, device=timesteps_B.device) / half)
+    angles = 1000.0 * timesteps_B.float()[:, None] * freqs
+    return torch.cat([angles.cos(), angles.sin()], dim=1)
