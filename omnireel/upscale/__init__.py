@@ -1,0 +1,1 @@
+"""Super-resolution: the same transformer with windowed attention on a finer latent grid."""
