@@ -1,0 +1,57 @@
+"""What a body is made of: solids, each with its own pose, and the ellipsoids that cast its shadow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from omnireel.errors import InvalidInput
+from omnireel.world.kinematics import Pose, rotation
+from omnireel.world.scene import CHARACTERS, SHAPES, Body, Vec3
+from omnireel.world.shadow import Occluder
+from omnireel.world.shapes import CUBE_YAW, primitive
+from omnireel.world.trace import Solid
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A solid where its pose puts it."""
+
+    solid: Solid
+    pose: Pose
+
+
+def parts(body: Body, pose: Pose) -> list[Part]:
+    """The solids of ``body``; raises InvalidInput for an unknown kind."""
+    if body.kind == "cube":
+        turn = rotation(1, np.full(len(pose.origin_T3), CUBE_YAW, np.float32))
+        return [Part(primitive(body), pose.child(turn, np.zeros_like(pose.origin_T3)))]
+    if body.kind in SHAPES:
+        return [Part(primitive(body), pose)]
+    known = ", ".join(SHAPES + CHARACTERS)
+    raise InvalidInput(f"Unknown body kind {body.kind!r}; use one of {known}.", field="body.kind")
+
+
+_SHADOW: dict[str, tuple[Vec3, Vec3]] = {
+    "ball": ((0, 0.5, 0), (0.5, 0.5, 0.5)),
+    "cube": ((0, 0.48, 0), (0.62, 0.55, 0.62)),
+    "cone": ((0, 0.32, 0), (0.46, 0.40, 0.46)),
+    "cylinder": ((0, 0.48, 0), (0.36, 0.56, 0.36)),
+    "ring": ((0, 0.5, 0), (0.5, 0.5, 0.2)),
+    "star": ((0, 0.45, 0), (0.44, 0.48, 0.22)),
+}
+"""Centre and radii of the ellipsoid that stands for each shape when it throws a shadow."""
+
+
+def occluders(body: Body, pose: Pose) -> list[Occluder]:
+    """Upright ellipsoids that throw the shadow of ``body``."""
+    centre, radii = _SHADOW[body.kind]
+    return [occluder(pose, centre, radii)]
+
+
+def occluder(pose: Pose, centre: Vec3, radii: Vec3) -> Occluder:
+    """An ellipsoid given in body coordinates; its width along world x follows the body's turn."""
+    m = pose.matrix_T33
+    squared = (m * m * np.square(np.asarray(radii, np.float32))).sum(-1)
+    return Occluder(pose.apply(centre), np.sqrt(squared).astype(np.float32))
