@@ -1,0 +1,212 @@
+"""One model component as a folder: weights, configuration, card, human-readable README.
+
+::
+
+    folder/
+      model.safetensors    tensors (bf16 by default); model-00001-of-00002.safetensors, ... when
+                           one file would exceed the size limit
+      config.json          what the component's class needs to build itself
+      card.json            facts about the training, and the SHA-256 of every other data file
+      README.md            the card, for people
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from omnireel.errors import IntegrityError, InvalidInput, NotFound
+from omnireel.registry.card import card_markdown
+from omnireel.registry.folders import atomic_folder, sha256_file
+
+FORMAT_VERSION = 1
+MAX_FILE_BYTES = 15 * 2**20
+"""Limit of one weight file, so that every file stays welcome in a git repository."""
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedComponent:
+    """A component read from disk: its ``kind``, configuration, tensors and card."""
+
+    kind: str
+    config: dict[str, Any]
+    state_dict: dict[str, torch.Tensor]
+    card: dict[str, Any]
+
+
+def save_component(
+    folder: Path | str,
+    *,
+    kind: str,
+    config: Mapping[str, Any],
+    state_dict: Mapping[str, torch.Tensor],
+    card: Mapping[str, Any],
+    dtype: torch.dtype | None = torch.bfloat16,
+    max_file_bytes: int = MAX_FILE_BYTES,
+) -> Path:
+    """Write a component folder atomically; an existing one is replaced as a whole.
+
+    Args:
+        folder: destination.
+        kind: what it is ("vae", "generator", "upscaler", "enhancer").
+        config: JSON data.
+        state_dict: tensors by name; floating ones are stored as ``dtype`` (None: as they are).
+        card: JSON facts for the model card (see :mod:`omnireel.registry.card`).
+        dtype: storage type of floating-point tensors.
+        max_file_bytes: weight files are split so that none is longer (one tensor may be).
+
+    Raises:
+        InvalidInput: no tensors, or a tensor that is not finite.
+        ResourceExhausted: the disk is full (an older component stays whole).
+
+    """
+    tensors = _storage_tensors(state_dict, dtype)
+    with atomic_folder(Path(folder)) as work:
+        names = _write_shards(work, tensors, max_file_bytes)
+        _write_json(work / "config.json", dict(config))
+        names.append("config.json")
+        full_card = {
+            **card,
+            "format_version": FORMAT_VERSION,
+            "kind": kind,
+            "num_parameters": sum(t.numel() for t in tensors.values() if t.is_floating_point()),
+            "weight_bytes": sum((work / n).stat().st_size for n in names if n.endswith("tensors")),
+            "storage_dtype": "as trained" if dtype is None else str(dtype).removeprefix("torch."),
+            "sha256": {name: sha256_file(work / name) for name in names},
+        }
+        _write_json(work / "card.json", full_card)
+        (work / "README.md").write_text(card_markdown(full_card), encoding="utf-8")
+    return Path(folder)
+
+
+def load_component(
+    folder: Path | str,
+    *,
+    kind: str | None = None,
+    dtype: torch.dtype | None = torch.float32,
+    device: str | torch.device = "cpu",
+) -> LoadedComponent:
+    """Read a component after checking every recorded hash.
+
+    Args:
+        folder: what :func:`save_component` wrote.
+        kind: refuse another kind than this one.
+        dtype: floating-point tensors are given in this type (None: as stored).
+        device: where the tensors go.
+
+    Raises:
+        NotFound: the folder or one of its files is missing.
+        IntegrityError: a file does not match its hash, or is not readable.
+        InvalidInput: it is another kind of component.
+
+    """
+    folder = Path(folder)
+    card = verify(folder)
+    if kind is not None and card["kind"] != kind:
+        raise InvalidInput(
+            f"{folder} holds a {card['kind']!r} component where a {kind!r} is needed; "
+            "point to the right folder",
+            field="folder",
+        )
+    tensors: dict[str, torch.Tensor] = {}
+    for name in card["sha256"]:
+        if name.endswith(".safetensors"):
+            try:
+                tensors.update(load_file(folder / name, device=str(device)))
+            except SafetensorError as error:
+                raise IntegrityError(f"{folder / name} is not readable: {error}") from error
+    if dtype is not None:
+        tensors = {n: t.to(dtype) if t.is_floating_point() else t for n, t in tensors.items()}
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return LoadedComponent(kind=card["kind"], config=config, state_dict=tensors, card=card)
+
+
+def verify(folder: Path | str) -> dict[str, Any]:
+    """Check every file of a component against the hashes in its card, and return the card.
+
+    Raises:
+        NotFound: the folder, its card or a file that the card lists is missing.
+        IntegrityError: a file differs from its recorded hash, or the card is damaged.
+
+    """
+    folder = Path(folder)
+    if not (folder / "card.json").is_file():
+        raise NotFound(
+            f"No model component in {folder} (card.json is missing); train one with "
+            "'omnireel train <recipe>' and 'omnireel train export RUN FOLDER', or point to the "
+            "shipped weights"
+        )
+    try:
+        card: dict[str, Any] = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        hashes, found_kind = dict(card["sha256"]), str(card["kind"])
+    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise IntegrityError(f"{folder / 'card.json'} is damaged: {error!r}") from error
+    if card.get("format_version") != FORMAT_VERSION:
+        raise IntegrityError(
+            f"{folder} has format version {card.get('format_version')!r}; this release reads "
+            f"{FORMAT_VERSION}"
+        )
+    if "config.json" not in hashes or not any(n.endswith(".safetensors") for n in hashes):
+        raise IntegrityError(f"{folder / 'card.json'} lists no hash for the weights or config")
+    for name, recorded in hashes.items():
+        if Path(name).name != name:
+            raise IntegrityError(f"{folder / 'card.json'} names a file outside its folder: {name}")
+        if not (folder / name).is_file():
+            raise NotFound(f"{folder / name} is missing from the {found_kind} component")
+        if sha256_file(folder / name) != recorded:
+            raise IntegrityError(
+                f"{folder / name} does not match the SHA-256 in card.json (tampered or truncated); "
+                "restore the file or export the component again"
+            )
+    return card
+
+
+def _storage_tensors(
+    state_dict: Mapping[str, torch.Tensor], dtype: torch.dtype | None
+) -> dict[str, torch.Tensor]:
+    if not state_dict:
+        raise InvalidInput("A component needs at least one tensor", field="state_dict")
+    tensors = {}
+    for name, tensor in sorted(state_dict.items()):
+        plain = tensor.detach().to("cpu")
+        if plain.is_floating_point():
+            if not bool(torch.isfinite(plain).all()):
+                raise InvalidInput(
+                    f"Tensor {name} holds values that are not finite; do not ship this checkpoint",
+                    field=f"state_dict.{name}",
+                )
+            plain = plain.to(dtype or plain.dtype)
+        # A copy of its own: safetensors refuses tensors that share memory (tied weights).
+        tensors[name] = plain.contiguous().clone()
+    return tensors
+
+
+def _write_shards(work: Path, tensors: Mapping[str, torch.Tensor], limit: int) -> list[str]:
+    shards: list[dict[str, torch.Tensor]] = [{}]
+    used = 0
+    for name, tensor in tensors.items():
+        size = tensor.numel() * tensor.element_size()
+        if shards[-1] and used + size > limit:
+            shards.append({})
+            used = 0
+        shards[-1][name] = tensor
+        used += size
+    count = len(shards)
+    names = [
+        "model.safetensors" if count == 1 else f"model-{i + 1:05d}-of-{count:05d}.safetensors"
+        for i in range(count)
+    ]
+    for name, shard in zip(names, shards, strict=True):
+        save_file(shard, work / name)
+    return names
+
+
+def _write_json(path: Path, data: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(data, indent=2, allow_nan=False) + "\n", encoding="utf-8")

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from omnireel.errors import IntegrityError, InvalidInput, NotFound, ResourceExhausted
+from omnireel.registry import component as component_module
+from omnireel.registry import load_component, save_component, verify
+
+TENSORS = {"a.weight": torch.arange(6.0).reshape(2, 3), "b": torch.tensor([3], dtype=torch.int64)}
+
+
+def _save(folder: Path, **changes: object) -> Path:
+    arguments: dict[str, object] = {
+        "kind": "vae",
+        "config": {"channels": 16},
+        "state_dict": TENSORS,
+        "card": {"command": "omnireel train vae-tiny", "scores": {"PSNR (dB)": 31.25}},
+        **changes,
+    }
+    return save_component(folder, **arguments)  # type: ignore[arg-type]
+
+
+def test_round_trip_gives_float32_and_keeps_integers(tmp_path: Path) -> None:
+    loaded = load_component(_save(tmp_path / "vae"), kind="vae")
+    assert loaded.kind == "vae" and loaded.config == {"channels": 16}
+    assert loaded.state_dict["a.weight"].dtype == torch.float32
+    assert torch.equal(loaded.state_dict["a.weight"], TENSORS["a.weight"])
+    assert loaded.state_dict["b"].dtype == torch.int64
+    stored = load_component(tmp_path / "vae", dtype=None).state_dict["a.weight"]
+    assert stored.dtype == torch.bfloat16
+
+
+def test_readme_shows_command_scores_and_hash(tmp_path: Path) -> None:
+    folder = _save(tmp_path / "vae")
+    text = (folder / "README.md").read_text()
+    card = json.loads((folder / "card.json").read_text())
+    assert "omnireel train vae-tiny" in text and "31.25" in text
+    assert card["sha256"]["model.safetensors"] in text
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "README.md",
+        "card.json",
+        "config.json",
+        "model.safetensors",
+    ]
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_changed_bytes_are_refused(tmp_path: Path, name: str) -> None:
+    folder = _save(tmp_path / "vae")
+    data = bytearray((folder / name).read_bytes())
+    data[-2] ^= 1
+    (folder / name).write_bytes(bytes(data))
+    with pytest.raises(IntegrityError, match=name):
+        load_component(folder)
+
+
+def test_missing_folder_and_missing_file_name_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="omnireel train"):
+        load_component(tmp_path / "nothing")
+    folder = _save(tmp_path / "vae")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(NotFound, match=r"model\.safetensors is missing"):
+        verify(folder)
+
+
+def test_card_cannot_point_outside_its_folder(tmp_path: Path) -> None:
+    folder = _save(tmp_path / "vae")
+    card = json.loads((folder / "card.json").read_text())
+    card["sha256"]["../secret"] = "0"
+    (folder / "card.json").write_text(json.dumps(card))
+    with pytest.raises(IntegrityError, match="outside"):
+        verify(folder)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"kind": "vae"}', "\x00"])
+def test_damaged_card(tmp_path: Path, text: str) -> None:
+    folder = _save(tmp_path / "vae")
+    (folder / "card.json").write_text(text)
+    with pytest.raises(IntegrityError, match="damaged"):
+        verify(folder)
+
+
+def test_other_kind_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="'generator' is needed"):
+        load_component(_save(tmp_path / "vae"), kind="generator")
+
+
+def test_large_components_are_split_and_joined(tmp_path: Path) -> None:
+    tensors = {f"layer{i}": torch.full((64,), float(i)) for i in range(5)}
+    folder = _save(tmp_path / "big", state_dict=tensors, max_file_bytes=300)
+    assert len(list(folder.glob("model-*-of-00003.safetensors"))) == 3
+    loaded = load_component(folder).state_dict
+    assert loaded.keys() == tensors.keys()
+    assert all(torch.equal(loaded[n], tensors[n]) for n in tensors)
+
+
+def test_non_finite_weights_are_not_saved(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="not finite"):
+        _save(tmp_path / "vae", state_dict={"w": torch.tensor([float("nan")])})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_disk_full_leaves_the_old_component_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = _save(tmp_path / "vae")
+
+    def full(tensors: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(component_module, "save_file", full)
+    with pytest.raises(ResourceExhausted, match="No space left"):
+        _save(tmp_path / "vae", config={"channels": 8})
+    assert load_component(folder).config == {"channels": 16}
+    assert [p.name for p in tmp_path.iterdir()] == ["vae"]
+
+
+def test_shared_memory_tensors_are_accepted(tmp_path: Path) -> None:
+    tied = torch.ones(4)
+    loaded = load_component(_save(tmp_path / "vae", state_dict={"a": tied, "b": tied.view(2, 2)}))
+    assert loaded.state_dict["b"].shape == (2, 2)
