@@ -55,6 +55,7 @@ def scan(text: str, *, field: str = "prompt") -> Iterator[Token]:
 
     Raises:
         PromptSyntaxError: at an ``@`` that starts no legal mention.
+
     """
     literal: list[str] = []
     literal_start = i = 0
@@ -144,7 +145,7 @@ def _escape(literal: str) -> str:
     for i, character in enumerate(literal):
         after = literal[i + 1 : i + 2]
         plain = character != "@" or (
-            _joins_a_word(literal[:i][-1:]) and after not in ("", "@", "{")
+            _joins_a_word(literal[max(i - 1, 0) : i]) and after not in ("", "@", "{")
         )
         out.append(character if plain else "@@")
     return "".join(out)

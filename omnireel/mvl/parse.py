@@ -28,6 +28,7 @@ def parse(
             is the 0-based offset in ``text``.
         InvalidInput: a wrong declaration (illegal or doubled name, role, or a reference that the
             text never mentions), with a violation for each such field.
+
     """
     if not text.strip():
         raise PromptSyntaxError("the prompt is empty; say what to make", position=0, field=field)

@@ -1,5 +1,6 @@
 """The parsed form of MVL, the multimodal visual language: text with images, videos and elements
-woven in by name."""
+woven in by name.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +56,7 @@ class Prompt:
 
     @property
     def text(self) -> str:
-        """The text form: mentions as ``@name``, literal @ escaped, so that `parse` reads it back."""
+        """The text form: mentions as ``@name``, literal @ escaped; `parse` reads it back."""
         return grammar.write(
             (p.text, False) if isinstance(p, TextPart) else (p.name, True) for p in self.parts
         )

@@ -53,6 +53,7 @@ def validate(prompt: Prompt, limits: PromptLimits | None = None, *, field: str =
     Raises:
         PromptSyntaxError: as `parse`, with ``position`` in ``prompt.text``; also text too long.
         InvalidInput: wrong declarations or too many inputs, one violation per field.
+
     """
     limits = limits or PromptLimits()
     _check_text(prompt, limits, field)
