@@ -85,7 +85,9 @@ AttentionFn = Callable[[Tensor, Tensor, Tensor, AttentionLayout], Tensor]
 """``(q_NKE, k_MKE, v_MKE, layout) -> out_NKE``."""
 
 
-def padded_attention(q_NKE: Tensor, k_MKE: Tensor, v_MKE: Tensor, layout: AttentionLayout) -> Tensor:
+def padded_attention(
+    q_NKE: Tensor, k_MKE: Tensor, v_MKE: Tensor, layout: AttentionLayout
+) -> Tensor:
     """Scaled dot-product attention with blocks padded to equal length inside this call only."""
     q_BKLE = q_NKE[layout.q_padded_BL].transpose(1, 2)
     k_BKLE = k_MKE[layout.k_padded_BL].transpose(1, 2)

@@ -88,7 +88,7 @@ class PackedSequence:
     """Which sample each target token belongs to ``[Nt]``."""
     aligned_patch: Tensor
     aligned_target: Tensor
-    """Pairs: visual token ``aligned_patch[i]`` lies exactly on target token ``aligned_target[i]``."""
+    """Pairs: visual token ``aligned_patch[i]`` lies on target token ``aligned_target[i]``."""
     condition_layouts: tuple[AttentionLayout, ...]
     target_layouts: tuple[AttentionLayout, ...]
     """Layer l uses entry l modulo the length. Keys of a target are [conditions | targets]."""
@@ -106,7 +106,7 @@ class PackedSequence:
 
     def split_targets(self, tokens_NP: Tensor) -> list[Tensor]:
         """Target tokens back to one ``CTHW`` latent clip per sample."""
-        chunks = tokens_NP.split(self.target_lengths)
+        chunks = torch.split(tokens_NP, list(self.target_lengths))
         return [unpatchify(x, s) for x, s in zip(chunks, self.target_shapes, strict=True)]
 
 

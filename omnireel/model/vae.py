@@ -69,6 +69,7 @@ class ChannelNorm(nn.Module):
         self.gain = nn.Parameter(torch.ones(channels, 1, 1, 1))
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
+        """Same shape in and out, except for the channels of a convolution."""
         scale = torch.rsqrt(x_BCTHW.square().mean(1, keepdim=True) + 1e-6)
         return x_BCTHW * scale * self.gain
 
@@ -81,8 +82,9 @@ class SpatialConv(nn.Module):
         self.conv = nn.Conv2d(channels_in, channels_out, 3, padding=1)
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
+        """Same shape in and out, except for the channels of a convolution."""
         b, c, t, h, w = x_BCTHW.shape
-        y = self.conv(x_BCTHW.transpose(1, 2).reshape(b * t, c, h, w))
+        y: Tensor = self.conv(x_BCTHW.transpose(1, 2).reshape(b * t, c, h, w))
         return y.view(b, t, -1, h, w).transpose(1, 2)
 
 
@@ -97,6 +99,7 @@ class CausalTimeConv(nn.Module):
             nn.init.zeros_(self.conv.bias)
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
+        """Same shape in and out, except for the channels of a convolution."""
         y: Tensor = self.conv(F.pad(x_BCTHW, (0, 0, 0, 0, 2, 0)))
         return y
 
@@ -112,6 +115,7 @@ class ResidualBlock(nn.Module):
         self.time = CausalTimeConv(channels)
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
+        """Same shape in and out, except for the channels of a convolution."""
         h = self.space(F.silu(self.norm_space(x_BCTHW)))
         y: Tensor = x_BCTHW + h + self.time(F.silu(self.norm_time(h)))
         return y
@@ -183,6 +187,7 @@ class Encoder(nn.Module):
         self.shortcut = _pointwise(3 * TIME_STRIDE * SPACE_STRIDE**2, c.latent_channels)
 
     def forward(self, video_BCTHW: Tensor) -> Posterior:
+        """Expects the first frame repeated: T is a multiple of 4 here."""
         x = self.stem_block(self.stem(fold(video_BCTHW, 1, _STEM_STRIDE)))
         x = self.blocks(self.down(fold(x, TIME_STRIDE, SPACE_STRIDE // _STEM_STRIDE)))
         mean, logvar = self.out(F.silu(self.norm(x))).chunk(2, dim=1)
@@ -210,6 +215,7 @@ class Decoder(nn.Module):
         nn.init.zeros_(self.out.conv.weight)
 
     def forward(self, latents_BCTHW: Tensor) -> Tensor:
+        """Four frames for every latent frame, the first included."""
         x = self.up(self.blocks(self.lift(latents_BCTHW)))
         x = self.pixel_blocks(unfold(x, TIME_STRIDE, SPACE_STRIDE // _STEM_STRIDE))
         detail = unfold(self.out(F.silu(self.norm(x))), 1, _STEM_STRIDE)
@@ -273,6 +279,14 @@ class VideoVAE(nn.Module):
         """Normalised latents to ``video_BCTHW`` in -1..1 (clamped)."""
         raw = latents_BCTHW * self._per_channel(self.latent_std)
         return self.reconstruct(raw + self._per_channel(self.latent_mean)).clamp(-1.0, 1.0)
+
+    @torch.no_grad()
+    def preview(self, latents_BCTHW: Tensor) -> Tensor:
+        """A coarse ``video_BCTHW`` from the linear shortcut alone, at almost no cost."""
+        raw = latents_BCTHW * self._per_channel(self.latent_std)
+        raw = raw + self._per_channel(self.latent_mean)
+        video = unfold(self.decoder.shortcut(raw), TIME_STRIDE, SPACE_STRIDE)
+        return video[:, :, TIME_STRIDE - 1 :].clamp(-1.0, 1.0)
 
     def set_statistics(self, mean_C: Tensor, std_C: Tensor) -> None:
         """Fix the per-channel mean and spread that :meth:`encode` divides out."""

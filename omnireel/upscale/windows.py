@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -42,7 +43,7 @@ def window_blocks(shape: tuple[int, int, int], config: WindowConfig, shifted: bo
     def cuts(size: int, window: int) -> list[slice]:
         first = window // 2 if shifted and window < size else 0
         edges = [0, *range(first, size, window), size] if first else [*range(0, size, window), size]
-        return [slice(a, b) for a, b in zip(edges, edges[1:], strict=False) if b > a]
+        return [slice(a, b) for a, b in pairwise(edges) if b > a]
 
     return [
         ids[a, b, c].reshape(-1)

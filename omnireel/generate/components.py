@@ -1,0 +1,96 @@
+"""Build models from component folders (see :mod:`omnireel.registry`)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from omnireel.errors import IntegrityError
+from omnireel.generate.settings import ModelLimits, SamplingDefaults
+from omnireel.model.positions import RotaryConfig
+from omnireel.model.text import Tokenizer
+from omnireel.model.transformer import OmniTransformer, TransformerConfig
+from omnireel.model.vae import VAEConfig, VideoVAE
+from omnireel.registry import LoadedComponent, load_component
+from omnireel.sampling.guidance import Guidance
+
+
+def load_vae(folder: Path, device: str | torch.device = "cpu") -> VideoVAE:
+    """The autoencoder in ``folder``, ready to encode and decode."""
+    component = load_component(folder, kind="vae", device=device)
+    vae = VideoVAE(VAEConfig(**component.config))
+    _load_state(vae, component, folder)
+    return vae.to(device).eval().requires_grad_(False)
+
+
+def tokenizer_of(config: TransformerConfig) -> Tokenizer:
+    """The tokenizer whose vocabulary the configuration carries."""
+    return Tokenizer(config.vocabulary, config.max_text_tokens)
+
+
+def transformer_config(data: dict[str, Any]) -> TransformerConfig:
+    """A configuration from its JSON form (the inverse of ``dataclasses.asdict``)."""
+    fields = {**data, "rotary": RotaryConfig(**data["rotary"])}
+    return TransformerConfig(**{**fields, "vocabulary": tuple(data["vocabulary"])})
+
+
+def load_transformer(
+    folder: Path, kind: str, device: str | torch.device = "cpu"
+) -> tuple[OmniTransformer, LoadedComponent]:
+    """The transformer of a generator or upscaler folder, and the component it came from."""
+    component = load_component(folder, kind=kind, device=device)
+    model = OmniTransformer(transformer_config(component.config["transformer"]))
+    _load_state(model, component, folder)
+    return model.to(device).eval().requires_grad_(False), component
+
+
+def generator_component_config(
+    transformer: TransformerConfig, sampling: SamplingDefaults, limits: ModelLimits, vae_sha256: str
+) -> dict[str, Any]:
+    """What ``config.json`` of a generator or upscaler holds."""
+    return {
+        "transformer": asdict(transformer),
+        "sampling": asdict(sampling),
+        "limits": asdict(limits),
+        "vae_sha256": vae_sha256,
+    }
+
+
+def sampling_defaults(component: LoadedComponent) -> SamplingDefaults:
+    """Sampling defaults recorded with a model."""
+    data = component.config["sampling"]
+    return SamplingDefaults(**{**data, "guidance": Guidance(**data["guidance"])})
+
+
+def model_limits(component: LoadedComponent) -> ModelLimits:
+    """Limits recorded with a model."""
+    data = component.config["limits"]
+    sizes = tuple((int(w), int(h)) for w, h in data["sizes"])
+    return ModelLimits(**{**data, "sizes": sizes, "capabilities": tuple(data["capabilities"])})
+
+
+def weights_sha256(component: LoadedComponent) -> str:
+    """The recorded hash of a component's weights: its version."""
+    return str(component.card["sha256"]["model.safetensors"])
+
+
+def check_vae(component: LoadedComponent, vae_folder: Path) -> None:
+    """Refuse to join a model to an autoencoder that it was not trained on."""
+    found = weights_sha256(load_component(vae_folder, kind="vae"))
+    if component.config["vae_sha256"] != found:
+        raise IntegrityError(
+            f"the {component.kind} was trained on another autoencoder than the one in "
+            f"{vae_folder}; install the two from the same release"
+        )
+
+
+def _load_state(model: torch.nn.Module, component: LoadedComponent, folder: Path) -> None:
+    try:
+        model.load_state_dict(component.state_dict)
+    except RuntimeError as error:
+        raise IntegrityError(
+            f"the weights in {folder} do not fit their configuration: {error}"
+        ) from error

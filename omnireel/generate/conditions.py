@@ -1,0 +1,103 @@
+"""How a parsed prompt with its media becomes the model's sample: roles, source ids, time, latents.
+
+Training encodes its data with this same class, so what the model learnt is what it is served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from omnireel.errors import InvalidInput
+from omnireel.generate.frames import (
+    frames_to_video,
+    resample_frames,
+    resize_video,
+    token_grid_size,
+)
+from omnireel.model.sequence import OmniSample, Segment
+from omnireel.model.text import Tokenizer
+from omnireel.model.vae import SPACE_STRIDE, TIME_STRIDE, VideoVAE
+from omnireel.mvl.prompt import Prompt
+from omnireel.types import Clip, MediaKind, MediaSet, Role, VideoFormat
+
+_ON_TARGET_GRID = frozenset(
+    {Role.SOURCE, Role.FIRST_FRAME, Role.LAST_FRAME, Role.ANNOTATION, Role.MOTION, Role.CAMERA}
+)
+
+
+def source_ids(prompt: Prompt) -> dict[str, int]:
+    """Source id (1, 2, ..) of every input and element, in the order of declaration."""
+    names = [i.name for i in prompt.inputs] + [e.name for e in prompt.elements]
+    return {name: n for n, name in enumerate(names, start=1)}
+
+
+def latent_shape(fmt: VideoFormat) -> tuple[int, int, int]:
+    """Latent (T, H, W) of a video format."""
+    t = 1 + (fmt.num_frames - 1) // TIME_STRIDE
+    return t, fmt.height // SPACE_STRIDE, fmt.width // SPACE_STRIDE
+
+
+@dataclass(frozen=True, eq=False)
+class ConditionEncoder:
+    """Encodes prompts for a generator: autoencoder, tokenizer and the reference images' size."""
+
+    vae: VideoVAE
+    tokenizer: Tokenizer
+    short_side: int
+
+    def sample(self, prompt: Prompt, media: MediaSet, fmt: VideoFormat) -> OmniSample:
+        """The model's view of a prompt.
+
+        Raises:
+            InvalidInput: when media for a declared name is missing or of the wrong kind.
+        """
+        return OmniSample(
+            text=self.tokenizer.encode(prompt, source_ids(prompt)),
+            segments=self.segments(prompt, media, fmt),
+            target_shape=latent_shape(fmt),
+        )
+
+    def segments(self, prompt: Prompt, media: MediaSet, fmt: VideoFormat) -> tuple[Segment, ...]:
+        """Condition segments in the order of declaration."""
+        ids = source_ids(prompt)
+        out: list[Segment] = []
+        for declared in prompt.inputs:
+            clips = _clips(media, declared.name)
+            video = self._video(clips[0], declared.kind, declared.role, fmt)
+            start = latent_shape(fmt)[0] - 1.0 if declared.role is Role.LAST_FRAME else 0.0
+            latents = self._encode(video)
+            out.append(Segment(latents, declared.role, ids[declared.name], start))
+        for element in prompt.elements:
+            for j, clip in enumerate(_clips(media, element.name)):
+                video = self._video(clip, MediaKind.IMAGE, Role.ELEMENT, fmt)
+                out.append(Segment(self._encode(video), Role.ELEMENT, ids[element.name], float(j)))
+        return tuple(out)
+
+    def _video(self, clip: Clip, kind: MediaKind, role: Role, fmt: VideoFormat) -> Tensor:
+        frames = clip.frames_THWC
+        if kind is MediaKind.IMAGE:
+            frames = frames[:1]
+        else:
+            frames = resample_frames(frames, clip.fps, fmt.fps, fmt.num_frames)
+        video = frames_to_video(frames)
+        if role in _ON_TARGET_GRID:
+            return resize_video(video, fmt.height, fmt.width)
+        return resize_video(
+            video, *token_grid_size(video.shape[2], video.shape[3], self.short_side)
+        )
+
+    def _encode(self, video_CTHW: Tensor) -> Tensor:
+        device = self.vae.latent_mean.device
+        with torch.no_grad():
+            return self.vae.encode(video_CTHW[None].to(device))[0].float()
+
+
+def _clips(media: Mapping[str, tuple[Clip, ...]], name: str) -> tuple[Clip, ...]:
+    clips = media.get(name, ())
+    if not clips:
+        raise InvalidInput(f"no media was given for @{name}; attach it", field=f"inputs.{name}")
+    return clips

@@ -1,0 +1,132 @@
+"""The generator as one call: prompt, media and settings in, a clip out.
+
+1. Conditions are encoded (:mod:`omnireel.generate.conditions`).
+2. The guidance chain is laid out and its conditions' keys and values computed once.
+3. The sampler integrates from seeded noise; progress after each step, cancel before each.
+4. The latents are decoded to frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from omnireel.generate import components
+from omnireel.generate.conditions import ConditionEncoder, latent_shape
+from omnireel.generate.frames import video_to_frames
+from omnireel.generate.settings import (
+    GenerationSettings,
+    ModelLimits,
+    SamplingDefaults,
+    StepEvent,
+)
+from omnireel.model.sequence import OmniSample, PackedSequence, pack
+from omnireel.model.transformer import OmniTransformer
+from omnireel.mvl.prompt import Prompt
+from omnireel.sampling import sampler, shifted_sigmas
+from omnireel.sampling.guidance import chain
+from omnireel.types import Clip, MediaSet
+
+
+@dataclass(frozen=True, eq=False)
+class Generated:
+    """A result: normalised latents ``CTHW``, the decoded clip, network evaluations spent."""
+
+    latents_CTHW: Tensor
+    clip: Clip
+    num_function_evaluations: int
+
+
+class GeneratorPipeline:
+    """A loaded generator with its autoencoder and tokenizer."""
+
+    def __init__(
+        self,
+        model: OmniTransformer,
+        conditions: ConditionEncoder,
+        defaults: SamplingDefaults,
+        limits: ModelLimits,
+        version: str = "unsaved",
+    ) -> None:
+        self.model = model
+        self.conditions = conditions
+        self.defaults = defaults
+        self.limits = limits
+        self.version = version
+
+    @classmethod
+    def load(cls, folder: Path, device: str = "cpu") -> GeneratorPipeline:
+        """Load ``folder/generator`` and ``folder/vae``; hashes are checked.
+
+        Raises:
+            NotFound, IntegrityError: weights are missing, tampered with or do not belong together.
+        """
+        model, component = components.load_transformer(folder / "generator", "generator", device)
+        components.check_vae(component, folder / "vae")
+        limits = components.model_limits(component)
+        encoder = ConditionEncoder(
+            vae=components.load_vae(folder / "vae", device),
+            tokenizer=components.tokenizer_of(model.config),
+            short_side=limits.short_side,
+        )
+        version = components.weights_sha256(component)
+        return cls(model, encoder, components.sampling_defaults(component), limits, version)
+
+    def generate(
+        self,
+        prompt: Prompt,
+        media: MediaSet,
+        settings: GenerationSettings,
+        *,
+        on_step: Callable[[StepEvent], None] = lambda event: None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Generated:
+        """Make one clip.
+
+        Raises:
+            InvalidInput: settings outside the model's limits, media missing.
+            Cancelled: ``cancelled()`` became true; at most one denoising step later.
+        """
+        self.limits.check(settings)
+        fmt = settings.format
+        sample = self.conditions.sample(prompt, media, fmt)
+        guided = chain(sample, self.conditions.tokenizer.empty(), settings.guidance)
+        vae = self.conditions.vae
+        device = vae.latent_mean.device
+
+        def report(event: sampler.StepEvent) -> None:
+            preview = video_to_frames(vae.preview(event.x0_CTHW[None])[0])
+            on_step(StepEvent(event.step, event.num_steps, preview))
+
+        def pack_here(samples: tuple[OmniSample, ...]) -> PackedSequence:
+            return pack(samples, device)
+
+        latents = sampler.sample_latents(
+            self.model,
+            guided,
+            seeded_noise(
+                settings.seed, self.model.config.latent_channels, latent_shape(fmt), device
+            ),
+            shifted_sigmas(settings.num_inference_steps, self.defaults.shift),
+            pack_here,
+            on_step=report,
+            cancelled=cancelled,
+        )
+        frames = video_to_frames(vae.decode(latents[None])[0])
+        return Generated(
+            latents_CTHW=latents,
+            clip=Clip(frames, fps=fmt.fps),
+            num_function_evaluations=settings.num_inference_steps * len(guided.variants),
+        )
+
+
+def seeded_noise(
+    seed: int, channels: int, shape: tuple[int, int, int], device: torch.device
+) -> Tensor:
+    """Noise ``CTHW`` that depends on the seed alone, not on the device."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn((channels, *shape), generator=generator).to(device)

@@ -1,0 +1,80 @@
+"""What a caller may choose for one generation, and what a model allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from omnireel.errors import FieldViolation, InvalidInput
+from omnireel.sampling.guidance import Guidance
+from omnireel.types import Frames, VideoFormat
+
+
+@dataclass(frozen=True)
+class SamplingDefaults:
+    """How a model samples when the caller does not say; part of its configuration."""
+
+    num_inference_steps: int = 20
+    shift: float = 3.0
+    guidance: Guidance = field(default_factory=Guidance)
+
+
+@dataclass(frozen=True)
+class ModelLimits:
+    """Sizes and lengths that a model was made for. Sides in pixels, fps in frames per second."""
+
+    short_side: int = 64
+    sizes: tuple[tuple[int, int], ...] = ((64, 64), (112, 64), (64, 112))
+    """Allowed (width, height)."""
+    min_frames: int = 1
+    max_frames: int = 17
+    fps: float = 8.0
+    max_inference_steps: int = 200
+    capabilities: tuple[str, ...] = ()
+    """Ids of the capability table that the model was trained for."""
+
+    def check(self, settings: GenerationSettings) -> None:
+        """Raise :class:`InvalidInput` naming every field that this model cannot serve."""
+        f = settings.format
+        wrong: list[FieldViolation] = []
+        if (f.width, f.height) not in self.sizes:
+            allowed = ", ".join(f"{w}x{h}" for w, h in self.sizes)
+            wrong.append(
+                FieldViolation("format.size", f"{f.width}x{f.height} is not one of {allowed}")
+            )
+        if (f.num_frames - 1) % 4 or not self.min_frames <= f.num_frames <= self.max_frames:
+            choices = [n for n in range(1, self.max_frames + 1, 4) if n >= self.min_frames]
+            wrong.append(
+                FieldViolation("format.num_frames", f"{f.num_frames} is not one of {choices}")
+            )
+        if f.fps != self.fps:
+            wrong.append(FieldViolation("format.fps", f"{f.fps:g} is not {self.fps:g}"))
+        if not 1 <= settings.num_inference_steps <= self.max_inference_steps:
+            wrong.append(
+                FieldViolation(
+                    "num_inference_steps",
+                    f"{settings.num_inference_steps} is not in 1..{self.max_inference_steps}",
+                )
+            )
+        if wrong:
+            text = "; ".join(f"{v.field}: {v.description}" for v in wrong)
+            raise InvalidInput(f"this model cannot serve the request: {text}", violations=(*wrong,))
+
+
+@dataclass(frozen=True)
+class GenerationSettings:
+    """One generation's choices. The same seed and settings give the same frames."""
+
+    format: VideoFormat
+    seed: int = 0
+    num_inference_steps: int = 20
+    guidance: Guidance = field(default_factory=Guidance)
+
+
+@dataclass(frozen=True, eq=False)
+class StepEvent:
+    """``step`` of ``num_steps`` denoising steps are done; ``preview`` shows the current estimate
+    (coarse frames ``THWC``)."""
+
+    step: int
+    num_steps: int
+    preview: Frames | None = None

@@ -1,0 +1,153 @@
+"""The super-resolver as one call: a base clip and its prompt in, a clip of twice the size out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from omnireel.errors import InvalidInput
+from omnireel.generate import components
+from omnireel.generate.conditions import ConditionEncoder, latent_shape, source_ids
+from omnireel.generate.frames import frames_to_video, resize_video, video_to_frames
+from omnireel.generate.pipeline import Generated, seeded_noise
+from omnireel.generate.settings import (
+    GenerationSettings,
+    ModelLimits,
+    SamplingDefaults,
+    StepEvent,
+)
+from omnireel.model.sequence import OmniSample, PackedSequence, Segment
+from omnireel.model.transformer import OmniTransformer
+from omnireel.mvl.prompt import Prompt
+from omnireel.sampling import sampler, shifted_sigmas
+from omnireel.sampling.guidance import chain
+from omnireel.types import Clip, MediaSet, Role, VideoFormat
+from omnireel.upscale.windows import WindowConfig, pack_windows
+
+
+@dataclass(frozen=True)
+class UpscaleConfig:
+    """``factor`` times the size, denoised with attention inside ``window``."""
+
+    factor: int = 2
+    window: WindowConfig = field(default_factory=WindowConfig)
+
+
+class UpscalePipeline:
+    """A loaded super-resolver with its autoencoder and tokenizer."""
+
+    def __init__(
+        self,
+        model: OmniTransformer,
+        conditions: ConditionEncoder,
+        config: UpscaleConfig,
+        defaults: SamplingDefaults,
+        limits: ModelLimits,
+        version: str = "unsaved",
+    ) -> None:
+        self.model = model
+        self.conditions = conditions
+        self.config = config
+        self.defaults = defaults
+        self.limits = limits
+        self.version = version
+
+    @classmethod
+    def load(cls, folder: Path, device: str = "cpu") -> UpscalePipeline:
+        """Load ``folder/upscaler`` and ``folder/vae``; hashes are checked.
+
+        Raises:
+            NotFound, IntegrityError: weights are missing, tampered with or do not belong together.
+        """
+        model, component = components.load_transformer(folder / "upscaler", "upscaler", device)
+        components.check_vae(component, folder / "vae")
+        limits = components.model_limits(component)
+        encoder = ConditionEncoder(
+            vae=components.load_vae(folder / "vae", device),
+            tokenizer=components.tokenizer_of(model.config),
+            short_side=limits.short_side,
+        )
+        return cls(
+            model,
+            encoder,
+            upscale_config(component.config["upscale"]),
+            components.sampling_defaults(component),
+            limits,
+            components.weights_sha256(component),
+        )
+
+    def upscale(
+        self,
+        base: Clip,
+        prompt: Prompt,
+        media: MediaSet,
+        settings: GenerationSettings,
+        *,
+        on_step: Callable[[StepEvent], None] = lambda event: None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Generated:
+        """Make the clip sharper and ``factor`` times as large; ``settings.format`` is the base's.
+
+        Raises:
+            InvalidInput: the base clip or the settings are outside the model's limits.
+            Cancelled: ``cancelled()`` became true; at most one denoising step later.
+        """
+        self.limits.check(settings)
+        if base.format != settings.format:
+            raise InvalidInput(
+                f"the base clip is {base.format}, the settings say {settings.format}; pass the "
+                "generator's own result",
+                field="base",
+            )
+        sample = self.sample(base, prompt, media)
+        guided = chain(sample, self.conditions.tokenizer.empty(), settings.guidance)
+        vae = self.conditions.vae
+        device = vae.latent_mean.device
+
+        def report(event: sampler.StepEvent) -> None:
+            preview = video_to_frames(vae.preview(event.x0_CTHW[None])[0])
+            on_step(StepEvent(event.step, event.num_steps, preview))
+
+        def pack_here(samples: tuple[OmniSample, ...]) -> PackedSequence:
+            return pack_windows(samples, self.config.window, device)
+
+        channels = self.model.config.latent_channels
+        latents = sampler.sample_latents(
+            self.model,
+            guided,
+            seeded_noise(settings.seed, channels, sample.target_shape, device),
+            shifted_sigmas(settings.num_inference_steps, self.defaults.shift),
+            pack_here,
+            on_step=report,
+            cancelled=cancelled,
+        )
+        frames = video_to_frames(vae.decode(latents[None])[0])
+        return Generated(
+            latents_CTHW=latents,
+            clip=Clip(frames, fps=base.fps),
+            num_function_evaluations=settings.num_inference_steps * len(guided.variants),
+        )
+
+    def sample(self, base: Clip, prompt: Prompt, media: MediaSet) -> OmniSample:
+        """The model's view: the original MVL conditions, then the enlarged base clip."""
+        fmt = base.format
+        factor = self.config.factor
+        large = VideoFormat(fmt.width * factor, fmt.height * factor, fmt.num_frames, fmt.fps)
+        sample = self.conditions.sample(prompt, media, fmt)
+        low = resize_video(frames_to_video(base.frames_THWC), large.height, large.width)
+        device = self.conditions.vae.latent_mean.device
+        segment = Segment(
+            self.conditions.vae.encode(low[None].to(device))[0],
+            Role.LOW_RESOLUTION,
+            len(source_ids(prompt)) + 1,
+        )
+        return replace(
+            sample, segments=(*sample.segments, segment), target_shape=latent_shape(large)
+        )
+
+
+def upscale_config(data: dict[str, Any]) -> UpscaleConfig:
+    """A configuration from its JSON form."""
+    return UpscaleConfig(factor=int(data["factor"]), window=WindowConfig(**data["window"]))
