@@ -1,0 +1,39 @@
+"""The durable job store: a row in SQL is the truth about a job and belongs to no replica.
+
+Read in this order: ``job.py`` (what a job is), ``schema.py`` (the tables), ``leases.py`` (claim,
+fence, heartbeat: what a worker may do), ``requests.py`` (what a caller may do), ``sweeper.py``
+(what time alone does). ``store.py`` joins them into one :class:`JobStore`.
+"""
+
+from __future__ import annotations
+
+from services.common.jobs.job import (
+    Event,
+    Job,
+    JobError,
+    JobState,
+    Lease,
+    LeaseLost,
+    NewJob,
+    Page,
+    Progress,
+    Stage,
+    StageOutput,
+)
+from services.common.jobs.store import JobStore, open_jobs
+
+__all__ = [
+    "Event",
+    "Job",
+    "JobError",
+    "JobState",
+    "JobStore",
+    "Lease",
+    "LeaseLost",
+    "NewJob",
+    "Page",
+    "Progress",
+    "Stage",
+    "StageOutput",
+    "open_jobs",
+]

@@ -1,0 +1,154 @@
+"""What a job is. Times are seconds since the epoch; the store knows nothing of protobuf.
+
+States and who moves them::
+
+    QUEUED --claim--> RUNNING --succeed--> SUCCEEDED
+      ^  |               |  |----fail----> FAILED      (attempts used up, or no retry helps)
+      |  |               |  '---cancel---> CANCELLED
+      |  '--cancel--> CANCELLED    (at once: nobody works on it)
+      '--release, retry, expired lease-'
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from omnireel.errors import FailedPrecondition, FieldViolation
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the job will never change again."""
+        return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+
+
+class Stage(StrEnum):
+    """The three stages of a job, in order."""
+
+    ENHANCE = "ENHANCE"
+    GENERATE = "GENERATE"
+    UPSCALE = "UPSCALE"
+
+
+class LeaseLost(FailedPrecondition):
+    """The write came from a worker that no longer holds the job; nothing was written."""
+
+    reason = "LEASE_LOST"
+
+
+@dataclass(frozen=True)
+class JobError:
+    """Why a job failed. ``code`` is a google.rpc.Code; ``retryable``: the same request may work
+    later."""
+
+    code: int
+    message: str
+    reason: str = "INTERNAL"
+    retryable: bool = False
+    violations: tuple[FieldViolation, ...] = ()
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One step of one stage is done. ``fraction`` is of the whole job, 0..1."""
+
+    stage: Stage
+    step: int
+    num_steps: int
+    fraction: float
+    preview_uri: str = ""
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """What a caller submits. ``request_id`` is unique per caller; empty means no idempotency."""
+
+    caller: str
+    body: bytes
+    request_id: str = ""
+    priority: int = 0
+    deadline: float | None = None
+    max_attempts: int = 3
+
+
+@dataclass(frozen=True)
+class Job:
+    """One row, as read. ``token`` is the fencing token: it grows by one at every claim."""
+
+    id: str
+    caller: str
+    request_id: str
+    body: bytes
+    state: JobState
+    cancel_requested: bool
+    priority: int
+    deadline: float | None
+    attempt: int
+    max_attempts: int
+    token: int
+    lease_owner: str
+    lease_expires: float | None
+    progress: Progress | None
+    result: bytes | None
+    error: JobError | None
+    created_at: float
+    updated_at: float
+    started_at: float | None
+    finished_at: float | None
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right of ``owner`` to write to a job until somebody else claims it."""
+
+    job_id: str
+    owner: str
+    token: int
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """What a worker learns when it renews a lease."""
+
+    cancel_requested: bool
+    deadline: float | None
+
+
+@dataclass(frozen=True)
+class StageOutput:
+    """What a finished stage left for the next one: its response, serialised, and when it ran."""
+
+    stage: Stage
+    data: bytes
+    started_at: float
+    finished_at: float
+
+
+@dataclass(frozen=True)
+class Event:
+    """One change of one job. ``sequence`` counts 1, 2, 3, ... within the job without gaps."""
+
+    job_id: str
+    sequence: int
+    time: float
+    state: JobState
+    progress: Progress | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of jobs, newest first; ``next_page_token`` is empty on the last one."""
+
+    jobs: tuple[Job, ...] = field(default=())
+    next_page_token: str = ""

@@ -1,0 +1,71 @@
+"""Brings the schema up to date: by itself on SQLite, by command on PostgreSQL.
+
+``python -m services.common.jobs.migrate postgresql+psycopg://user@host/omnireel``
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from omnireel.errors import FailedPrecondition
+from services.common.jobs.database import Database
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+ADVISORY_LOCK = 7_001_001  # any constant: it keeps two migrations of one database apart
+
+
+def upgrade(database: Database) -> None:
+    """Run the missing migrations in one transaction; two processes may call it at once."""
+    with database.write() as connection:
+        if not database.sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": ADVISORY_LOCK})
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def require_current(database: Database) -> None:
+    """Raise :class:`FailedPrecondition` unless the schema is the one this code was written for."""
+    with database.read() as connection:
+        found = current_revision(connection)
+    wanted = ScriptDirectory.from_config(_config()).get_current_head()
+    if found != wanted:
+        raise FailedPrecondition(
+            f"the job database has schema {found or 'none'}, this version needs {wanted}; "
+            "run `python -m services.common.jobs.migrate <database url>`",
+            reason="SCHEMA_OUTDATED",
+        )
+
+
+def current_revision(connection: Connection) -> str | None:
+    """The revision that the database says it has."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def main(argv: list[str]) -> int:
+    """Migrate the database whose URL is the only argument."""
+    if len(argv) != 2:
+        print("usage: python -m services.common.jobs.migrate <database url>", file=sys.stderr)
+        return 2
+    database = Database(argv[1])
+    upgrade(database)
+    database.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

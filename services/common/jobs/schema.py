@@ -1,0 +1,89 @@
+"""The tables. Alembic's migrations build the same ones; a test compares the two."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("caller", String(128), nullable=False),
+    Column("request_id", String(128)),  # NULL: the caller wants no idempotency
+    Column("body", LargeBinary, nullable=False),
+    Column("body_sha256", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("deadline", Double),
+    Column("attempt", Integer, nullable=False),
+    Column("max_attempts", Integer, nullable=False),
+    Column("not_before", Double, nullable=False),  # back-off: no claim earlier than this
+    Column("published_at", Double),  # the doorbell was rung for this job at
+    Column("token", Integer, nullable=False),
+    Column("lease_owner", String(128), nullable=False),
+    Column("lease_expires", Double),
+    Column("event_sequence", Integer, nullable=False),
+    Column("stage", String(16)),
+    Column("step", Integer, nullable=False),
+    Column("num_steps", Integer, nullable=False),
+    Column("fraction", Double, nullable=False),
+    Column("preview_uri", Text, nullable=False),
+    Column("result", LargeBinary),
+    Column("error", Text),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Column("started_at", Double),
+    Column("finished_at", Double),
+    UniqueConstraint("caller", "request_id", name="jobs_caller_request_id"),
+    Index("jobs_state_priority", "state", "priority", "created_at"),
+    Index("jobs_caller_created", "caller", "created_at", "id"),
+)
+
+job_events = Table(
+    "job_events",
+    metadata,
+    Column("job_id", String(64), ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("sequence", Integer, primary_key=True),
+    Column("time", Double, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("stage", String(16)),
+    Column("step", Integer, nullable=False),
+    Column("num_steps", Integer, nullable=False),
+    Column("fraction", Double, nullable=False),
+    Column("preview_uri", Text, nullable=False),
+    Column("message", Text, nullable=False),
+)
+
+job_stages = Table(
+    "job_stages",
+    metadata,
+    Column("job_id", String(64), ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("stage", String(16), primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("finished_at", Double, nullable=False),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("slots", Integer, nullable=False),
+    Column("seen_at", Double, nullable=False),
+)

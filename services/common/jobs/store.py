@@ -1,0 +1,167 @@
+"""The job store that gateway and worker share: each method is one transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from sqlalchemy.exc import IntegrityError
+
+from services.common.jobs import leases, requests, sweeper
+from services.common.jobs.database import Database
+from services.common.jobs.job import (
+    Event,
+    Heartbeat,
+    Job,
+    JobError,
+    JobState,
+    Lease,
+    NewJob,
+    Page,
+    Progress,
+    Stage,
+    StageOutput,
+)
+from services.common.jobs.migrate import require_current, upgrade
+
+
+def open_jobs(url: str, clock: Callable[[], float] = time.time) -> JobStore:
+    """Open the store at a SQLAlchemy URL. SQLite is migrated here; PostgreSQL must be current."""
+    database = Database(url)
+    if database.sqlite:
+        upgrade(database)
+    require_current(database)
+    return JobStore(database, clock)
+
+
+class JobStore:
+    """Durable jobs. Thread-safe; ``clock`` gives seconds since the epoch."""
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._clock = clock
+
+    def close(self) -> None:
+        """Close the database connections."""
+        self._database.close()
+
+    # What a caller does.
+
+    def submit(self, new: NewJob) -> tuple[Job, bool]:
+        """See :func:`requests.submit`; two equal requests at the same moment make one job."""
+        try:
+            with self._database.write() as connection:
+                return requests.submit(connection, new, self._clock())
+        except IntegrityError:  # lost the race for the request_id: now it is there to be found
+            with self._database.write() as connection:
+                return requests.submit(connection, new, self._clock())
+
+    def get(self, job_id: str, caller: str | None = None) -> Job:
+        """See :func:`requests.get`."""
+        with self._database.read() as connection:
+            return requests.get(connection, job_id, caller)
+
+    def list_jobs(
+        self,
+        caller: str,
+        *,
+        page_size: int,
+        page_token: str = "",
+        states: tuple[JobState, ...] = (),
+    ) -> Page:
+        """See :func:`requests.list_jobs`."""
+        with self._database.read() as connection:
+            return requests.list_jobs(
+                connection, caller, page_size=page_size, page_token=page_token, states=states
+            )
+
+    def events_after(self, job_id: str, sequence: int, limit: int = 256) -> tuple[Event, ...]:
+        """See :func:`requests.events_after`."""
+        with self._database.read() as connection:
+            return requests.events_after(connection, job_id, sequence, limit)
+
+    def stage_outputs(self, job_id: str) -> dict[Stage, StageOutput]:
+        """See :func:`requests.stage_outputs`."""
+        with self._database.read() as connection:
+            return requests.stage_outputs(connection, job_id)
+
+    def request_cancel(self, job_id: str) -> Job:
+        """See :func:`requests.request_cancel`."""
+        with self._database.write() as connection:
+            return requests.request_cancel(connection, job_id, self._clock())
+
+    def delete(self, job_id: str) -> None:
+        """See :func:`requests.delete_job`."""
+        with self._database.write() as connection:
+            requests.delete_job(connection, job_id)
+
+    # What a worker does.
+
+    def claim(self, job_id: str, owner: str, lease_s: float) -> tuple[Lease, Job] | None:
+        """See :func:`leases.claim`."""
+        with self._database.write() as connection:
+            return leases.claim(connection, job_id, owner, lease_s, self._clock())
+
+    def renew(self, lease: Lease, lease_s: float) -> Heartbeat:
+        """See :func:`leases.renew`."""
+        with self._database.write() as connection:
+            return leases.renew(connection, lease, lease_s, self._clock())
+
+    def record_progress(self, lease: Lease, steps: list[Progress]) -> None:
+        """See :func:`leases.record_progress`."""
+        with self._database.write() as connection:
+            leases.record_progress(connection, lease, steps, self._clock())
+
+    def save_stage(self, lease: Lease, output: StageOutput) -> None:
+        """See :func:`leases.save_stage`."""
+        with self._database.write() as connection:
+            leases.save_stage(connection, lease, output, self._clock())
+
+    def succeed(self, lease: Lease, result: bytes) -> None:
+        """See :func:`leases.succeed`."""
+        with self._database.write() as connection:
+            leases.succeed(connection, lease, result, self._clock())
+
+    def fail(self, lease: Lease, error: JobError) -> None:
+        """See :func:`leases.fail`."""
+        with self._database.write() as connection:
+            leases.fail(connection, lease, error, self._clock())
+
+    def cancelled(self, lease: Lease) -> None:
+        """See :func:`leases.cancelled`."""
+        with self._database.write() as connection:
+            leases.cancelled(connection, lease, self._clock())
+
+    def release(self, lease: Lease) -> None:
+        """See :func:`leases.release`."""
+        with self._database.write() as connection:
+            leases.release(connection, lease, self._clock())
+
+    def retry(self, lease: Lease, error: JobError, delay_s: float) -> JobState:
+        """See :func:`leases.retry`."""
+        with self._database.write() as connection:
+            return leases.retry(connection, lease, error, delay_s, self._clock())
+
+    # What the dispatcher does.
+
+    def sweep(self) -> int:
+        """See :func:`sweeper.sweep`."""
+        with self._database.write() as connection:
+            return sweeper.sweep(connection, self._clock())
+
+    def seen(self, worker_id: str, slots: int) -> None:
+        """See :func:`sweeper.seen`."""
+        with self._database.write() as connection:
+            sweeper.seen(connection, worker_id, slots, self._clock())
+
+    def gone(self, worker_id: str) -> None:
+        """See :func:`sweeper.gone`."""
+        with self._database.write() as connection:
+            sweeper.gone(connection, worker_id)
+
+    def take_for_publishing(self, *, worker_ttl_s: float, republish_s: float) -> tuple[str, ...]:
+        """See :func:`sweeper.take_for_publishing`."""
+        with self._database.write() as connection:
+            return sweeper.take_for_publishing(
+                connection, self._clock(), worker_ttl_s=worker_ttl_s, republish_s=republish_s
+            )
