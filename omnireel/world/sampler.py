@@ -35,11 +35,23 @@ from omnireel.world.scene import (
 VIEW_HEIGHT_M = 3.3
 """Height of the visible plane through the subject for the default camera, in metres."""
 
-SMALL, NORMAL, LARGE = (0.27, 0.32), (0.38, 0.46), (0.51, 0.55)
+SMALL, NORMAL, LARGE = (0.27, 0.32), (0.37, 0.45), (0.51, 0.55)
 """Ranges of a lone subject's height as a share of the frame's height, by size word."""
+
+LARGE_FITS = ("still", "spin")
+"""Motions that keep even a large subject in view; the others need the room."""
+
+FAST_FITS = ("jump", "spin", "circle")
+"""Motions whose path does not grow with speed."""
+
+SLOW, FAST = 0.65, 1.4
+"""Speeds that captions call slowly and quickly."""
 
 LATERAL = ("move_right", "move_left", "circle")
 """Motions that need the width of the frame."""
+
+DEPTH_OFFSET = -0.5
+"""How far behind the origin a body that moves in depth has its middle, in metres."""
 
 LOW_CONTRAST = {
     ("snowfield", "white"),
@@ -59,7 +71,8 @@ class SceneDistribution:
     prop: float = 0.40
     """Chance that a character wears one prop."""
     small: float = 0.10
-    large: float = 0.15
+    large: float = 0.30
+    """Chance of a large subject when its motion leaves the room for it."""
     textured: float = 0.30
     other_weather: float = 0.25
     other_style: float = 0.15
@@ -133,22 +146,27 @@ def sample_body(
     """A body of any kind, colour and motion, standing at the origin at normal size."""
     kind = pick(rng, CHARACTERS if rng.random() < distribution.character else SHAPES)
     color = pick(rng, [c for c in COLORS if (place, c) not in LOW_CONTRAST])
-    pace = rng.random()
-    speed = 1.0
-    if pace < distribution.slow:
-        speed = 0.65
-    elif pace > 1.0 - distribution.fast:
-        speed = 1.4
-    motion = pick(rng, MOTIONS)
     return Body(
         id=body_id,
         kind=kind,
         material=sample_material(rng, color, distribution=distribution),
         size=NORMAL[0] * VIEW_HEIGHT_M,
-        motion=Motion(motion, speed=1.0 if motion == "still" else speed),
+        motion=sample_motion(rng, pick(rng, MOTIONS), distribution=distribution),
         skin=pick(rng, [c for c in ("white", "yellow", "pink", "orange") if c != color]),
         wears=_sample_props(rng, kind, color, distribution),
     )
+
+
+def sample_motion(
+    rng: np.random.Generator, kind: str, *, distribution: SceneDistribution
+) -> Motion:
+    """A motion of ``kind``, mostly at its natural pace."""
+    pace = rng.random()
+    if kind != "still" and pace < distribution.slow:
+        return Motion(kind, speed=SLOW)
+    if kind in FAST_FITS and pace > 1.0 - distribution.fast:
+        return Motion(kind, speed=FAST)
+    return Motion(kind)
 
 
 def sample_companion(
@@ -191,15 +209,18 @@ def arrange(
     """
     distribution = distribution or SceneDistribution()
     if len(bodies) == 1:
-        return (_place(rng, bodies[0], _sample_size(rng, distribution), (0.0, 0.0, 0.0)),)
+        body = bodies[0]
+        depth = DEPTH_OFFSET if body.motion.kind in ("approach", "recede") else 0.0
+        share = _sample_size(rng, body.motion.kind, distribution)
+        return (_place(rng, body, share, (0.0, 0.0, depth)),)
     first, second = bodies
     side = 1.0 if rng.random() < 0.5 else -1.0
     if first.motion.kind in LATERAL or second.motion.kind in LATERAL:
         front = _place(rng, first, rng.uniform(0.30, 0.34), (-0.35 * side, 0.0, 0.45))
         back = _place(rng, second, rng.uniform(0.38, 0.42), (0.45 * side, 0.0, -1.15))
         return (front, back)
-    left = _place(rng, first, rng.uniform(0.32, 0.38), (-0.78 * side, 0.0, 0.0))
-    right = _place(rng, second, rng.uniform(0.32, 0.38), (0.78 * side, 0.0, 0.0))
+    left = _place(rng, first, rng.uniform(0.32, 0.38), (-0.78 * side, 0.0, -0.3))
+    right = _place(rng, second, rng.uniform(0.32, 0.38), (0.78 * side, 0.0, -0.3))
     return (left, right)
 
 
@@ -225,9 +246,10 @@ def size_word(body: Body, scene: Scene) -> str:
     return "large" if share >= LARGE[0] else ""
 
 
-def _sample_size(rng: np.random.Generator, dist: SceneDistribution) -> float:
+def _sample_size(rng: np.random.Generator, motion: str, dist: SceneDistribution) -> float:
     u = rng.random()
-    low, high = SMALL if u < dist.small else LARGE if u > 1.0 - dist.large else NORMAL
+    large = motion in LARGE_FITS and u > 1.0 - dist.large
+    low, high = SMALL if u < dist.small else LARGE if large else NORMAL
     return float(rng.uniform(low, high))
 
 
