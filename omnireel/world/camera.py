@@ -50,11 +50,11 @@ class CameraPath:
             and (self.pixel_T == self.pixel_T[:1]).all()
         )
 
-    def columns_W(self) -> F32:
+    def columns(self) -> F32:
         """Pixel centres right of the optical axis, in pixels."""
         return np.arange(self.width, dtype=np.float32) + np.float32(0.5 - self.width / 2)
 
-    def rows_H(self) -> F32:
+    def rows(self) -> F32:
         """Pixel centres above the optical axis, in pixels."""
         return np.float32(self.height / 2 - 0.5) - np.arange(self.height, dtype=np.float32)
 
@@ -80,7 +80,7 @@ class CameraPath:
         safe = np.maximum(depth, NEAR_M) * self.pixel_T[:, None]
         return self.width / 2 + local[..., 0] / safe, self.height / 2 - local[..., 1] / safe, depth
 
-    def matrices_T44(self) -> F32:
+    def matrices(self) -> F32:
         """World-to-camera matrices with x right, y up, z forward."""
         out = np.zeros((self.num_frames, 4, 4), np.float32)
         out[:, :3, :3] = self.basis_T33

@@ -1,4 +1,4 @@
-"""What a body is made of: solids, each with its own pose, and the ellipsoids that cast its shadow."""
+"""What a body is made of: posed solids, and the ellipsoids that cast its shadow."""
 
 from __future__ import annotations
 

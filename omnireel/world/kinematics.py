@@ -18,7 +18,7 @@ from omnireel.world.scene import CHARACTERS, MOTIONS, Body
 GRAVITY = 9.81
 CROSS_SPEED = 0.92
 """Metres per second sideways: 1.95 m in a default clip, 59 % of the default frame."""
-DEPTH_SPEED = 1.7
+DEPTH_SPEED = 1.55
 """Metres per second towards or away from the default camera."""
 BOUNCE_PERIOD_S = 0.8
 """Time between two landings; with real gravity the apex is then 0.78 m."""
@@ -40,7 +40,7 @@ class Pose:
     stride_T: F32
     gait_T: F32
 
-    def centre_T3(self) -> F32:
+    def centre(self) -> F32:
         """World position of the body's middle (half its height)."""
         return self.apply((0.0, 0.5, 0.0))
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from omnireel.errors import InvalidInput
 from omnireel.types import Frames, VideoFormat
-from omnireel.world.background import Backdrop, backdrop
+from omnireel.world.background import backdrop_of_clip
 from omnireel.world.camera import CameraPath, camera_path
 from omnireel.world.composite import blend, cull, stack
 from omnireel.world.figure import Part, occluders, parts
@@ -73,7 +73,7 @@ class Shot:
 def render_linear(scene: Scene, camera: CameraPath, times_T: F32) -> Shot:
     """Render frames of ``camera`` (whose length is that of ``times_T``) in linear light."""
     light = light_of(scene)
-    place = _place(scene, camera)
+    place = backdrop_of_clip(scene, camera)
     shape = place.depth_THW.shape
     poses = [pose(body, times_T, scene.duration_s) for body in scene.bodies]
     shadows = [o for body, p in zip(scene.bodies, poses, strict=True) for o in occluders(body, p)]
@@ -103,19 +103,6 @@ def _colors(light: Light, all_parts: list[Part], layers: list[Fragments]) -> F32
             shade(light, albedo, normal, layer.ray_3N, height, part.solid.shine, part.solid.glow)
         )
     return np.concatenate(colors, axis=1)
-
-
-def _place(scene: Scene, camera: CameraPath) -> Backdrop:
-    """The backdrop of every frame; one picture serves them all while the camera rests."""
-    if not camera.is_static or camera.num_frames == 1:
-        return backdrop(scene, camera)
-    still = backdrop(scene, camera.frames(0, 1))
-    n = camera.num_frames
-    return Backdrop(
-        np.repeat(still.color_CTHW, n, 1),
-        np.repeat(still.depth_THW, n, 0),
-        np.repeat(still.ground_THW, n, 0),
-    )
 
 
 def _check(fmt: VideoFormat) -> None:

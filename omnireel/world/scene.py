@@ -94,9 +94,9 @@ class Camera:
     move: str = "static"
     amount: float = 1.0
     azimuth: float = 0.0
-    elevation: float = 0.28
+    elevation: float = 0.18
     distance: float = 4.2
-    target: Vec3 = (0.0, 0.5, 0.0)
+    target: Vec3 = (0.0, 0.62, 0.0)
     fov: float = 0.75
 
 

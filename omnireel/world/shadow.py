@@ -55,7 +55,7 @@ def cast(
         pixel = (f.astype(np.int64) * camera.height + rect.row_N) * camera.width + rect.column_N
         on = ground[pixel] > 0
         pixel, f, row, column = pixel[on], f[on], rect.row_N[on], rect.column_N[on]
-        px, py = camera.columns_W()[column], camera.rows_H()[row]
+        px, py = camera.columns()[column], camera.rows()[row]
         b = camera.basis_T33
         px, py = px * camera.pixel_T[f], py * camera.pixel_T[f]
         d = [b[f, 2, i] + px * b[f, 0, i] + py * b[f, 1, i] for i in range(3)]

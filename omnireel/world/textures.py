@@ -17,7 +17,7 @@ from omnireel.world.trace import Paint
 
 Unroll = Callable[[F32, F32, F32], tuple[F32, F32]]
 
-PERIOD = 0.25
+PERIOD = 1 / 3
 """Two stripes, or the distance between dots, in units of the body's height."""
 
 
@@ -52,21 +52,21 @@ def _faces(x: F32, y: F32, z: F32) -> tuple[F32, F32]:
 
 
 def _around(x: F32, y: F32, z: F32) -> tuple[F32, F32]:
-    """Unroll a cylinder or cone about y: eight periods around."""
-    return np.arctan2(x, z) * np.float32(PERIOD * 8 / (2 * np.pi)), y
+    """Unroll a cylinder or cone about y: six periods around."""
+    return np.arctan2(x, z) * np.float32(PERIOD * 6 / (2 * np.pi)), y
 
 
 def _globe(x: F32, y: F32, z: F32) -> tuple[F32, F32]:
-    """Unroll a ball by longitude and latitude: eight periods around, four from pole to pole."""
+    """Unroll a ball by longitude and latitude: six periods around, three from pole to pole."""
     lat = np.arcsin(np.clip((y - 0.5) * 2, -1, 1))
     lon = np.arctan2(x, z)
-    scale = np.float32(PERIOD * 8 / (2 * np.pi))
+    scale = np.float32(PERIOD * 6 / (2 * np.pi))
     return lon * scale, lat * scale
 
 
 def _wheel(x: F32, y: F32, z: F32) -> tuple[F32, F32]:
     """Unroll a ring: along the tube, and around it."""
-    u = np.arctan2(x, y - 0.5) * np.float32(PERIOD * 10 / (2 * np.pi))
+    u = np.arctan2(x, y - 0.5) * np.float32(PERIOD * 8 / (2 * np.pi))
     return np.where(z > 0, u, -u), u
 
 
@@ -109,7 +109,7 @@ def pattern(kind: str, texture: str, x: F32, y: F32, z: F32, width: F32) -> F32:
     row = np.floor(v / PERIOD)
     du = np.mod(u + row * (PERIOD / 2), PERIOD) - PERIOD / 2
     dv = v - (row + 0.5) * PERIOD
-    return edge(np.float32(PERIOD * 0.3) - np.sqrt(du * du + dv * dv), width)
+    return edge(np.float32(PERIOD * 0.29) - np.sqrt(du * du + dv * dv), width)
 
 
 def painter(kind: str, material: Material) -> Paint:

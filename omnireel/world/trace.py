@@ -127,8 +127,8 @@ def trace(camera: CameraPath, solid: Solid, pose: Pose) -> Fragments:
     start = start.astype(np.float32)
     # Pixel footprint in the solid's units per metre of depth.
     unit = np.cbrt(np.linalg.det(inverse)).astype(np.float32) * camera.pixel_T
-    x = camera.columns_W()[rect.column_N] * camera.pixel_T[frame]
-    y = camera.rows_H()[rect.row_N] * camera.pixel_T[frame]
+    x = camera.columns()[rect.column_N] * camera.pixel_T[frame]
+    y = camera.rows()[rect.row_N] * camera.pixel_T[frame]
     d = [axes[frame, 2, i] + x * axes[frame, 0, i] + y * axes[frame, 1, i] for i in range(3)]
     o = [start[frame, i] for i in range(3)]
     fp = unit[frame]
