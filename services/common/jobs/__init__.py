@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from services.common.jobs.job import (
     Event,
+    Heartbeat,
     Job,
     JobError,
+    JobFilter,
     JobState,
     Lease,
     LeaseLost,
+    MediaRecord,
     NewJob,
     Page,
     Progress,
@@ -24,12 +27,15 @@ from services.common.jobs.store import JobStore, open_jobs
 
 __all__ = [
     "Event",
+    "Heartbeat",
     "Job",
     "JobError",
+    "JobFilter",
     "JobState",
     "JobStore",
     "Lease",
     "LeaseLost",
+    "MediaRecord",
     "NewJob",
     "Page",
     "Progress",

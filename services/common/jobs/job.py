@@ -11,6 +11,7 @@ States and who moves them::
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -33,11 +34,12 @@ class JobState(StrEnum):
 
 
 class Stage(StrEnum):
-    """The three stages of a job, in order."""
+    """The stages of a job, in order: one per model, then the tidying up."""
 
     ENHANCE = "ENHANCE"
     GENERATE = "GENERATE"
     UPSCALE = "UPSCALE"
+    FINISH = "FINISH"
 
 
 class LeaseLost(FailedPrecondition):
@@ -71,11 +73,17 @@ class Progress:
 
 @dataclass(frozen=True)
 class NewJob:
-    """What a caller submits. ``request_id`` is unique per caller; empty means no idempotency."""
+    """What a caller submits.
+
+    ``body`` is what the worker will run. ``request_id`` is unique per caller (empty: no
+    idempotency) and ``request_digest`` tells whether a repeated request is the same.
+    """
 
     caller: str
     body: bytes
     request_id: str = ""
+    request_digest: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
     priority: int = 0
     deadline: float | None = None
     max_attempts: int = 3
@@ -99,7 +107,6 @@ class Job:
     lease_owner: str
     lease_expires: float | None
     progress: Progress | None
-    result: bytes | None
     error: JobError | None
     created_at: float
     updated_at: float
@@ -135,6 +142,14 @@ class StageOutput:
 
 
 @dataclass(frozen=True)
+class MediaRecord:
+    """What is known of a stored object; ``data`` is its description, serialised."""
+
+    uri: str
+    data: bytes
+
+
+@dataclass(frozen=True)
 class Event:
     """One change of one job. ``sequence`` counts 1, 2, 3, ... within the job without gaps."""
 
@@ -144,6 +159,17 @@ class Event:
     state: JobState
     progress: Progress | None = None
     message: str = ""
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """Which jobs to list. ``cancelling`` picks running ones that were asked to stop, which
+    ``states`` = RUNNING leaves out. Nothing set: all."""
+
+    states: tuple[JobState, ...] = ()
+    cancelling: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+    with_deleted_operations: bool = True
 
 
 @dataclass(frozen=True)

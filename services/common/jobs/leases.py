@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from services.common.jobs.job import (
     Event,
@@ -20,9 +20,11 @@ from services.common.jobs.job import (
     JobState,
     Lease,
     LeaseLost,
+    MediaRecord,
     Progress,
     StageOutput,
 )
+from services.common.jobs.media import put_media
 from services.common.jobs.rows import (
     add_event,
     error_to_json,
@@ -52,7 +54,7 @@ def claim(
             lease_expires=now + lease_s,
             token=jobs.c.token + 1,
             attempt=jobs.c.attempt + 1,
-            started_at=now,
+            started_at=func.coalesce(jobs.c.started_at, now),
             updated_at=now,
             event_sequence=jobs.c.event_sequence + 1,
         )
@@ -74,7 +76,7 @@ def renew(connection: Connection, lease: Lease, lease_s: float, now: float) -> H
 
 def record_progress(
     connection: Connection, lease: Lease, steps: list[Progress], now: float
-) -> None:
+) -> Heartbeat:
     """Append one event for each of ``steps``; the row shows the last."""
     row = _fenced(
         connection,
@@ -88,11 +90,21 @@ def record_progress(
     first = row.event_sequence - len(steps) + 1
     for sequence, progress in enumerate(steps, start=first):
         add_event(connection, Event(lease.job_id, sequence, now, JobState.RUNNING, progress))
+    return Heartbeat(cancel_requested=row.cancel_requested, deadline=row.deadline)
 
 
-def save_stage(connection: Connection, lease: Lease, output: StageOutput, now: float) -> None:
-    """Keep what a finished stage left, so that whoever picks the job up goes on after it."""
-    _fenced(connection, lease, {"updated_at": now})
+def save_stage(
+    connection: Connection,
+    lease: Lease,
+    output: StageOutput,
+    media: tuple[MediaRecord, ...],
+    now: float,
+) -> None:
+    """Keep what a finished stage left, so that whoever picks the job up goes on after it.
+
+    ``media`` are the objects it made: the job's caller may name them in new requests.
+    """
+    row = _fenced(connection, lease, {"updated_at": now})
     connection.execute(
         insert(job_stages).values(
             job_id=lease.job_id,
@@ -102,11 +114,13 @@ def save_stage(connection: Connection, lease: Lease, output: StageOutput, now: f
             finished_at=output.finished_at,
         )
     )
+    for record in media:
+        put_media(connection, row.caller, record, now, job_id=lease.job_id)
 
 
-def succeed(connection: Connection, lease: Lease, result: bytes, now: float) -> None:
+def succeed(connection: Connection, lease: Lease, now: float) -> None:
     """RUNNING -> SUCCEEDED. A result that is there wins over a cancel that came too late."""
-    _finish(connection, lease, JobState.SUCCEEDED, now, {"result": result, "fraction": 1.0})
+    _finish(connection, lease, JobState.SUCCEEDED, now, {"fraction": 1.0})
 
 
 def fail(connection: Connection, lease: Lease, error: JobError, now: float) -> None:

@@ -4,15 +4,33 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import uuid
+from collections.abc import Collection, Iterator
 
-from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
-from omnireel.errors import AlreadyExists, FailedPrecondition, InvalidInput, NotFound
+from omnireel.errors import (
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidInput,
+    NotFound,
+    ResourceExhausted,
+)
 from services.common.jobs.job import (
     Event,
     Job,
+    JobFilter,
     JobState,
     NewJob,
     Page,
@@ -20,38 +38,61 @@ from services.common.jobs.job import (
     StageOutput,
 )
 from services.common.jobs.rows import add_event, event_from_row, job_from_row, progress_columns
-from services.common.jobs.schema import job_events, job_stages, jobs
+from services.common.jobs.schema import job_events, job_labels, job_stages, jobs
+
+QUEUE_FULL_RETRY_S = 10.0
 
 
-def submit(connection: Connection, new: NewJob, now: float) -> tuple[Job, bool]:
+def find_request(
+    connection: Connection, caller: str, request_id: str, request_digest: str
+) -> Job | None:
+    """The job that the same request made before, or None.
+
+    Raises :class:`AlreadyExists` when the caller used ``request_id`` for another request.
+    """
+    if not request_id:
+        return None
+    row = connection.execute(
+        select(jobs).where(jobs.c.caller == caller, jobs.c.request_id == request_id)
+    ).one_or_none()
+    if row is None:
+        return None
+    if row.request_digest != request_digest:
+        raise AlreadyExists(
+            f"request_id {request_id!r} was used for a different request; send a fresh one",
+            reason="REQUEST_ID_REUSED",
+        )
+    return job_from_row(row)
+
+
+def submit(connection: Connection, new: NewJob, now: float, *, max_queued: int) -> tuple[Job, bool]:
     """Insert a job, or return the one that the same request made before.
 
-    Returns the job and whether it is new. Raises :class:`AlreadyExists` when the caller used the
-    ``request_id`` for another body.
+    Returns the job and whether it is new. Raises what :func:`find_request` raises, and
+    :class:`ResourceExhausted` when ``max_queued`` jobs wait already.
     """
-    digest = hashlib.sha256(new.body).hexdigest()
-    if new.request_id:
-        known = connection.execute(
-            select(jobs).where(jobs.c.caller == new.caller, jobs.c.request_id == new.request_id)
-        ).one_or_none()
-        if known is not None:
-            if known.body_sha256 != digest:
-                raise AlreadyExists(
-                    f"request_id: {new.request_id!r} was used for a different request; "
-                    "send a fresh request_id",
-                    reason="REQUEST_ID_REUSED",
-                )
-            return job_from_row(known), False
+    known = find_request(connection, new.caller, new.request_id, new.request_digest)
+    if known is not None:
+        return known, False
+    queued = connection.execute(
+        select(func.count()).select_from(jobs).where(jobs.c.state == JobState.QUEUED.value)
+    ).scalar_one()
+    if queued >= max_queued:
+        raise ResourceExhausted(
+            f"{queued} jobs are waiting and no more are taken; try again later",
+            retry_after_s=QUEUE_FULL_RETRY_S,
+        )
     job_id = uuid.uuid4().hex
     connection.execute(
         insert(jobs).values(
             id=job_id,
             caller=new.caller,
             request_id=new.request_id or None,
+            request_digest=new.request_digest,
             body=new.body,
-            body_sha256=digest,
             state=JobState.QUEUED.value,
             cancel_requested=False,
+            operation_deleted=False,
             priority=new.priority,
             deadline=new.deadline,
             attempt=0,
@@ -65,18 +106,27 @@ def submit(connection: Connection, new: NewJob, now: float) -> tuple[Job, bool]:
             **progress_columns(None),
         )
     )
+    for name, value in new.labels.items():
+        connection.execute(insert(job_labels).values(job_id=job_id, name=name, value=value))
     add_event(connection, Event(job_id, 1, now, JobState.QUEUED))
     return get(connection, job_id), True
 
 
-def get(connection: Connection, job_id: str, caller: str | None = None) -> Job:
-    """The job, or :class:`NotFound`; another caller's job does not exist for ``caller``."""
+def get(
+    connection: Connection, job_id: str, caller: str | None = None, *, operation: bool = False
+) -> Job:
+    """The job, or :class:`NotFound`; another caller's job does not exist for ``caller``.
+
+    With ``operation``, neither does a job whose operation was deleted.
+    """
     query = select(jobs).where(jobs.c.id == job_id)
+    if operation:
+        query = query.where(~jobs.c.operation_deleted)
     if caller is not None:
         query = query.where(jobs.c.caller == caller)
     row = connection.execute(query).one_or_none()
     if row is None:
-        raise NotFound(f"there is no video job {job_id!r}")
+        raise NotFound(f"there is no video {job_id!r}")
     return job_from_row(row)
 
 
@@ -86,12 +136,10 @@ def list_jobs(
     *,
     page_size: int,
     page_token: str = "",
-    states: tuple[JobState, ...] = (),
+    job_filter: JobFilter,
 ) -> Page:
     """Newest first. A page token names the last job seen, so new jobs never shift a page."""
-    query = select(jobs).where(jobs.c.caller == caller)
-    if states:
-        query = query.where(jobs.c.state.in_([state.value for state in states]))
+    query = select(jobs).where(jobs.c.caller == caller, *_conditions(job_filter))
     if page_token:
         created_at, job_id = _read_page_token(page_token)
         older = jobs.c.created_at < created_at
@@ -102,6 +150,42 @@ def list_jobs(
     page = tuple(job_from_row(row) for row in rows[:page_size])
     more = len(rows) > page_size
     return Page(page, _write_page_token(page[-1]) if more else "")
+
+
+def _conditions(job_filter: JobFilter) -> Iterator[ColumnElement[bool]]:
+    running = JobState.RUNNING.value
+    if job_filter.states or job_filter.cancelling:
+        listed = [state.value for state in job_filter.states]
+        chosen = and_(
+            jobs.c.state.in_(listed),
+            or_(jobs.c.state != running, ~jobs.c.cancel_requested),
+        )
+        if job_filter.cancelling:
+            chosen = or_(chosen, and_(jobs.c.state == running, jobs.c.cancel_requested))
+        yield chosen
+    if not job_filter.with_deleted_operations:
+        yield ~jobs.c.operation_deleted
+    for name, value in job_filter.labels.items():
+        yield exists().where(
+            job_labels.c.job_id == jobs.c.id,
+            job_labels.c.name == name,
+            job_labels.c.value == value,
+        )
+
+
+def queue_position(connection: Connection, job: Job) -> int:
+    """How many queued jobs will be taken before ``job``."""
+    ahead = or_(
+        jobs.c.priority > job.priority,
+        and_(jobs.c.priority == job.priority, jobs.c.created_at < job.created_at),
+        and_(
+            jobs.c.priority == job.priority,
+            jobs.c.created_at == job.created_at,
+            jobs.c.id < job.id,
+        ),
+    )
+    counted = select(func.count()).select_from(jobs).where(jobs.c.state == JobState.QUEUED.value)
+    return connection.execute(counted.where(ahead)).scalar_one()
 
 
 def events_after(
@@ -117,11 +201,17 @@ def events_after(
     return tuple(event_from_row(row) for row in rows)
 
 
-def stage_outputs(connection: Connection, job_id: str) -> dict[Stage, StageOutput]:
-    """What the finished stages of a job left."""
-    rows = connection.execute(select(job_stages).where(job_stages.c.job_id == job_id))
-    outputs = (StageOutput(Stage(r.stage), r.data, r.started_at, r.finished_at) for r in rows)
-    return {output.stage: output for output in outputs}
+def stage_outputs(
+    connection: Connection, job_ids: Collection[str]
+) -> dict[str, dict[Stage, StageOutput]]:
+    """What the finished stages of each job left."""
+    rows = connection.execute(select(job_stages).where(job_stages.c.job_id.in_(job_ids)))
+    outputs: dict[str, dict[Stage, StageOutput]] = {job_id: {} for job_id in job_ids}
+    for row in rows:
+        stage = Stage(row.stage)
+        output = StageOutput(stage, row.data, row.started_at, row.finished_at)
+        outputs[row.job_id][stage] = output
+    return outputs
 
 
 def request_cancel(connection: Connection, job_id: str, now: float) -> Job:
@@ -160,10 +250,15 @@ def delete_job(connection: Connection, job_id: str) -> None:
     ).one_or_none()
     if deleted is None:
         raise FailedPrecondition(
-            f"video job {job_id!r} is {job.state.value}; cancel it, wait until it stops, "
+            f"video {job_id!r} is {job.state.value}; cancel it, wait until it stops, "
             "then delete it",
             reason="JOB_NOT_FINISHED",
         )
+
+
+def delete_operation(connection: Connection, job_id: str) -> None:
+    """Forget the operation of a job; the video itself, and the work on it, stay."""
+    connection.execute(update(jobs).where(jobs.c.id == job_id).values(operation_deleted=True))
 
 
 def _write_page_token(job: Job) -> str:

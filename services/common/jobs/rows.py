@@ -29,7 +29,6 @@ def job_from_row(row: Row[Any]) -> Job:
         lease_owner=row.lease_owner,
         lease_expires=row.lease_expires,
         progress=_progress(row),
-        result=row.result,
         error=error_from_json(row.error) if row.error is not None else None,
         created_at=row.created_at,
         updated_at=row.updated_at,

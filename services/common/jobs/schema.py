@@ -26,7 +26,7 @@ jobs = Table(
     Column("caller", String(128), nullable=False),
     Column("request_id", String(128)),  # NULL: the caller wants no idempotency
     Column("body", LargeBinary, nullable=False),
-    Column("body_sha256", String(64), nullable=False),
+    Column("request_digest", String(64), nullable=False),
     Column("state", String(16), nullable=False),
     Column("cancel_requested", Boolean, nullable=False),
     Column("priority", Integer, nullable=False),
@@ -44,8 +44,8 @@ jobs = Table(
     Column("num_steps", Integer, nullable=False),
     Column("fraction", Double, nullable=False),
     Column("preview_uri", Text, nullable=False),
-    Column("result", LargeBinary),
     Column("error", Text),
+    Column("operation_deleted", Boolean, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
     Column("started_at", Double),
@@ -78,6 +78,25 @@ job_stages = Table(
     Column("data", LargeBinary, nullable=False),
     Column("started_at", Double, nullable=False),
     Column("finished_at", Double, nullable=False),
+)
+
+job_labels = Table(
+    "job_labels",
+    metadata,
+    Column("job_id", String(64), ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("value", String(64), nullable=False),
+)
+
+media = Table(
+    "media",
+    metadata,
+    Column("caller", String(128), primary_key=True),
+    Column("uri", String(1024), primary_key=True),
+    # NULL: an upload; else the job that made it, and the row goes away with the job
+    Column("job_id", String(64), ForeignKey("jobs.id", ondelete="CASCADE"), index=True),
+    Column("data", LargeBinary, nullable=False),
+    Column("created_at", Double, nullable=False),
 )
 
 workers = Table(

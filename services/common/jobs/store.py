@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from sqlalchemy.exc import IntegrityError
 
-from services.common.jobs import leases, requests, sweeper
+from services.common.jobs import leases, media, requests, sweeper
 from services.common.jobs.database import Database
 from services.common.jobs.job import (
     Event,
     Heartbeat,
     Job,
     JobError,
+    JobFilter,
     JobState,
     Lease,
+    MediaRecord,
     NewJob,
     Page,
     Progress,
@@ -47,19 +49,24 @@ class JobStore:
 
     # What a caller does.
 
-    def submit(self, new: NewJob) -> tuple[Job, bool]:
+    def find_request(self, caller: str, request_id: str, request_digest: str) -> Job | None:
+        """See :func:`requests.find_request`."""
+        with self._database.read() as connection:
+            return requests.find_request(connection, caller, request_id, request_digest)
+
+    def submit(self, new: NewJob, *, max_queued: int = 1000) -> tuple[Job, bool]:
         """See :func:`requests.submit`; two equal requests at the same moment make one job."""
         try:
             with self._database.write() as connection:
-                return requests.submit(connection, new, self._clock())
+                return requests.submit(connection, new, self._clock(), max_queued=max_queued)
         except IntegrityError:  # lost the race for the request_id: now it is there to be found
             with self._database.write() as connection:
-                return requests.submit(connection, new, self._clock())
+                return requests.submit(connection, new, self._clock(), max_queued=max_queued)
 
-    def get(self, job_id: str, caller: str | None = None) -> Job:
+    def get(self, job_id: str, caller: str | None = None, *, operation: bool = False) -> Job:
         """See :func:`requests.get`."""
         with self._database.read() as connection:
-            return requests.get(connection, job_id, caller)
+            return requests.get(connection, job_id, caller, operation=operation)
 
     def list_jobs(
         self,
@@ -67,23 +74,47 @@ class JobStore:
         *,
         page_size: int,
         page_token: str = "",
-        states: tuple[JobState, ...] = (),
+        job_filter: JobFilter | None = None,
     ) -> Page:
         """See :func:`requests.list_jobs`."""
         with self._database.read() as connection:
             return requests.list_jobs(
-                connection, caller, page_size=page_size, page_token=page_token, states=states
+                connection,
+                caller,
+                page_size=page_size,
+                page_token=page_token,
+                job_filter=job_filter or JobFilter(),
             )
+
+    def queue_position(self, job: Job) -> int:
+        """See :func:`requests.queue_position`."""
+        with self._database.read() as connection:
+            return requests.queue_position(connection, job)
 
     def events_after(self, job_id: str, sequence: int, limit: int = 256) -> tuple[Event, ...]:
         """See :func:`requests.events_after`."""
         with self._database.read() as connection:
             return requests.events_after(connection, job_id, sequence, limit)
 
-    def stage_outputs(self, job_id: str) -> dict[Stage, StageOutput]:
+    def stage_outputs(self, job_ids: Collection[str]) -> dict[str, dict[Stage, StageOutput]]:
         """See :func:`requests.stage_outputs`."""
         with self._database.read() as connection:
-            return requests.stage_outputs(connection, job_id)
+            return requests.stage_outputs(connection, job_ids)
+
+    def delete_operation(self, job_id: str) -> None:
+        """See :func:`requests.delete_operation`."""
+        with self._database.write() as connection:
+            requests.delete_operation(connection, job_id)
+
+    def put_media(self, caller: str, record: MediaRecord) -> None:
+        """See :func:`media.put_media`."""
+        with self._database.write() as connection:
+            media.put_media(connection, caller, record, self._clock())
+
+    def find_media(self, caller: str, uri: str) -> MediaRecord | None:
+        """See :func:`media.find_media`."""
+        with self._database.read() as connection:
+            return media.find_media(connection, caller, uri)
 
     def request_cancel(self, job_id: str) -> Job:
         """See :func:`requests.request_cancel`."""
@@ -107,20 +138,22 @@ class JobStore:
         with self._database.write() as connection:
             return leases.renew(connection, lease, lease_s, self._clock())
 
-    def record_progress(self, lease: Lease, steps: list[Progress]) -> None:
+    def record_progress(self, lease: Lease, steps: list[Progress]) -> Heartbeat:
         """See :func:`leases.record_progress`."""
         with self._database.write() as connection:
-            leases.record_progress(connection, lease, steps, self._clock())
+            return leases.record_progress(connection, lease, steps, self._clock())
 
-    def save_stage(self, lease: Lease, output: StageOutput) -> None:
+    def save_stage(
+        self, lease: Lease, output: StageOutput, media: tuple[MediaRecord, ...] = ()
+    ) -> None:
         """See :func:`leases.save_stage`."""
         with self._database.write() as connection:
-            leases.save_stage(connection, lease, output, self._clock())
+            leases.save_stage(connection, lease, output, media, self._clock())
 
-    def succeed(self, lease: Lease, result: bytes) -> None:
+    def succeed(self, lease: Lease) -> None:
         """See :func:`leases.succeed`."""
         with self._database.write() as connection:
-            leases.succeed(connection, lease, result, self._clock())
+            leases.succeed(connection, lease, self._clock())
 
     def fail(self, lease: Lease, error: JobError) -> None:
         """See :func:`leases.fail`."""

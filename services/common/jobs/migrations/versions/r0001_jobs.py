@@ -1,4 +1,4 @@
-"""Jobs, their events and finished stages, and the workers that are alive."""
+"""Jobs with their events, stages and labels; media; and the workers that are alive."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create the four tables."""
+    """Create the tables."""
     op.create_table(
         "jobs",
         sa.Column("id", sa.String(64), primary_key=True),
         sa.Column("caller", sa.String(128), nullable=False),
         sa.Column("request_id", sa.String(128)),
         sa.Column("body", sa.LargeBinary, nullable=False),
-        sa.Column("body_sha256", sa.String(64), nullable=False),
+        sa.Column("request_digest", sa.String(64), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("cancel_requested", sa.Boolean, nullable=False),
         sa.Column("priority", sa.Integer, nullable=False),
@@ -33,8 +33,8 @@ def upgrade() -> None:
         sa.Column("lease_expires", sa.Double),
         sa.Column("event_sequence", sa.Integer, nullable=False),
         *_progress(),
-        sa.Column("result", sa.LargeBinary),
         sa.Column("error", sa.Text),
+        sa.Column("operation_deleted", sa.Boolean, nullable=False),
         sa.Column("created_at", sa.Double, nullable=False),
         sa.Column("updated_at", sa.Double, nullable=False),
         sa.Column("started_at", sa.Double),
@@ -61,6 +61,22 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.Double, nullable=False),
     )
     op.create_table(
+        "job_labels",
+        _job_id(),
+        sa.Column("name", sa.String(64), primary_key=True),
+        sa.Column("value", sa.String(64), nullable=False),
+    )
+    op.create_table(
+        "media",
+        sa.Column("caller", sa.String(128), primary_key=True),
+        sa.Column("uri", sa.String(1024), primary_key=True),
+        sa.Column(
+            "job_id", sa.String(64), sa.ForeignKey("jobs.id", ondelete="CASCADE"), index=True
+        ),
+        sa.Column("data", sa.LargeBinary, nullable=False),
+        sa.Column("created_at", sa.Double, nullable=False),
+    )
+    op.create_table(
         "workers",
         sa.Column("id", sa.String(128), primary_key=True),
         sa.Column("slots", sa.Integer, nullable=False),
@@ -70,7 +86,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them; the jobs are gone with them."""
-    for table in ("workers", "job_stages", "job_events", "jobs"):
+    for table in ("workers", "media", "job_labels", "job_stages", "job_events", "jobs"):
         op.drop_table(table)
 
 
