@@ -1,0 +1,1 @@
+"""The processes of the platform: a public gateway, a worker and three model services."""

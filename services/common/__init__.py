@@ -1,0 +1,1 @@
+"""What every service shares: server, health, errors on the wire, logs, settings, conversion."""

@@ -1,0 +1,61 @@
+"""From the end of a call to a flag that an engine looks at between two denoising steps."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from omnireel.errors import Cancelled, DeadlineExceeded
+
+
+class Cancellation:
+    """Set once: the caller went away or cancelled, the deadline passed, or the server stops."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._deadline: float | None = None
+
+    @classmethod
+    def of_call(cls, context: Any, *, deadline_unix_s: float | None = None) -> Cancellation:
+        """A flag that follows a ``grpc.ServicerContext``.
+
+        ``deadline_unix_s`` is a deadline from the request itself, in seconds of the epoch; the
+        earlier one of it and the call's own counts.
+        """
+        cancellation = cls()
+        remaining = [
+            seconds
+            for seconds in (
+                context.time_remaining(),
+                None if deadline_unix_s is None else deadline_unix_s - time.time(),
+            )
+            if seconds is not None
+        ]
+        if remaining:
+            cancellation._deadline = time.monotonic() + min(remaining)
+        if not context.add_callback(cancellation.set):
+            cancellation.set()
+        return cancellation
+
+    def set(self) -> None:
+        """Ask the work to stop at its next look."""
+        self._event.set()
+
+    def __call__(self) -> bool:
+        """Whether to stop; this is the ``cancelled`` that engines are given."""
+        return self._event.is_set() or self._deadline_passed()
+
+    def error(self) -> Cancelled | DeadlineExceeded:
+        """What to raise for work that stopped because of this flag."""
+        if self._deadline_passed():
+            return DeadlineExceeded("the deadline passed before the work was done; allow more time")
+        return Cancelled("the work was cancelled")
+
+    def raise_if_set(self) -> None:
+        """Stop here if asked to."""
+        if self():
+            raise self.error()
+
+    def _deadline_passed(self) -> bool:
+        return self._deadline is not None and time.monotonic() >= self._deadline

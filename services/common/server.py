@@ -1,0 +1,173 @@
+"""A gRPC server with a real port, true health, and a graceful stop.
+
+1. :class:`RpcServer` binds its port and answers at once; health says NOT_SERVING.
+2. ``prepare`` (loading weights, opening the database) runs beside it.
+3. Health says SERVING until SIGTERM; then NOT_SERVING, no new calls, and running calls get
+   ``grace_s`` seconds to finish before they are cancelled.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent import futures
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import grpc
+from grpc_reflection.v1alpha import reflection
+
+from omnireel.errors import FailedPrecondition, OmnireelError
+from services.common.health import Health
+from services.common.interceptors import ErrorInterceptor
+from services.common.logs import get_logger
+from services.common.settings import ServiceSettings
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Registration:
+    """One service on a server: its full proto name and how to add it."""
+
+    full_name: str
+    add_to: Callable[[grpc.Server], None]
+
+
+class RpcServer:
+    """One listening server. Use it as a context manager in tests, or through :func:`serve`."""
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        registrations: Sequence[Registration],
+        *,
+        max_calls: int = 16,
+        max_message_bytes: int = 4 << 20,
+    ) -> None:
+        """Build, without binding. ``max_calls`` is the number of calls served at once."""
+        self._settings = settings
+        self._pool = futures.ThreadPoolExecutor(max_calls, thread_name_prefix="rpc")
+        self._server = grpc.server(
+            self._pool,
+            interceptors=(ErrorInterceptor(),),
+            options=(
+                # Without this, a second server on the same port would silently share its calls.
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_receive_message_length", max_message_bytes),
+                ("grpc.max_send_message_length", max_message_bytes),
+            ),
+        )
+        names = [registration.full_name for registration in registrations]
+        for registration in registrations:
+            registration.add_to(self._server)
+        self.health = Health(names)
+        self.health.attach(self._server)
+        if settings.reflection:
+            names += [reflection.SERVICE_NAME, "grpc.health.v1.Health"]
+            reflection.enable_server_reflection(names, self._server)
+        self.address = ""
+
+    def start(self) -> str:
+        """Bind and listen; gives back ``host:port``.
+
+        Raises:
+            FailedPrecondition: the port is taken or the address is not this machine's.
+        """
+        listen = self._settings.listen
+        try:
+            port = self._server.add_insecure_port(listen)
+        except RuntimeError:
+            port = 0
+        if port == 0:
+            prefix = str(self._settings.model_config.get("env_prefix", ""))
+            raise FailedPrecondition(
+                f"cannot listen on {listen}: the port is taken or the address is not this "
+                f"machine's; stop what uses it or set {prefix}LISTEN",
+                reason="ADDRESS_IN_USE",
+            )
+        self._server.start()
+        self.address = f"{listen.rpartition(':')[0]}:{port}"
+        if self._settings.address_file is not None:
+            _write_atomically(self._settings.address_file, self.address + "\n")
+        log.info("listening", address=self.address)
+        return self.address
+
+    def stop(self, grace_s: float | None = None) -> None:
+        """Say NOT_SERVING, refuse new calls, wait for running ones, cancel what is left."""
+        self.health.shut_down()
+        grace = self._settings.grace_s if grace_s is None else grace_s
+        self._server.stop(grace).wait()
+        # A cancelled call's thread still has to reach its next cancellation point.
+        self._pool.shutdown(wait=True)
+
+    def __enter__(self) -> RpcServer:
+        self.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.stop(0)
+
+
+def serve(server: RpcServer, prepare: Callable[[], None] | None = None) -> int:
+    """Run ``server`` until SIGTERM or SIGINT; gives back the process' exit status.
+
+    ``prepare`` runs in a thread after the port is open; health turns SERVING when it returns.
+    If it raises, the process says why in one line and ends with status 1.
+    """
+    stop = threading.Event()
+    failed = threading.Event()
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        log.info("stopping", signal=signal.Signals(number).name)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    server.start()
+
+    def run_prepare() -> None:
+        try:
+            if prepare is not None:
+                prepare()
+        except Exception as error:  # noqa: BLE001 - a thread must hand its failure on
+            report_fatal(error)
+            failed.set()
+            stop.set()
+        else:
+            if not stop.is_set():
+                server.health.set_serving(True)
+                log.info("serving", address=server.address)
+
+    threading.Thread(target=run_prepare, name="prepare", daemon=True).start()
+    stop.wait()
+    server.stop(0 if failed.is_set() else None)
+    log.info("stopped")
+    return 1 if failed.is_set() else 0
+
+
+def report_fatal(error: Exception) -> None:
+    """Write why the process cannot go on: one line for a known cause, a traceback for a bug."""
+    if isinstance(error, OmnireelError):
+        log.error(str(error), reason=error.reason)
+    else:
+        log.error("cannot start", exc_info=error)
+
+
+def run_main(main: Callable[[], int]) -> Any:
+    """Entry point of every ``main.py``: ends the process with one line for a known cause."""
+    try:
+        sys.exit(main())
+    except OmnireelError as error:
+        sys.exit(f"error: {error}")
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_text(text)
+    part.replace(path)
