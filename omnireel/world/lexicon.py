@@ -87,7 +87,7 @@ INSTRUCTION_WORDS = """
 a above according action add added adopt after again all along also an and angle animate another
 apply arrow as at away back background be before begin begins behind below best between both box
 bring but by camera change changed character clean clip closer color combine comes complete
-continue continues copy cut cutout delete different do does draw drawing drawn each edit effect
+continue continues copy cut cutout delete different do does draw drawing drawn dress clothes each edit effect
 element else end ends erase every everything exactly exist fewer fill film final finally first
 follow following follows for foreground four frame frames from full gets give go goes grid
 happens has have her here high his hold holds how if image in insert instead into is it its join
@@ -99,7 +99,7 @@ recolored redraw reference remain remains remove render repeat replace rest rest
 reveal rotate same scene second seen sequence set shape shot should show shown shows side simple
 sketch smaller smallest so some start starts stay still stop story storyboard style subject swap
 switch take takes texture than that the their them then there they thing third this three
-through to together top toward transfer transform turn turns two unchanged under unedited until
+through to together top too toward transfer transform turn turns two unchanged under unedited until
 up use using version video view viewpoint wall want wearing wears weather what when where which
 while whole with without word world you
 """

@@ -120,11 +120,11 @@ EFFECT: dict[str, tuple[str, ...]] = {
 SIZE = {"small": ("small", "little"), "large": ("large", "big")}
 
 WEARS: dict[str, tuple[str, ...]] = {
-    "hat": ("wearing a {color} hat", "with a {color} hat"),
-    "scarf": ("wearing a {color} scarf", "with a {color} scarf"),
-    "balloon": ("holding a {color} balloon", "with a {color} balloon"),
-    "backpack": ("wearing a {color} backpack", "with a {color} backpack"),
-    "crown": ("wearing a {color} crown", "with a {color} crown"),
+    "hat": ("wearing {colored} hat", "with {colored} hat"),
+    "scarf": ("wearing {colored} scarf", "with {colored} scarf"),
+    "balloon": ("holding {colored} balloon", "with {colored} balloon"),
+    "backpack": ("wearing {colored} backpack", "with {colored} backpack"),
+    "crown": ("wearing {colored} crown", "with {colored} crown"),
 }
 
 CLOTHES = ("in {color}", "in {color} clothes", "dressed in {color}")
@@ -148,6 +148,20 @@ SENTENCES = (
     "{np} is {gerund} {place}",
     "{lead} {np} {gerund} {place}",
     "there is {np} {gerund} {place}",
+)
+BORROWED_MOTION = (
+    ("moves as in {name}", "follows the motion of {name}", "moves like the subject of {name}"),
+    ("moving as in {name}", "following the motion of {name}", "moving like the subject of {name}"),
+)
+BORROWED_CAMERA = (
+    "the camera moves as in {name}",
+    "with the camera motion of {name}",
+    "the camera follows the path of {name}",
+)
+BORROWED_PLACE = (
+    "in the place of {name}",
+    "in the scene shown in {name}",
+    "with the background of {name}",
 )
 SENTENCES_NO_PLACE = (
     "{np} {finite}",
@@ -215,6 +229,7 @@ VAGUE_NAMED = (
     "make {name} move",
 )
 VAGUE_NAMES = ("the {noun}", "the {color} one", "{color} {noun}", "that {noun}")
+VAGUE_NEW_NAMES = ("a {noun}", "{color} {noun}", "a {color} {noun}", "some {noun}")
 VAGUE_SECOND = ("{first} and {noun}", "{first} with a {color} {noun}", "{first} plus {thing}")
 VAGUE_TAIL = ("{text}, {style}", "{style} {text}")
 STRUCTURED_WORDS = ("the no one moves stays subjects summary camera motion place style static",)

@@ -47,6 +47,12 @@ FAST_FITS = ("jump", "spin", "circle")
 SLOW, FAST = 0.65, 1.4
 """Speeds that captions call slowly and quickly."""
 
+TRAVEL = ("move_right", "move_left", "approach", "recede")
+"""Motions whose path grows with time."""
+
+NATURAL_DURATION_S = 2.125
+"""Clip length that the travelling motions' natural speeds are made for, in seconds."""
+
 LATERAL = ("move_right", "move_left", "circle")
 """Motions that need the width of the frame."""
 
@@ -94,7 +100,7 @@ def sample_scene(
     *,
     split: Split = "train",
     max_bodies: int = 2,
-    duration_s: float = 2.125,
+    duration_s: float = NATURAL_DURATION_S,
     distribution: SceneDistribution | None = None,
 ) -> Scene:
     """Draws a scene of ``split`` with one to ``max_bodies`` (1 or 2) bodies.
@@ -128,7 +134,9 @@ def _draw_scene(
     if max_bodies == 2 and rng.random() < dist.two_bodies:
         bodies.append(sample_companion(rng, bodies[0], "b", place=place, distribution=dist))
     return Scene(
-        bodies=arrange(rng, tuple(bodies), distribution=dist),
+        bodies=tuple(
+            fit_pace(body, duration_s) for body in arrange(rng, tuple(bodies), distribution=dist)
+        ),
         place=place,
         weather="clear" if place == "studio" or place == "room" else weather,
         style=style,
@@ -244,6 +252,27 @@ def size_word(body: Body, scene: Scene) -> str:
     if share <= SMALL[1]:
         return "small"
     return "large" if share >= LARGE[0] else ""
+
+
+def pace_word(body: Body, scene: Scene) -> str:
+    """Pace of a body's motion ("slow", "fast" or ""), whatever the length of the clip."""
+    speed = body.motion.speed
+    if body.motion.kind in TRAVEL:
+        speed /= travel_pace(scene.duration_s)
+    return "slow" if speed < 0.9 else "fast" if speed > 1.1 else ""
+
+
+def fit_pace(body: Body, duration_s: float) -> Body:
+    """``body`` with its natural travelling speed fitted to a clip of ``duration_s`` seconds."""
+    if body.motion.kind not in TRAVEL:
+        return body
+    speed = body.motion.speed * travel_pace(duration_s)
+    return replace(body, motion=replace(body.motion, speed=speed))
+
+
+def travel_pace(duration_s: float) -> float:
+    """Factor on the speed of travelling motions that keeps long clips in view."""
+    return min(1.0, NATURAL_DURATION_S / duration_s)
 
 
 def _sample_size(rng: np.random.Generator, motion: str, dist: SceneDistribution) -> float:

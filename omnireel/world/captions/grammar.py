@@ -9,8 +9,8 @@ full      + accent of textures, pace, left/right/front/behind, weather, effect, 
 elaborate + second colour of characters, static camera, light and place in a sentence of their own
 ========= =======================================================================================
 
-A body can be called by a name instead (``names={"a": "@Hero"}``), and whole facts can be left
-unsaid (``omit={"camera"}``), which is how task prompts are made from captions.
+A body can be called by a name instead (``names={"a": "@Hero"}``), and ``Borrowed`` says which facts
+come from given media ("moves as in @Video_1"); that is how task prompts are made from captions.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 
 from omnireel.world import phrases
 from omnireel.world.lexicon import CLOTHED, NOUNS, TEXTURE_NOUNS
-from omnireel.world.sampler import pick, size_word
+from omnireel.world.sampler import pace_word, pick, size_word
 from omnireel.world.scene import CHARACTERS, SHAPES, Body, Level, Scene
 
 LEVELS: tuple[Level, ...] = ("terse", "short", "full", "elaborate")
@@ -31,19 +31,28 @@ NO_NAMES: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
+class Borrowed:
+    """Facts that a caption takes from given media: each the mention to name, or "" for none."""
+
+    place: str = ""
+    motion: str = ""
+    camera: str = ""
+
+
+@dataclass(frozen=True)
 class Wording:
-    """How to say it: the level's rank, names to use for bodies, facts to leave out."""
+    """How to say it: the level's rank, names to use for bodies, facts that media show."""
 
     scene: Scene
     rank: int
     rng: np.random.Generator | None
     """None: always the first, canonical phrase."""
     names: Mapping[str, str] = field(default_factory=dict)
-    omit: frozenset[str] = frozenset()
+    borrowed: Borrowed = Borrowed()
 
-    def says(self, fact: str, level: Level) -> bool:
-        """Whether ``fact``, which belongs to ``level`` and above, is to be said."""
-        return self.rank >= LEVELS.index(level) and fact not in self.omit
+    def says(self, level: Level) -> bool:
+        """Whether facts that belong to ``level`` and above are to be said."""
+        return self.rank >= LEVELS.index(level)
 
     def one_of(self, options: tuple[str, ...]) -> str:
         """One of several equivalent phrases."""
@@ -56,22 +65,38 @@ def caption(
     rng: np.random.Generator | None,
     *,
     names: Mapping[str, str] = NO_NAMES,
-    omit: frozenset[str] = frozenset(),
+    borrowed: Borrowed = Borrowed(),
 ) -> str:
     """A caption of ``scene``; without ``rng`` its canonical wording.
 
-    ``names`` maps body ids to what to call them; ``omit`` may hold "motion", "place", "style",
-    "weather", "effect" and "camera".
+    ``names`` maps body ids to what to call them.
     """
-    words = Wording(scene, LEVELS.index(level), rng, names, omit)
+    words = Wording(scene, LEVELS.index(level), rng, names, borrowed)
     if level == "terse":
-        return " and ".join(_terse(body, words) for body in scene.bodies)
+        text = " and ".join(_terse(body, words) for body in scene.bodies)
+        return ", ".join(part for part in (text, _place(words), camera_phrase(words)) if part)
     if len(scene.bodies) == 2:
         main, style_said = _pair(words), False
     else:
         main, style_said = _single(words)
     text = sentence(", ".join([main, *_adjuncts(words, style_said)]))
     return " ".join([text, *(sentence(s) for s in _extra_sentences(words))])
+
+
+def definite(body: Body) -> str:
+    """The shortest name that tells a body from its companion: "the red ball"."""
+    words = Wording(Scene((body,)), LEVELS.index("terse"), None)
+    return noun_phrase(body, words, article="the")
+
+
+def appearance(body: Body, scene: Scene, rng: np.random.Generator) -> str:
+    """All that identifies a body: "a striped red ball with white stripes"."""
+    return noun_phrase(body, Wording(scene, FULL, rng))
+
+
+def motion_of(body: Body, scene: Scene, rng: np.random.Generator) -> str:
+    """What a body does, as a gerund: "rolling slowly to the right"."""
+    return motion_phrase(body, Wording(scene, FULL, rng), gerund=True)
 
 
 def sentence(text: str) -> str:
@@ -84,8 +109,8 @@ def noun_phrase(body: Body, words: Wording, article: str = "a") -> str:
     if body.id in words.names:
         return words.names[body.id]
     noun, color = NOUNS[body.kind][0], body.material.color
-    texture = body.material.texture if words.says("texture", "short") else "plain"
-    size = size_word(body, words.scene) if words.says("size", "short") else ""
+    texture = body.material.texture if words.says("short") else "plain"
+    size = size_word(body, words.scene) if words.says("short") else ""
     adjectives = [words.one_of(phrases.SIZE[size])] if size else []
     tail: list[str] = []
     if body.kind in CLOTHED:
@@ -93,11 +118,13 @@ def noun_phrase(body: Body, words: Wording, article: str = "a") -> str:
         tail.append(words.one_of(clothes).format(color=color, texture=texture))
     else:
         adjectives += [color] if texture == "plain" else [texture, color]
-    if texture != "plain" and words.says("accent", "full"):
+    if texture != "plain" and words.says("full"):
         detail = words.one_of(phrases.TEXTURE_DETAIL)
         tail.append(detail.format(accent=body.material.accent, texture_noun=TEXTURE_NOUNS[texture]))
-    if words.says("props", "short"):
-        tail += [words.one_of(phrases.WEARS[p]).format(color=c) for p, c in body.wears]
+    if words.says("short"):
+        tail += [
+            words.one_of(phrases.WEARS[p]).format(colored=with_article(c)) for p, c in body.wears
+        ]
     phrase = " ".join([*adjectives, noun, *tail])
     return f"{with_article(phrase)}" if article == "a" else f"{article} {phrase}".strip()
 
@@ -109,9 +136,12 @@ def with_article(phrase: str) -> str:
 
 def motion_phrase(body: Body, words: Wording, *, gerund: bool) -> str:
     """What the body does, e.g. "rolls slowly to the right" (gerund: "rolling ...")."""
+    if words.borrowed.motion:
+        pattern = words.one_of(phrases.BORROWED_MOTION[1 if gerund else 0])
+        return pattern.format(name=words.borrowed.motion)
     kind = body.motion.kind
-    pace = "slow" if body.motion.speed < 0.9 else "fast" if body.motion.speed > 1.1 else ""
-    adverb = f" {phrases.ADVERBS[pace]}" if pace and words.says("pace", "full") else ""
+    pace = pace_word(body, words.scene)
+    adverb = f" {phrases.ADVERBS[pace]}" if pace and words.says("full") else ""
     form = 1 if gerund else 0
     if kind in phrases.IN_PLACE:
         options = tuple(pair[form] for pair in phrases.IN_PLACE[kind])
@@ -121,8 +151,10 @@ def motion_phrase(body: Body, words: Wording, *, gerund: bool) -> str:
 
 def camera_phrase(words: Wording) -> str:
     """What the camera does, or "" where the level leaves it unsaid."""
+    if words.borrowed.camera:
+        return words.one_of(phrases.BORROWED_CAMERA).format(name=words.borrowed.camera)
     move = words.scene.camera.move
-    if not words.says("camera", "elaborate" if move == "static" else "full"):
+    if not words.says("elaborate" if move == "static" else "full"):
         return ""
     return words.one_of(phrases.CAMERA[move])
 
@@ -139,8 +171,8 @@ def relation(scene: Scene) -> tuple[str, str]:
 
 def _terse(body: Body, words: Wording) -> str:
     noun = noun_phrase(body, words, article="")
-    if "motion" in words.omit:
-        return noun
+    if words.borrowed.motion:
+        return f"{noun} {motion_phrase(body, words, gerund=True)}"
     motion = words.one_of(phrases.TERSE_MOTION[body.motion.kind])
     return f"{noun} {motion.format(v=_verb(body, words, 1))}"
 
@@ -155,11 +187,9 @@ def _verb(body: Body, words: Wording, form: int) -> str:
 def _single(words: Wording) -> tuple[str, bool]:
     """The main clause, and whether it names the style already ("a pencil drawing of ...")."""
     body = words.scene.bodies[0]
-    place = words.one_of(phrases.PLACE[words.scene.place]) if words.says("place", "short") else ""
-    if "motion" in words.omit:
-        return f"{noun_phrase(body, words)} {place}".strip(), False
+    place = _place(words)
     pattern = words.one_of(phrases.SENTENCES if place else phrases.SENTENCES_NO_PLACE)
-    names_style = "{lead}" in pattern and words.says("style", "short")
+    names_style = "{lead}" in pattern and words.says("short")
     lead = phrases.STYLE_LEAD[words.scene.style if names_style else "natural"]
     text = pattern.format(
         np=noun_phrase(body, words),
@@ -172,32 +202,37 @@ def _single(words: Wording) -> tuple[str, bool]:
 
 
 def _pair(words: Wording) -> str:
-    place = words.one_of(phrases.PLACE[words.scene.place]) if words.says("place", "short") else ""
-    where = relation(words.scene) if words.says("relation", "full") else ("", "")
+    place = _place(words)
+    where = relation(words.scene) if words.says("full") else ("", "")
     clauses = [
         " ".join(
             part
             for part in (
                 noun_phrase(body, words),
                 rel,
-                "" if "motion" in words.omit else motion_phrase(body, words, gerund=False),
+                motion_phrase(body, words, gerund=False),
                 _effect(words) if body.id == words.scene.effect_on else "",
             )
             if part
         )
         for body, rel in zip(words.scene.bodies, where, strict=True)
     ]
-    if "motion" in words.omit:
-        return f"{clauses[0]} and {clauses[1]} {place}".strip()
     both = words.one_of(phrases.JOIN_TWO).format(first=clauses[0], second=clauses[1])
     if not place:
         return both
     return words.one_of(phrases.SENTENCES_TWO).format(both=both, place=place)
 
 
+def _place(words: Wording) -> str:
+    """Where it happens."""
+    if words.borrowed.place:
+        return words.one_of(phrases.BORROWED_PLACE).format(name=words.borrowed.place)
+    return words.one_of(phrases.PLACE[words.scene.place]) if words.says("short") else ""
+
+
 def _effect(words: Wording) -> str:
     """The effect as a phrase, or "" where there is none to speak of."""
-    if words.scene.effect == "none" or not words.says("effect", "full"):
+    if words.scene.effect == "none" or not words.says("full"):
         return ""
     return words.one_of(phrases.EFFECT[words.scene.effect])
 
@@ -205,14 +240,14 @@ def _effect(words: Wording) -> str:
 def _adjuncts(words: Wording, style_said: bool) -> list[str]:
     """Weather, style, effect and camera as phrases to hang on the main clause."""
     scene, out = words.scene, []
-    if scene.weather != "clear" and words.says("weather", "full"):
+    if scene.weather != "clear" and words.says("full"):
         out.append(words.one_of(phrases.WEATHER[scene.weather]))
     effect = _effect(words) if len(scene.bodies) == 1 else ""
     out += [effect] if effect else []
-    if scene.style != "natural" and words.says("style", "short") and not style_said:
+    if scene.style != "natural" and words.says("short") and not style_said:
         out.append(words.one_of(phrases.STYLE[scene.style]))
     camera = camera_phrase(words)
-    if camera and words.rank == FULL:
+    if camera and (words.rank == FULL or words.borrowed.camera):
         out.append(camera)
     return out
 
@@ -227,7 +262,7 @@ def _extra_sentences(words: Wording) -> list[str]:
         if body.kind in CHARACTERS and body.id not in words.names:
             noun = NOUNS[body.kind][0]
             out.append(words.one_of(phrases.SKIN).format(noun=noun, skin=body.skin))
-        if "place" not in words.omit:
+        if not words.borrowed.place:
             out.append(words.one_of(phrases.PLACE_DETAIL[words.scene.place]))
-    camera = camera_phrase(words)
+    camera = "" if words.borrowed.camera else camera_phrase(words)
     return [*out, camera or words.one_of(phrases.LIGHT)]

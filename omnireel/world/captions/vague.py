@@ -18,7 +18,13 @@ STYLE = 0.6
 """Chance that a style other than natural is mentioned."""
 
 
-def vague(scene: Scene, rng: np.random.Generator, *, names: Mapping[str, str] = NO_NAMES) -> str:
+def vague(
+    scene: Scene,
+    rng: np.random.Generator,
+    *,
+    names: Mapping[str, str] = NO_NAMES,
+    say_motion: bool = True,
+) -> str:
     """A careless prompt for ``scene``; true as far as it goes. ``names`` as in ``caption``."""
     body = scene.bodies[0]
     motion = pick(rng, phrases.VAGUE_MOTION[body.motion.kind])
@@ -27,7 +33,8 @@ def vague(scene: Scene, rng: np.random.Generator, *, names: Mapping[str, str] = 
         pattern = pick(rng, phrases.VAGUE_NAMED)
         text = pattern.format(name=names[body.id], motion=motion, place=place)
     else:
-        text = pick(rng, phrases.VAGUE_SENTENCES).format(
+        patterns = [p for p in phrases.VAGUE_SENTENCES if say_motion or "{motion}" not in p]
+        text = pick(rng, patterns).format(
             color=body.material.color,
             noun=pick(rng, NOUNS[body.kind]),
             thing=_thing(body, rng),
@@ -42,10 +49,11 @@ def vague(scene: Scene, rng: np.random.Generator, *, names: Mapping[str, str] = 
     return text
 
 
-def vague_name(body: Body, rng: np.random.Generator) -> str:
-    """A loose name of one body: "red sphere", "the sphere", "the red one"."""
+def vague_name(body: Body, rng: np.random.Generator, *, definite: bool = True) -> str:
+    """A loose name of one body: "red sphere"; if ``definite`` also "the sphere", "the red one"."""
     noun = pick(rng, NOUNS[body.kind])
-    return pick(rng, phrases.VAGUE_NAMES).format(color=body.material.color, noun=noun)
+    options = phrases.VAGUE_NAMES if definite else phrases.VAGUE_NEW_NAMES
+    return pick(rng, options).format(color=body.material.color, noun=noun)
 
 
 def _with_second(

@@ -1,0 +1,106 @@
+"""What a task is before anything is rendered: scenes, words and which media show what.
+
+A capability is one function that draws a :class:`Plan`. Plans are cheap, so those that fall into
+the wrong split are simply drawn again; only the accepted one is rendered (``realise.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from omnireel.types import Role
+from omnireel.world.captions import LEVELS
+from omnireel.world.holdout import Split
+from omnireel.world.sampler import SceneDistribution, pick, sample_scene
+from omnireel.world.scene import Level, Scene
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A square image of a scene at ``time_s`` seconds, at the short side of the format."""
+
+    scene: Scene
+    time_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Footage:
+    """A whole clip of a scene, in the format of the target."""
+
+    scene: Scene
+
+
+@dataclass(frozen=True)
+class TargetFrame:
+    """One frame of the target itself; negative indices count from the end."""
+
+    index: int
+
+
+Shot = Picture | Footage | TargetFrame
+
+
+@dataclass(frozen=True)
+class Given:
+    """A declared input or (role ``element``) element and what it shows."""
+
+    name: str
+    role: Role
+    shots: tuple[Shot, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A task that can be rendered. ``text`` and ``vague_text`` mention ``given`` by ``@name``."""
+
+    scene: Scene
+    text: str
+    vague_text: str
+    given: tuple[Given, ...] = ()
+    source_scene: Scene | None = None
+    edited: tuple[str, ...] | None = None
+    """Ids of the bodies that an edit touches in source or target; empty: the whole picture is
+    touched; None: the task edits nothing."""
+
+    def given_scenes(self) -> Iterator[Scene]:
+        """Every scene that the conditions show."""
+        for given in self.given:
+            yield from (shot.scene for shot in given.shots if not isinstance(shot, TargetFrame))
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What a capability draws its plan with."""
+
+    rng: np.random.Generator
+    split: Split
+    duration_s: float
+
+    def scene(self, max_bodies: int = 2, distribution: SceneDistribution | None = None) -> Scene:
+        """A scene of the draw's split and length."""
+        return sample_scene(
+            self.rng,
+            split=self.split,
+            max_bodies=max_bodies,
+            duration_s=self.duration_s,
+            distribution=distribution,
+        )
+
+    def one_of(self, options: tuple[str, ...]) -> str:
+        """One of ``options``, uniformly."""
+        return pick(self.rng, options)
+
+    def chance(self, probability: float) -> bool:
+        """True with the given probability."""
+        return bool(self.rng.random() < probability)
+
+    def level(self) -> Level:
+        """How much a caption says: mostly short or full, sometimes terse or elaborate."""
+        return LEVELS[int(self.rng.choice(len(LEVELS), p=(0.15, 0.35, 0.35, 0.15)))]
+
+
+Builder = Callable[[Draw], Plan]
+"""One capability: draws a plan whose target belongs to ``draw.split`` where it can."""
