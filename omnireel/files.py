@@ -33,8 +33,10 @@ def disk_errors(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def atomic_path(target: Path, *, make_folder: bool = False) -> Iterator[Path]:
-    """A temporary path beside ``target``; renamed onto it on success, removed on any failure.
+def atomic_path(target: Path, *, partial_folder: Path | None = None) -> Iterator[Path]:
+    """A temporary path; renamed onto ``target`` on success, removed on any failure.
+
+    It lies beside ``target``, or in ``partial_folder`` (of the same file system).
 
     The content is flushed to the disk before the rename, so a crash leaves the old file, the new
     file, or none, and never half of one.
@@ -44,9 +46,9 @@ def atomic_path(target: Path, *, make_folder: bool = False) -> Iterator[Path]:
         FailedPrecondition: the folder may not be written.
     """
     with disk_errors(target.parent):
-        if make_folder:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".partial-", suffix=target.suffix)
+        handle, name = tempfile.mkstemp(
+            dir=partial_folder or target.parent, prefix=".partial-", suffix=target.suffix
+        )
         os.close(handle)
         partial = Path(name)
         try:
