@@ -1,0 +1,80 @@
+"""Rings for waiting jobs and takes lost ones back.
+
+It lives in the worker, not in the gateway: the gateway then needs no broker, and jobs flow while
+the gateway restarts. Every worker has one; they may all run at once, because each change they
+make is one conditional UPDATE (see :mod:`services.common.jobs.sweeper`).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from services.common.jobs import JobStore
+from services.common.logs import get_logger
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class DispatcherConfig:
+    """How often to look, and when to call something lost; seconds."""
+
+    worker_id: str
+    slots: int
+    dispatch_s: float
+    sweep_s: float
+    republish_s: float
+    worker_ttl_s: float
+
+
+class Dispatcher:
+    """A thread that calls :meth:`turn` until stopped."""
+
+    def __init__(
+        self, jobs: JobStore, ring: Callable[[str], None], config: DispatcherConfig
+    ) -> None:
+        self._jobs = jobs
+        self._ring = ring
+        self._config = config
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="dispatcher", daemon=True)
+        self._next_sweep = 0.0
+        self._next_sign = 0.0
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ring no more, and take this worker's slots out of the count."""
+        self._stop.set()
+        self._thread.join()
+        self._jobs.gone(self._config.worker_id)
+
+    def turn(self) -> None:
+        """Say that this worker lives, take back what is lost, ring for what can start."""
+        config, now = self._config, time.monotonic()
+        if now >= self._next_sign:
+            self._jobs.seen(config.worker_id, config.slots)
+            self._next_sign = now + config.worker_ttl_s / 4
+        if now >= self._next_sweep:
+            moved = self._jobs.sweep()
+            if moved:
+                log.info("took back jobs that were lost or late", jobs=moved)
+            self._next_sweep = now + config.sweep_s
+        ready = self._jobs.take_for_publishing(
+            worker_ttl_s=config.worker_ttl_s, republish_s=config.republish_s
+        )
+        for job_id in ready:
+            self._ring(job_id)
+
+    def _loop(self) -> None:
+        while not self._stop.wait(self._config.dispatch_s):
+            try:
+                self.turn()
+            except Exception as error:
+                log.error("dispatch failed; trying again", exc_info=error)
+                self._stop.wait(1.0)

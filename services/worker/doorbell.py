@@ -1,0 +1,110 @@
+"""The Celery application: one task, no results, nothing that must not be lost."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from celery import Celery
+from celery.worker import WorkController
+from celery.worker import state as celery_state
+
+from omnireel.errors import InvalidInput
+from services.common.logs import get_logger
+
+log = get_logger(__name__)
+
+TASK = "omnireel.run_job"
+QUEUE = "omnireel-jobs"
+
+
+def make_app(broker_url: str) -> Celery:
+    """A Celery application on ``broker_url``; ``files:///folder`` uses a folder as the broker."""
+    app = Celery("omnireel", broker=broker_url, set_as_current=False)
+    app.conf.update(
+        task_default_queue=QUEUE,
+        task_acks_late=True,
+        task_ignore_result=True,
+        worker_prefetch_multiplier=1,
+        worker_enable_remote_control=False,
+        worker_send_task_events=False,
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+    )
+    if urlsplit(broker_url).scheme == "files":
+        app.conf.update(broker_url="filesystem://", **_folder_broker(broker_url))
+    return app
+
+
+def _folder_broker(url: str) -> dict[str, object]:
+    parts = urlsplit(url)
+    if parts.netloc or not parts.path.startswith("/"):
+        raise InvalidInput(
+            f"{url!r} is no folder; write files:///absolute/folder", field="broker_url"
+        )
+    folder = Path(unquote(parts.path))
+    messages, control = folder / "messages", folder / "control"
+    for path in (messages, control):
+        path.mkdir(parents=True, exist_ok=True)
+    return {
+        "broker_transport": "services.worker.file_transport:Transport",
+        "broker_transport_options": {
+            "data_folder_in": str(messages),
+            "data_folder_out": str(messages),
+            "control_folder": str(control),
+            "polling_interval": 0.05,
+        },
+    }
+
+
+class Doorbell:
+    """Rings for a job, and answers rings with ``answer(job_id)`` on ``slots`` threads."""
+
+    def __init__(self, app: Celery, answer: Callable[[str], None], slots: int) -> None:
+        self._app = app
+        self._slots = slots
+        self._thread: threading.Thread | None = None
+
+        @app.task(name=TASK, ignore_result=True)  # type: ignore[untyped-decorator]
+        def run_job(job_id: str) -> None:
+            answer(job_id)
+
+    def ring(self, job_id: str) -> None:
+        """Send the message; whoever has a free slot takes it."""
+        self._app.send_task(TASK, args=[job_id], queue=QUEUE, retry=False)
+
+    def start(self, died: Callable[[BaseException], None]) -> None:
+        """Answer rings from now on; ``died`` hears of it if that ends by itself."""
+        # One consumer per process: Celery keeps its stop flag in a module.
+        celery_state.should_stop = None
+
+        def consume() -> None:
+            try:
+                WorkController(
+                    app=self._app,
+                    hostname="omnireel",
+                    pool_cls="threads",
+                    concurrency=self._slots,
+                    without_gossip=True,
+                    without_mingle=True,
+                    without_heartbeat=True,
+                    queues=[QUEUE],
+                ).start()
+                if celery_state.should_stop is None:
+                    died(RuntimeError("the Celery consumer ended by itself"))
+            except BaseException as error:  # noqa: BLE001 - handed to the process' main thread
+                died(error)
+
+        self._thread = threading.Thread(target=consume, name="celery", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """Take no new rings and wait for the running ones to end."""
+        celery_state.should_stop = 0
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+            if self._thread.is_alive():
+                log.warning("jobs still run after the grace period", grace_s=timeout_s)
+        self._app.close()

@@ -1,0 +1,83 @@
+"""``python -m services.worker.main``: wiring of the worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import uuid
+
+from omnireel.store import open_store
+from services.common.jobs import open_jobs
+from services.common.logs import configure_logs, get_logger
+from services.common.server import RpcServer, run_main, serve
+from services.common.settings import load_settings
+from services.worker.clients import ModelClients
+from services.worker.dispatcher import Dispatcher, DispatcherConfig
+from services.worker.doorbell import Doorbell, make_app
+from services.worker.runner import JobRunner, RunnerConfig
+from services.worker.settings import WorkerSettings
+
+log = get_logger(__name__)
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT; jobs that run then are handed back."""
+    settings = load_settings(WorkerSettings)
+    configure_logs("worker", log_format=settings.log_format, level=settings.log_level)
+    worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+    jobs = open_jobs(settings.database_url)
+    clients = ModelClients(
+        prompt_enhancer=settings.prompt_enhancer,
+        generator=settings.generator,
+        super_resolver=settings.super_resolver,
+    )
+    runner = JobRunner(
+        jobs, open_store(settings.store_url), clients, _runner_config(settings, worker_id)
+    )
+    doorbell = Doorbell(make_app(settings.broker_url), runner.run, settings.slots)
+    dispatcher = Dispatcher(jobs, doorbell.ring, _dispatcher_config(settings, worker_id))
+    broken: list[BaseException] = []
+
+    def died(error: BaseException) -> None:
+        log.error("the doorbell is broken", exc_info=error)
+        broken.append(error)
+        signal.raise_signal(signal.SIGTERM)
+
+    def prepare() -> None:
+        doorbell.start(died)
+        dispatcher.start()
+
+    status = serve(RpcServer(settings, ()), prepare)
+    dispatcher.stop()
+    runner.drain()
+    doorbell.stop(settings.grace_s)
+    clients.close()
+    jobs.close()
+    return 1 if broken else status
+
+
+def _runner_config(settings: WorkerSettings, worker_id: str) -> RunnerConfig:
+    return RunnerConfig(
+        worker_id=worker_id,
+        lease_s=settings.lease_s,
+        heartbeat_s=settings.heartbeat_s,
+        backoff_s=settings.backoff_s,
+        max_backoff_s=settings.max_backoff_s,
+        progress_interval_s=settings.progress_interval_s,
+    )
+
+
+def _dispatcher_config(settings: WorkerSettings, worker_id: str) -> DispatcherConfig:
+    return DispatcherConfig(
+        worker_id=worker_id,
+        slots=settings.slots,
+        dispatch_s=settings.dispatch_s,
+        sweep_s=settings.sweep_s,
+        republish_s=settings.republish_s,
+        worker_ttl_s=settings.worker_ttl_s,
+    )
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -1,0 +1,59 @@
+"""Steps of the stages as events of the job."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from services.common.jobs import Heartbeat, JobStore, Lease, Progress, Stage
+
+SHARE: Mapping[Stage, float] = {
+    Stage.ENHANCE: 0.10,
+    Stage.GENERATE: 0.60,
+    Stage.UPSCALE: 0.28,
+    Stage.FINISH: 0.02,
+}
+"""Share of a job's time that each stage takes, roughly; those that are skipped drop out."""
+
+
+class ProgressWriter:
+    """Writes every step; steps closer together than ``interval_s`` share one transaction."""
+
+    def __init__(
+        self,
+        jobs: JobStore,
+        lease: Lease,
+        stages: tuple[Stage, ...],
+        *,
+        observe: Callable[[Heartbeat], None],
+        interval_s: float,
+    ) -> None:
+        self._jobs = jobs
+        self._lease = lease
+        self._stages = stages
+        self._observe = observe
+        self._interval_s = interval_s
+        self._waiting: list[Progress] = []
+        self._written_at = float("-inf")
+        self._fraction = 0.0
+
+    def step(
+        self, stage: Stage, step: int, num_steps: int, fraction: float, preview_uri: str = ""
+    ) -> None:
+        """One step is done; ``fraction`` is that of the stage, 0..1."""
+        self._fraction = max(self._fraction, self._of_job(stage, fraction))
+        self._waiting.append(Progress(stage, step, num_steps, self._fraction, preview_uri))
+        if time.monotonic() - self._written_at >= self._interval_s:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits. Raises LeaseLost when the job belongs to somebody else."""
+        if self._waiting:
+            self._observe(self._jobs.record_progress(self._lease, self._waiting))
+            self._waiting = []
+            self._written_at = time.monotonic()
+
+    def _of_job(self, stage: Stage, fraction: float) -> float:
+        total = sum(SHARE[s] for s in self._stages)
+        before = sum(SHARE[s] for s in self._stages[: self._stages.index(stage)])
+        return (before + SHARE[stage] * min(max(fraction, 0.0), 1.0)) / total

@@ -1,0 +1,228 @@
+"""Runs one job: claim, stages, settle. Any exit leaves the job in a state that is true."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+
+import grpc
+from sqlalchemy.exc import SQLAlchemyError
+
+from omnireel.api.v1 import media_pb2, video_pb2
+from omnireel.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    OmnireelError,
+    ResourceExhausted,
+    Unavailable,
+)
+from omnireel.store import ObjectStore
+from services.common.jobs import (
+    Job,
+    JobStore,
+    Lease,
+    LeaseLost,
+    MediaRecord,
+    Stage,
+    StageOutput,
+)
+from services.common.jobs.errors import job_error
+from services.common.logs import bind_call, get_logger
+from services.common.status import error_from_rpc, new_error_id
+from services.worker.clients import ModelClients
+from services.worker.lease_keeper import LeaseKeeper, StopReason
+from services.worker.plan import ModelStage, Result, Work, model_stages
+from services.worker.poster import make_poster
+from services.worker.progress import ProgressWriter
+
+log = get_logger(__name__)
+
+RETRYABLE = (Unavailable, ResourceExhausted)
+
+
+@dataclass(frozen=True)
+class RunnerConfig:
+    """Times in seconds; see :class:`services.worker.settings.WorkerSettings`."""
+
+    worker_id: str
+    lease_s: float = 15.0
+    heartbeat_s: float = 1.0
+    backoff_s: float = 1.0
+    max_backoff_s: float = 60.0
+    progress_interval_s: float = 0.1
+
+
+class JobRunner:
+    """Answers the doorbell. :meth:`run` may be called from several threads at once."""
+
+    def __init__(
+        self, jobs: JobStore, store: ObjectStore, clients: ModelClients, config: RunnerConfig
+    ) -> None:
+        self._jobs = jobs
+        self._store = store
+        self._clients = clients
+        self._config = config
+        self._lock = threading.Lock()
+        self._keepers: set[LeaseKeeper] = set()
+        self._draining = False
+
+    def drain(self) -> None:
+        """Hand every running job back and take no new one."""
+        with self._lock:
+            self._draining = True
+            keepers = list(self._keepers)
+        for keeper in keepers:
+            keeper.stop(StopReason.DRAINING)
+
+    def run(self, job_id: str) -> None:
+        """Run the job if it is still there to be taken; never raises for what a job does."""
+        bind_call(job_id=job_id)
+        if self._draining:
+            return  # the ring is lost, the job is not: it stays queued and is rung for again
+        claimed = self._jobs.claim(job_id, self._config.worker_id, self._config.lease_s)
+        if claimed is None:
+            log.debug("job is not there to be taken")
+            return
+        lease, job = claimed
+        log.info("job taken", attempt=job.attempt, token=lease.token)
+        keeper = LeaseKeeper(
+            self._jobs,
+            lease,
+            lease_s=self._config.lease_s,
+            heartbeat_s=self._config.heartbeat_s,
+        )
+        with self._lock:
+            self._keepers.add(keeper)
+            if self._draining:
+                keeper.stop(StopReason.DRAINING)
+        try:
+            with keeper:
+                self._run_claimed(lease, job, keeper)
+        finally:
+            with self._lock:
+                self._keepers.discard(keeper)
+
+    def _run_claimed(self, lease: Lease, job: Job, keeper: LeaseKeeper) -> None:
+        begun = time.monotonic()
+        try:
+            self._run_stages(lease, job, keeper)
+            self._jobs.succeed(lease)
+            log.info("job succeeded", seconds=round(time.monotonic() - begun, 3))
+        except LeaseLost as error:
+            log.warning("job belongs to another worker now", error=str(error))
+        except SQLAlchemyError as error:
+            # Without the database nothing can be settled; the lease runs out and another
+            # attempt begins after the last finished stage.
+            log.error("database failed; the job will be taken back", exc_info=error)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the job must say so
+            self._settle(lease, job, keeper.reason, error)
+
+    def _run_stages(self, lease: Lease, job: Job, keeper: LeaseKeeper) -> None:
+        request = video_pb2.CreateVideoRequest.FromString(job.body)
+        outputs = dict(self._jobs.stage_outputs([job.id])[job.id])
+        stages = model_stages(request)
+        writer = ProgressWriter(
+            self._jobs,
+            lease,
+            (*(s.stage for s in stages), Stage.FINISH),
+            observe=keeper.observe,
+            interval_s=self._config.progress_interval_s,
+        )
+        for stage in stages:
+            if stage.stage in outputs:
+                continue
+            work = Work(job, lease, request, outputs)
+            started_at = time.time()
+            result = self._run_stage(stage, work, keeper, writer)
+            output = StageOutput(stage.stage, result.SerializeToString(), started_at, time.time())
+            records = tuple(_record(media) for media in stage.media(result))
+            self._jobs.save_stage(lease, output, records)
+            outputs[stage.stage] = output
+        if Stage.FINISH not in outputs:
+            self._finish(Work(job, lease, request, outputs), keeper, writer)
+
+    def _run_stage(
+        self, stage: ModelStage, work: Work, keeper: LeaseKeeper, writer: ProgressWriter
+    ) -> Result:
+        """One streaming call, to its result."""
+        result: Result | None = None
+        writer.step(stage.stage, 0, 0, 0.0)
+        deadline = work.job.deadline
+        call = stage.call(self._clients, work, _remaining(deadline))
+        try:
+            with keeper.watching(call):
+                for response in call:
+                    if response.WhichOneof("event") == "result":
+                        result = response.result
+                        continue
+                    at = response.progress
+                    writer.step(stage.stage, at.step, at.num_steps, at.fraction, at.preview_uri)
+        except grpc.RpcError as error:
+            raise error_from_rpc(error) from error
+        finally:
+            # Also on the way out of a LeaseLost: nothing may go on working for this attempt.
+            call.cancel()
+        writer.flush()
+        if result is None:
+            raise Unavailable(f"the {stage.stage.value.lower()} service ended without a result")
+        return result
+
+    def _finish(self, work: Work, keeper: LeaseKeeper, writer: ProgressWriter) -> None:
+        if keeper.reason is not None:
+            raise Cancelled("stopped before the end")
+        started_at = time.time()
+        poster = make_poster(self._store, work.result, work.output_prefix)
+        output = StageOutput(Stage.FINISH, poster.SerializeToString(), started_at, time.time())
+        self._jobs.save_stage(work.lease, output, (_record(poster),))
+        writer.step(Stage.FINISH, 1, 1, 1.0)
+        writer.flush()
+
+    def _settle(self, lease: Lease, job: Job, reason: StopReason | None, error: Exception) -> None:
+        try:
+            if reason is StopReason.LEASE_LOST:
+                log.warning("job belongs to another worker now")
+            elif reason is StopReason.CANCELLED:
+                self._jobs.cancelled(lease)
+                log.info("job cancelled")
+            elif reason is StopReason.DRAINING:
+                self._jobs.release(lease)
+                log.info("job handed back")
+            elif reason is StopReason.DEADLINE or isinstance(error, DeadlineExceeded):
+                late = DeadlineExceeded(
+                    "the deadline passed before the video was done; allow more time"
+                )
+                self._jobs.fail(lease, job_error(late, retryable=True))
+                log.info("job missed its deadline")
+            elif isinstance(error, RETRYABLE):
+                self._retry(lease, job, error)
+            else:
+                self._fail(lease, error)
+        except LeaseLost as lost:
+            log.warning("job belongs to another worker now", error=str(lost))
+        except SQLAlchemyError as broken:
+            log.error("database failed; the job will be taken back", exc_info=broken)
+
+    def _retry(self, lease: Lease, job: Job, error: OmnireelError) -> None:
+        config = self._config
+        delay_s = min(config.backoff_s * 2 ** (job.attempt - 1), config.max_backoff_s)
+        delay_s = max(delay_s, getattr(error, "retry_after_s", None) or 0.0)
+        state = self._jobs.retry(lease, job_error(error, retryable=True), delay_s)
+        log.warning("attempt failed", error=str(error), state=state.value, delay_s=delay_s)
+
+    def _fail(self, lease: Lease, error: Exception) -> None:
+        if isinstance(error, OmnireelError):
+            log.warning("job failed", error=str(error), reason=error.reason)
+            self._jobs.fail(lease, job_error(error, retryable=False))
+            return
+        error_id = new_error_id()
+        log.error("job broke", error_id=error_id, exc_info=error)
+        self._jobs.fail(lease, job_error(error, retryable=False, error_id=error_id))
+
+
+def _record(media: media_pb2.Media) -> MediaRecord:
+    return MediaRecord(media.uri, media.SerializeToString())
+
+
+def _remaining(deadline: float | None) -> float | None:
+    return None if deadline is None else max(deadline - time.time(), 0.0)
