@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from omnireel.errors import InvalidInput
+from omnireel.world.characters import character_parts
+from omnireel.world.figure_types import Part
 from omnireel.world.kinematics import Pose, rotation
 from omnireel.world.scene import CHARACTERS, SHAPES, Body, Vec3
 from omnireel.world.shadow import Occluder
 from omnireel.world.shapes import CUBE_YAW, primitive
-from omnireel.world.trace import Solid
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """A solid where its pose puts it."""
-
-    solid: Solid
-    pose: Pose
 
 
 def parts(body: Body, pose: Pose) -> list[Part]:
@@ -29,6 +20,8 @@ def parts(body: Body, pose: Pose) -> list[Part]:
         return [Part(primitive(body), pose.child(turn, np.zeros_like(pose.origin_T3)))]
     if body.kind in SHAPES:
         return [Part(primitive(body), pose)]
+    if body.kind in CHARACTERS:
+        return character_parts(body, pose)
     known = ", ".join(SHAPES + CHARACTERS)
     raise InvalidInput(f"Unknown body kind {body.kind!r}; use one of {known}.", field="body.kind")
 
@@ -46,6 +39,11 @@ _SHADOW: dict[str, tuple[Vec3, Vec3]] = {
 
 def occluders(body: Body, pose: Pose) -> list[Occluder]:
     """Upright ellipsoids that throw the shadow of ``body``."""
+    if body.kind in CHARACTERS:
+        return [
+            occluder(pose, (0, 0.27, 0), (0.25, 0.30, 0.19)),
+            occluder(pose, (0, 0.70, 0), (0.27, 0.25, 0.25)),
+        ]
     centre, radii = _SHADOW[body.kind]
     return [occluder(pose, centre, radii)]
 

@@ -20,8 +20,9 @@ CROSS_SPEED = 0.92
 """Metres per second sideways: 1.95 m in a default clip, 59 % of the default frame."""
 DEPTH_SPEED = 1.55
 """Metres per second towards or away from the default camera."""
-BOUNCE_PERIOD_S = 0.8
-"""Time between two landings; with real gravity the apex is then 0.78 m."""
+BOUNCE_PERIOD_S = 0.72
+"""Time between two landings; with real gravity the apex is then 0.64 m. A motion's ``speed`` plays
+the same bounce faster or slower."""
 CIRCLE_RADIUS = 0.85
 STRIDE_M = 0.55
 """Ground that a character covers in one full step cycle."""

@@ -34,7 +34,7 @@ assert tuple(SRGB) == COLORS
 
 
 def linear(srgb: Sequence[float]) -> F32:
-    """sRGB 0..255 to linear 0..1 under the world's gamma of 2."""
+    """Convert sRGB 0..255 to linear 0..1 under the world's gamma of 2."""
     return (np.asarray(srgb, np.float32) / np.float32(255.0)) ** 2
 
 

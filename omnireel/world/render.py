@@ -20,7 +20,8 @@ from omnireel.types import Frames, VideoFormat
 from omnireel.world.background import backdrop_of_clip
 from omnireel.world.camera import CameraPath, camera_path
 from omnireel.world.composite import blend, cull, stack
-from omnireel.world.figure import Part, occluders, parts
+from omnireel.world.figure import occluders, parts
+from omnireel.world.figure_types import Part
 from omnireel.world.kinematics import pose
 from omnireel.world.light import Light, light_of, shade
 from omnireel.world.palette import F32

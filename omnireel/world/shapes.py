@@ -67,6 +67,24 @@ def capsule(a: Vec3, b: Vec3, radius: float) -> Distance:
     return distance
 
 
+def taper(a: Vec3, b: Vec3, ra: float, rb: float) -> Distance:
+    """A capsule whose radius goes from ``ra`` at ``a`` to ``rb`` at ``b``."""
+    ax, ay, az = a
+    bx, by, bz = b[0] - ax, b[1] - ay, b[2] - az
+    length2 = bx * bx + by * by + bz * bz
+    # The radius shrinks along the axis, so the plain difference overstates distance; scale it back.
+    safe = np.float32(1 / np.sqrt(1 + (ra - rb) ** 2 / length2))
+
+    def distance(x: F32, y: F32, z: F32) -> F32:
+        px, py, pz = x - ax, y - ay, z - az
+        h = np.clip((px * bx + py * by + pz * bz) * (1 / length2), 0, 1)
+        px, py, pz = px - h * bx, py - h * by, pz - h * bz
+        out: F32 = (np.sqrt(px * px + py * py + pz * pz) - ra + h * (ra - rb)) * safe
+        return out
+
+    return distance
+
+
 def frustum(y0: float, y1: float, r0: float, r1: float, radius: float = 0.0) -> Distance:
     """A cone cut between heights ``y0`` and ``y1`` with radii ``r0`` and ``r1``, rounded."""
     y0, y1 = y0 + radius, y1 - radius
@@ -109,7 +127,7 @@ def star_prism(centre: Vec3, outer: float, inner: float, half: float, radius: fl
     cx, cy, cz = centre
     outer, half = outer - radius * 1.6, half - radius
     k1x, k1y = math.cos(math.pi / 5), -math.sin(math.pi / 5)
-    bax, bay = inner * -k1y, inner * k1x - 1.0  # direction from a point to a notch, unit outer
+    # From a point of the star to the notch beside it.
     bax, bay = inner * math.sin(math.pi / 5), inner * math.cos(math.pi / 5) - outer
     ba2 = 1 / (bax * bax + bay * bay)
 
