@@ -1,0 +1,31 @@
+"""Python client of the public API, blocking and asyncio.
+
+Results are the messages of `omnireel.api.v1`, errors those of `omnireel.errors`. Read in this
+order: `request` (what a caller says -> message), `sync`, `watching`, `transfer`, `errors`,
+`channel`; `aio` mirrors `sync`.
+"""
+
+from omnireel.client.aio import AsyncOmnireelClient
+from omnireel.client.channel import DEFAULT_ADDRESS, default_address
+from omnireel.client.errors import NO_ANSWER, error_from_rpc, error_from_status, finished
+from omnireel.client.request import Draft, MediaSource, VideoOptions, draft
+from omnireel.client.sync import OmnireelClient, ProgressCallback
+from omnireel.client.watching import FINAL_STATES, ReconnectPolicy
+
+__all__ = [
+    "DEFAULT_ADDRESS",
+    "FINAL_STATES",
+    "NO_ANSWER",
+    "AsyncOmnireelClient",
+    "Draft",
+    "MediaSource",
+    "OmnireelClient",
+    "ProgressCallback",
+    "ReconnectPolicy",
+    "VideoOptions",
+    "default_address",
+    "draft",
+    "error_from_rpc",
+    "error_from_status",
+    "finished",
+]

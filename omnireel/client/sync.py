@@ -1,0 +1,254 @@
+"""The client for ordinary, blocking code. `omnireel.client.aio` has the same one for asyncio."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import grpc
+from google.longrunning import operations_pb2, operations_pb2_grpc
+
+from omnireel.api.v1 import capabilities_pb2, media_pb2, video_pb2, video_pb2_grpc
+from omnireel.client import channel as channels
+from omnireel.client.errors import error_from_rpc, finished, translated
+from omnireel.client.request import (
+    Draft,
+    MediaSource,
+    VideoOptions,
+    create_request,
+    draft,
+    operation_name,
+    video_name,
+)
+from omnireel.client.transfer import Download, check_output, prepare_upload
+from omnireel.client.watching import ReconnectPolicy, Watch
+from omnireel.errors import DeadlineExceeded, OmnireelError, Unavailable
+from omnireel.mvl import Prompt, parse
+from omnireel.types import Role
+
+CALL_TIMEOUT_S = 30.0
+TRANSFER_TIMEOUT_S = 600.0
+
+ProgressCallback = Callable[[video_pb2.VideoProgress], None]
+
+
+class OmnireelClient:
+    """Talks to one gateway. A context manager; every method raises `omnireel.errors`.
+
+    Example::
+
+        with OmnireelClient("127.0.0.1:7070") as client:
+            client.generate("A @Cat jumps", elements={"Cat": ["a.png"]}, out=Path("cat.mp4"))
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        credentials: grpc.ChannelCredentials | None = None,
+        reconnect: ReconnectPolicy | None = None,
+    ) -> None:
+        """Prepare a channel; nothing is sent before the first call.
+
+        ``address`` is ``host:port`` (None: `default_address`). Without ``credentials`` the
+        connection is plain text, which only a gateway on this machine or behind a mesh should see.
+        """
+        self.address = channels.check_address(address or channels.default_address())
+        options = channels.channel_options(self.address)
+        self._channel = (
+            grpc.secure_channel(self.address, credentials, options)
+            if credentials
+            else grpc.insecure_channel(self.address, options)
+        )
+        self._videos = video_pb2_grpc.VideoServiceStub(self._channel)
+        self._operations = operations_pb2_grpc.OperationsStub(self._channel)
+        self._reconnect = reconnect or ReconnectPolicy()
+
+    def __enter__(self) -> OmnireelClient:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the channel; calls that still run are cancelled (jobs are not)."""
+        self._channel.close()
+
+    def upload(
+        self, source: MediaSource, *, filename: str = "", field: str = "media"
+    ) -> media_pb2.Media:
+        """Store one image or video; ``field`` is the name that errors about it carry."""
+        if isinstance(source, media_pb2.Media):
+            return source
+        prepared = prepare_upload(source, filename=filename, field=field)
+        with translated(self.address):
+            return self._videos.UploadMedia(prepared.requests(), timeout=TRANSFER_TIMEOUT_S).media
+
+    def create(self, prompt: str | Prompt, options: VideoOptions | None = None) -> video_pb2.Video:
+        """Queue a job and return it as it stands. Media in ``prompt`` are uploaded already."""
+        parsed = parse(prompt) if isinstance(prompt, str) else prompt
+        request = create_request(parsed, options or VideoOptions())
+        with translated(self.address):
+            operation = self._videos.CreateVideo(request, timeout=CALL_TIMEOUT_S)
+        return self.get(operation.name)
+
+    def get(self, name: str) -> video_pb2.Video:
+        """One video by ``videos/{id}``, ``operations/{id}`` or bare id."""
+        request = video_pb2.GetVideoRequest(name=video_name(name))
+        with translated(self.address):
+            return self._videos.GetVideo(request, timeout=CALL_TIMEOUT_S)
+
+    def list(
+        self,
+        *,
+        states: Sequence[video_pb2.VideoState.ValueType] = (),
+        labels: Mapping[str, str] | None = None,
+        page_size: int = 0,
+    ) -> Iterator[video_pb2.Video]:
+        """All videos, newest first, fetched page by page as they are asked for."""
+        request = video_pb2.ListVideosRequest(page_size=page_size, states=states, labels=labels)
+        while True:
+            with translated(self.address):
+                page = self._videos.ListVideos(request, timeout=CALL_TIMEOUT_S)
+            yield from page.videos
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    def watch(
+        self, name: str, *, resume_token: str = "", timeout_s: float | None = None
+    ) -> Iterator[video_pb2.VideoProgress]:
+        """Progress up to and including the final event; broken streams are taken up again.
+
+        Raises:
+            Unavailable: the server stayed away for longer than the reconnect policy allows.
+            DeadlineExceeded: ``timeout_s`` passed; the job goes on.
+
+        """
+        watch = Watch(video_name(name), resume_token, self._reconnect)
+        ends_at = None if timeout_s is None else time.monotonic() + timeout_s
+        while not watch.done:
+            left_s = None if ends_at is None else ends_at - time.monotonic()
+            if left_s is not None and left_s <= 0:
+                raise DeadlineExceeded(f"{name} is not finished after {timeout_s} s; it goes on")
+            broken: OmnireelError | None = None
+            call = self._videos.WatchVideo(watch.request(), timeout=left_s)
+            try:
+                for event in call:
+                    watch.saw(event)
+                    yield event
+            except grpc.RpcError as error:
+                broken = error_from_rpc(error, self.address)
+            finally:
+                call.cancel()
+            if not watch.done:
+                time.sleep(watch.lost(broken))
+
+    def wait(
+        self,
+        name: str,
+        *,
+        on_progress: ProgressCallback | None = None,
+        timeout_s: float | None = None,
+    ) -> video_pb2.Video:
+        """The finished video.
+
+        Raises:
+            OmnireelError: the reason why the job failed, or `Cancelled`.
+
+        """
+        last = None
+        for last in self.watch(name, timeout_s=timeout_s):
+            if on_progress:
+                on_progress(last)
+        has_video = last is not None and last.HasField("video")
+        return finished(last.video if last and has_video else self.get(name))
+
+    def cancel(self, name: str) -> None:
+        """Ask for the job to stop; it does within one denoising step."""
+        request = operations_pb2.CancelOperationRequest(name=operation_name(name))
+        with translated(self.address):
+            self._operations.CancelOperation(request, timeout=CALL_TIMEOUT_S)
+
+    def delete(self, name: str) -> None:
+        """Remove a video and its outputs."""
+        request = video_pb2.DeleteVideoRequest(name=video_name(name))
+        with translated(self.address):
+            self._videos.DeleteVideo(request, timeout=CALL_TIMEOUT_S)
+
+    def download(self, media: media_pb2.Media | str, path: Path) -> Path:
+        """Bring a medium (or its URI) to ``path``: the whole, verified file or none at all."""
+        uri = media if isinstance(media, str) else media.uri
+        with Download(path) as download:
+            failures = 0
+            while True:
+                before = download.offset
+                request = media_pb2.DownloadMediaRequest(uri=uri, offset=before)
+                try:
+                    with translated(self.address):
+                        for response in self._videos.DownloadMedia(
+                            request, timeout=TRANSFER_TIMEOUT_S
+                        ):
+                            download.feed(response)
+                    return download.commit()
+                except Unavailable:
+                    failures = 1 if download.offset > before else failures + 1
+                    if failures > self._reconnect.max_failures:
+                        raise
+                    time.sleep(self._reconnect.delay_s(failures))
+
+    def capabilities(self) -> capabilities_pb2.Capabilities:
+        """What the served models can do, and the limits."""
+        request = video_pb2.GetCapabilitiesRequest()
+        with translated(self.address):
+            return self._videos.GetCapabilities(request, timeout=CALL_TIMEOUT_S)
+
+    def generate(
+        self,
+        prompt: str,
+        *,
+        images: Mapping[str, MediaSource] | None = None,
+        videos: Mapping[str, MediaSource] | None = None,
+        elements: Mapping[str, Sequence[MediaSource]] | None = None,
+        roles: Mapping[str, Role | str] | None = None,
+        descriptions: Mapping[str, str] | None = None,
+        options: VideoOptions | None = None,
+        out: Path | None = None,
+        on_progress: ProgressCallback | None = None,
+    ) -> video_pb2.Video:
+        """Upload, create, wait and (with ``out``) download: words in, finished video out.
+
+        ``prompt`` names the media as ``@name``. Interrupting the wait (Ctrl-C) cancels the job.
+        """
+        if out is not None:
+            check_output(out)
+        planned = draft(
+            prompt,
+            images=images,
+            videos=videos,
+            elements=elements,
+            roles=roles,
+            descriptions=descriptions,
+        )
+        video = self.create(planned.with_uris(self._upload_all(planned)), options)
+        try:
+            video = self.wait(video.name, on_progress=on_progress)
+        except KeyboardInterrupt:
+            self.cancel(video.name)
+            raise
+        if out is not None:
+            self.download(video.outputs.video, out)
+        return video
+
+    def _upload_all(self, planned: Draft) -> dict[str, tuple[str, ...]]:
+        return {
+            name: tuple(self.upload(source, field=name).uri for source in sources)
+            for name, sources in planned.sources.items()
+        }
