@@ -86,25 +86,29 @@ EFFECT_NOUNS: dict[str, str] = {
 INSTRUCTION_WORDS = """
 a above according action add added adopt after again all along also an and angle animate another
 apply arrow as at away back background be before begin begins behind below best between both box
-bring but by camera change changed character clean clip closer color combine comes complete
-continue continues copy cut cutout delete different do does draw drawing drawn dress clothes each edit effect
-element else end ends erase every everything exactly exist fewer fill film final finally first
-follow following follows for foreground four frame frames from full gets give go goes grid
-happens has have her here high his hold holds how if image in insert instead into is it its join
-keep keeps kept larger largest last later leave less let life like lines live look looks low
-made make makes marked mask matching matte more morph motion move moved movement moves moving
-must near new next no not nothing now object of off on one only onto or original other out over
-paint painted panel panels path person photo pick picture place play please previous put recolor
-recolored redraw reference remain remains remove render repeat replace rest restyle result
-reveal rotate same scene second seen sequence set shape shot should show shown shows side simple
-sketch smaller smallest so some start starts stay still stop story storyboard style subject swap
-switch take takes texture than that the their them then there they thing third this three
-through to together top too toward transfer transform turn turns two unchanged under unedited until
-up use using version video view viewpoint wall want wearing wears weather what when where which
-while whole with without word world you
+bring but by camera change changed character clean clip closer clothes color combine comes
+complete continue continues copy cut cutout delete different do does draw drawing drawn dress
+each edit effect element else end ends erase every everything exactly exist fewer fill film
+final finally first follow following follows for foreground four frame frames from full gets
+give go goes grid happens has have her here high his hold holds how if image in insert instead
+into is it its join keep keeps kept larger largest last later leave less let life like lines
+live look looks low made make makes marked mask matching matte more morph motion move moved
+movement moves moving must near new next no not nothing now object of off on one only onto or
+original other out over paint painted panel panels path person photo pick picture place play
+please previous put recolor recolored redraw reference remain remains remove render repeat
+replace rest restyle result reveal rotate same scene second seen sequence set shape shot should
+show shown shows side simple sketch smaller smallest so some start starts stay still stop story
+storyboard style subject swap switch take takes texture than that the their them then there they
+thing third this three through to together too top toward transfer transform turn turns two
+unchanged under unedited until up use using version video view viewpoint wall want wearing wears
+weather what when where which while whole with without word world you
 """
 """Words of editing and reference instructions. The list is closed and covers all capabilities,
 implemented or not, so that the token ids of a trained model survive a new task."""
+
+
+MARKS = (",", ".", ";")
+"""Punctuation in captions and instructions."""
 
 
 def words_of(text: str) -> list[str]:
@@ -114,11 +118,12 @@ def words_of(text: str) -> list[str]:
 
 
 def vocabulary() -> tuple[str, ...]:
-    """Every word that captions, vague prompts and task instructions can contain, sorted."""
+    """Every word and mark that captions, vague prompts and instructions can contain, sorted."""
     tables = [v for k, v in vars(phrases).items() if k.isupper()]
     tables += [NOUNS, STYLE_NOUNS, PLACE_NOUNS, WEATHER_NOUNS, CAMERA_NOUNS, EFFECT_NOUNS]
     tables += [TEXTURE_NOUNS, COLORS, INSTRUCTION_WORDS]
-    return tuple(sorted({word for text in _strings(tables) for word in words_of(text)}))
+    words = {word for text in _strings(tables) for word in words_of(text)}
+    return tuple(sorted(words | set(MARKS)))
 
 
 def _strings(table: object) -> Iterator[str]:

@@ -21,9 +21,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from omnireel.world import phrases
+from omnireel.world.distribution import pick
 from omnireel.world.lexicon import CLOTHED, NOUNS, TEXTURE_NOUNS
-from omnireel.world.sampler import pace_word, pick, size_word
 from omnireel.world.scene import CHARACTERS, SHAPES, Body, Level, Scene
+from omnireel.world.staging import pace_word, size_word
 
 LEVELS: tuple[Level, ...] = ("terse", "short", "full", "elaborate")
 FULL = LEVELS.index("full")

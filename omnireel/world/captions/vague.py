@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from omnireel.world import phrases
+from omnireel.world.distribution import pick
 from omnireel.world.lexicon import NOUNS
-from omnireel.world.sampler import pick
 from omnireel.world.scene import CHARACTERS, Body, Scene
 
 NO_NAMES: Mapping[str, str] = {}

@@ -13,8 +13,9 @@ import numpy as np
 
 from omnireel.types import Role
 from omnireel.world.captions import LEVELS
+from omnireel.world.distribution import SceneDistribution, pick
 from omnireel.world.holdout import Split
-from omnireel.world.sampler import SceneDistribution, pick, sample_scene
+from omnireel.world.sampler import sample_scene
 from omnireel.world.scene import Level, Scene
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from omnireel.world.sampler import LOW_CONTRAST, VIEW_HEIGHT_M
+from omnireel.world.sampler import LOW_CONTRAST
 from omnireel.world.scene import PLACES, Body, Camera, Motion, Scene
+from omnireel.world.staging import VIEW_HEIGHT_M
 from omnireel.world.tasks.plan import Draw, Picture
 
 IN_STUDIO = 0.6
@@ -29,7 +30,7 @@ def portrait(draw: Draw, body: Body, *, place: str = "", azimuth: float = 0.0) -
     scene = Scene(
         bodies=(posed,),
         place=place,
-        camera=Camera(azimuth=azimuth, elevation=0.24, target=(0.0, 0.66, 0.0)),
+        camera=Camera(azimuth=azimuth, elevation=0.2, target=(0.0, 0.68, 0.0)),
         seed=int(draw.rng.integers(2**31)),
         duration_s=draw.duration_s,
     )

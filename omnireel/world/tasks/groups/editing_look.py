@@ -8,8 +8,9 @@ from omnireel.types import Role
 from omnireel.world import phrases
 from omnireel.world.captions import vague_name
 from omnireel.world.captions.grammar import definite
+from omnireel.world.distribution import SceneDistribution
 from omnireel.world.lexicon import CLOTHED, PLACE_NOUNS, STYLE_NOUNS, TEXTURE_NOUNS, WEATHER_NOUNS
-from omnireel.world.sampler import LOW_CONTRAST, SceneDistribution
+from omnireel.world.sampler import LOW_CONTRAST
 from omnireel.world.scene import COLORS, PLACES, STYLES, TEXTURES, WEATHERS, Scene
 from omnireel.world.tasks.plan import Builder, Draw, Footage, Given, Plan
 

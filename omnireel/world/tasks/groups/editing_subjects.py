@@ -7,7 +7,8 @@ from dataclasses import replace
 from omnireel.types import Role
 from omnireel.world.captions import vague_name
 from omnireel.world.captions.grammar import appearance, definite, motion_of, relation
-from omnireel.world.sampler import SceneDistribution, sample_companion
+from omnireel.world.distribution import SceneDistribution
+from omnireel.world.sampler import sample_companion, with_visible_spin
 from omnireel.world.scene import Body, Scene
 from omnireel.world.tasks.plan import Builder, Draw, Footage, Given, Plan
 from omnireel.world.tasks.portraits import portrait
@@ -100,6 +101,7 @@ def _with_first_replaced(draw: Draw) -> tuple[Scene, Scene]:
         if all(new.kind != other.kind for other in source.bodies[1:]):
             break
     new = replace(new, size=old.size, position=old.position, heading=old.heading, motion=old.motion)
+    new = with_visible_spin(new)
     return source, replace(source, bodies=(new, *source.bodies[1:]))
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from omnireel.types import Role
 from omnireel.world.captions import caption, vague
 from omnireel.world.captions.grammar import Borrowed
-from omnireel.world.sampler import SceneDistribution
+from omnireel.world.distribution import SceneDistribution
 from omnireel.world.tasks.plan import Builder, Draw, Given, Picture, Plan
 from omnireel.world.tasks.portraits import portrait, turnaround
 

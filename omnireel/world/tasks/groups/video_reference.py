@@ -7,7 +7,9 @@ from dataclasses import replace
 from omnireel.types import Role
 from omnireel.world.captions import caption, vague
 from omnireel.world.captions.grammar import Borrowed
-from omnireel.world.sampler import SceneDistribution, arrange
+from omnireel.world.distribution import SceneDistribution
+from omnireel.world.sampler import with_visible_spin
+from omnireel.world.staging import arrange, camera_suits
 from omnireel.world.tasks.plan import Builder, Draw, Footage, Given, Plan
 
 MOTION_SCENES = SceneDistribution(two_bodies=0.0, moving_camera=0.0, effect=0.0)
@@ -20,7 +22,7 @@ def motion_transfer(draw: Draw) -> Plan:
     """A new subject in a new place moves exactly as the subject of the video."""
     source = draw.scene(distribution=MOTION_SCENES)
     scene = draw.scene(distribution=MOTION_SCENES)
-    moved = replace(scene.bodies[0], motion=source.bodies[0].motion)
+    moved = with_visible_spin(replace(scene.bodies[0], motion=source.bodies[0].motion))
     scene = replace(scene, bodies=arrange(draw.rng, (moved,), distribution=MOTION_SCENES))
     return Plan(
         scene,
@@ -34,7 +36,10 @@ def motion_transfer(draw: Draw) -> Plan:
 def camera_transfer(draw: Draw) -> Plan:
     """A new scene is filmed with the camera work of the video."""
     source = draw.scene(distribution=CAMERA_SCENES)
-    scene = replace(draw.scene(distribution=CAMERA_SCENES), camera=source.camera)
+    while True:
+        scene = replace(draw.scene(distribution=CAMERA_SCENES), camera=source.camera)
+        if camera_suits(source.camera.move, scene.bodies):
+            break
     return Plan(
         scene,
         caption(scene, draw.level(), draw.rng, borrowed=Borrowed(camera="@Video_1")),
