@@ -51,9 +51,11 @@ def sampling_from_proto(
         wrong.append(FieldViolation(f"{field}.seed", "draw a seed"))
     elif message.seed > MAX_SEED:
         wrong.append(FieldViolation(f"{field}.seed", f"must be 0..{MAX_SEED}"))
-    for name in ("num_inference_steps", "num_upscale_steps"):
-        if getattr(message, name) < 0:
-            wrong.append(FieldViolation(f"{field}.{name}", "must not be negative"))
+    wrong += [
+        FieldViolation(f"{field}.{name}", "must not be negative")
+        for name in ("num_inference_steps", "num_upscale_steps")
+        if getattr(message, name) < 0
+    ]
     scales: dict[str, float | None] = {}
     low, high = _GUIDANCE_RANGE
     for name in ("text", "image", "video"):
@@ -61,9 +63,7 @@ def sampling_from_proto(
         scales[name] = getattr(message.guidance, name) if given else None
         # Written so that NaN is refused too.
         if given and not low <= getattr(message.guidance, name) <= high:
-            wrong.append(
-                FieldViolation(f"{field}.guidance.{name}", f"must be {low:g}..{high:g}")
-            )
+            wrong.append(FieldViolation(f"{field}.guidance.{name}", f"must be {low:g}..{high:g}"))
     if wrong:
         text = "; ".join(f"{v.field}: {v.description}" for v in wrong)
         raise InvalidInput(text, violations=tuple(wrong))

@@ -45,8 +45,7 @@ def prompt_from_proto(
         raise InvalidInput(f"{problem} set; set exactly one", field=field)
     inputs = _inputs_from_proto(message, field)
     elements = tuple(
-        mvl.Element(e.name, uris=tuple(e.uris), description=e.description)
-        for e in message.elements
+        mvl.Element(e.name, uris=tuple(e.uris), description=e.description) for e in message.elements
     )
     if message.text:
         prompt = mvl.parse(message.text, inputs, elements, field=f"{field}.text")

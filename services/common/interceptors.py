@@ -82,7 +82,7 @@ def _wrap_stream(
 
 
 def _begin(request: Any, context: Any) -> float:
-    metadata = {key: value for key, value in context.invocation_metadata() or ()}
+    metadata = dict(context.invocation_metadata() or ())
     request_id = metadata.get(REQUEST_ID_KEY) or getattr(request, "request_id", "")
     job = getattr(request, "job", None)
     bind_call(
@@ -102,9 +102,7 @@ def _abort(method: str, context: Any, error: Exception, begun: float) -> None:
     else:
         error_id = new_error_id()
         status = status_from_error(error, error_id=error_id)
-        log.error(
-            "call broke", method=method, error_id=error_id, seconds=seconds, exc_info=error
-        )
+        log.error("call broke", method=method, error_id=error_id, seconds=seconds, exc_info=error)
     context.abort_with_status(rpc_status.to_status(status))
 
 

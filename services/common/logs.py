@@ -21,7 +21,9 @@ LogFormat = Literal["json", "console"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
-def configure_logs(service: str, *, log_format: LogFormat = "console", level: LogLevel = "info") -> None:
+def configure_logs(
+    service: str, *, log_format: LogFormat = "console", level: LogLevel = "info"
+) -> None:
     """Send this process' logs, the libraries' included, to standard error in ``log_format``."""
 
     def name_service(_logger: Any, _method: str, event: EventDict) -> EventDict:

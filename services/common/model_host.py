@@ -3,30 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from omnireel.errors import Unavailable
 from services.common.logs import get_logger, timed
+from services.common.model_info import ModelInfo
 
 log = get_logger(__name__)
 
-E = TypeVar("E")
+
+class Engine(Protocol):
+    """What every engine has besides the one thing that it does."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """What runs here."""
+        ...
+
+    def warm_up(self) -> None:
+        """Run the smallest possible piece of work; an engine that cannot is not ready."""
+        ...
+
+
+E = TypeVar("E", bound=Engine)
 
 
 class ModelHost(Generic[E]):
     """Holds the engine once it is ready; before that, asking for it is :class:`Unavailable`."""
 
-    def __init__(self, load: Callable[[], E], warm_up: Callable[[E], None]) -> None:
+    def __init__(self, load: Callable[[], E]) -> None:
         self._load = load
-        self._warm_up = warm_up
         self._engine: E | None = None
 
     def prepare(self) -> None:
         """Load the weights and run one warm-up step; errors pass through."""
         with timed(log, "weights loaded"):
             engine = self._load()
-        with timed(log, "warmed up"):
-            self._warm_up(engine)
+        with timed(log, "warmed up", model=engine.info.name, version=engine.info.version):
+            engine.warm_up()
         self._engine = engine
 
     def engine(self) -> E:

@@ -1,0 +1,78 @@
+"""Store URIs -> decoded clips, bounded before memory is taken."""
+
+from __future__ import annotations
+
+from omnireel.errors import InvalidInput, NotFound
+from omnireel.media import DecodeLimits, read_clip, read_image
+from omnireel.mvl import Prompt
+from omnireel.store import ObjectStore
+from omnireel.types import Clip, MediaKind, MediaSet, Role
+
+
+def load_media(
+    store: ObjectStore,
+    prompt: Prompt,
+    limits: DecodeLimits,
+    *,
+    shrink_short_side: int,
+    field: str = "prompt",
+) -> MediaSet:
+    """Decode everything that ``prompt`` declares.
+
+    Videos are shrunk while decoding to a short side of ``shrink_short_side`` pixels (see
+    :func:`useful_short_side`), so that a long film does not take the memory of its full size.
+
+    Raises:
+        InvalidInput: a URI is missing, or its bytes are not what the prompt says they are; names
+            the field.
+        NotFound: an object is gone; names the field.
+    """
+    media: dict[str, tuple[Clip, ...]] = {}
+    for index, declared in enumerate(prompt.inputs):
+        where = f"{field}.inputs[{index}].uri"
+        data = read_object(store, declared.uri, limits, where)
+        if declared.kind is MediaKind.IMAGE:
+            media[declared.name] = (read_image(data, limits, field=where),)
+        else:
+            clip = read_clip(data, limits, field=where, shrink_short_side=shrink_short_side)
+            media[declared.name] = (clip,)
+    for index, element in enumerate(prompt.elements):
+        where = f"{field}.elements[{index}].uris"
+        if not element.uris:
+            raise InvalidInput(f"@{element.name} has no images; give at least one", field=where)
+        media[element.name] = tuple(
+            read_image(read_object(store, uri, limits, where), limits, field=f"{where}[{i}]")
+            for i, uri in enumerate(element.uris)
+        )
+    return media
+
+
+def read_object(store: ObjectStore, uri: str, limits: DecodeLimits, field: str) -> bytes:
+    """The bytes of one stored object, refused by size before they are read.
+
+    Raises:
+        InvalidInput, NotFound: naming ``field``.
+    """
+    if not uri:
+        raise InvalidInput("no media was given; upload it and put its URI here", field=field)
+    try:
+        size = store.stat(uri).size
+        limits.check_bytes(size, field)
+        return store.get(uri, max_bytes=limits.max_bytes)
+    except NotFound as error:
+        raise NotFound(f"{field}: {error.message}") from error
+    except InvalidInput as error:
+        raise InvalidInput(f"{field}: {error.message}", field=field) from error
+
+
+def useful_short_side(sizes: tuple[tuple[int, int], ...]) -> int:
+    """Short side in pixels beyond which a model of these ``sizes`` gains nothing from an input."""
+    return 4 * max((min(size) for size in sizes), default=128)
+
+
+def source_clip(prompt: Prompt, media: MediaSet) -> Clip | None:
+    """The video that is being edited, whose sound the result keeps; ``None`` without one."""
+    for declared in prompt.inputs:
+        if declared.role is Role.SOURCE and declared.kind is MediaKind.VIDEO:
+            return media[declared.name][0]
+    return None

@@ -1,0 +1,37 @@
+"""Settings that the three model services share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+import omnireel
+from services.common.settings import ServiceSettings
+
+SHIPPED_TINY = Path(omnireel.__file__).resolve().parent / "weights" / "tiny"
+
+
+class ModelServiceSettings(ServiceSettings):
+    """A service that runs one model on one device."""
+
+    store_url: str = Field(
+        description="Object store, file:///folder or s3://bucket/prefix?endpoint=...; the same "
+        "for all services of one installation."
+    )
+    weights: Path = Field(
+        SHIPPED_TINY,
+        description="Folder with the component folders (vae, generator, upscaler, enhancer).",
+    )
+    threads: int = Field(0, ge=0, description="CPU threads of the model; 0 leaves it to torch.")
+    max_waiting: int = Field(
+        2, ge=0, description="Jobs that may wait for the device; one more is refused."
+    )
+    max_wait_s: float = Field(
+        60.0, ge=0, description="Longest wait for the device before a job is refused."
+    )
+
+    @property
+    def max_calls(self) -> int:
+        """Calls served at once: one job, those in line, and room for health and questions."""
+        return 1 + self.max_waiting + 8

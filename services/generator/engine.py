@@ -1,0 +1,188 @@
+"""What makes a base video. No gRPC here; torch is imported when weights are loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from omnireel.mvl import Prompt, TextPart
+from omnireel.types import Clip, MediaSet, VideoFormat
+from services.common.denoising import EngineStep
+from services.common.model_info import (
+    GuidanceScales,
+    ModelCapabilities,
+    ModelInfo,
+    Sampling,
+    read_cards,
+)
+from services.common.threads import use_cpu_threads
+from services.generator.settings import GeneratorSettings
+
+if TYPE_CHECKING:
+    from omnireel.generate import (
+        GenerationSettings,
+        GeneratorPipeline,
+        ModelLimits,
+        SamplingDefaults,
+        StepEvent,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class GeneratedVideo:
+    """A finished base video: latents for the super-resolver, decoded frames, what it took."""
+
+    latents_CTHW: npt.NDArray[np.float32]
+    clip: Clip
+    sampling: Sampling
+    """As used: every default filled in."""
+    num_function_evaluations: int
+
+
+class GeneratorEngine(Protocol):
+    """Makes base videos, one at a time."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """What runs here."""
+        ...
+
+    def warm_up(self) -> None:
+        """Run one denoising step of the smallest video."""
+        ...
+
+    def generate(
+        self,
+        prompt: Prompt,
+        media: MediaSet,
+        sampling: Sampling,
+        *,
+        on_step: Callable[[EngineStep], None],
+        cancelled: Callable[[], bool],
+    ) -> GeneratedVideo:
+        """Denoise and decode one video; ``on_step`` after, ``cancelled`` before each step.
+
+        Raises:
+            InvalidInput: the model cannot serve these settings, or media is missing.
+            Cancelled: ``cancelled()`` was true.
+        """
+        ...
+
+
+class PipelineEngine:
+    """The real engine: :class:`omnireel.generate.GeneratorPipeline` on one device."""
+
+    def __init__(self, pipeline: GeneratorPipeline, info: ModelInfo) -> None:
+        self._pipeline = pipeline
+        self.info = info
+
+    @classmethod
+    def load(cls, settings: GeneratorSettings) -> PipelineEngine:
+        """Load and check the weights that ``settings`` name."""
+        from omnireel.generate import GeneratorPipeline
+
+        use_cpu_threads(settings.threads)
+        pipeline = GeneratorPipeline.load(settings.weights, settings.device)
+        return cls(pipeline, model_info(pipeline, settings.weights, settings.device))
+
+    def warm_up(self) -> None:
+        """One step of one frame, so that the first caller does not wait for lazy start-up."""
+        limits = self._pipeline.limits
+        (width, height), frames = limits.sizes[0], limits.min_frames
+        fmt = VideoFormat(width, height, frames, limits.fps)
+        self.generate(
+            Prompt((TextPart("warm up"),)),
+            {},
+            Sampling(fmt, seed=0, num_inference_steps=1),
+            on_step=lambda step: None,
+            cancelled=lambda: False,
+        )
+
+    def generate(
+        self,
+        prompt: Prompt,
+        media: MediaSet,
+        sampling: Sampling,
+        *,
+        on_step: Callable[[EngineStep], None],
+        cancelled: Callable[[], bool],
+    ) -> GeneratedVideo:
+        """See :class:`GeneratorEngine`."""
+        used = with_defaults(sampling, self._pipeline.defaults)
+
+        def forward(event: StepEvent) -> None:
+            on_step(EngineStep(event.step, event.num_steps, event.preview))
+
+        made = self._pipeline.generate(
+            prompt, media, pipeline_settings(used), on_step=forward, cancelled=cancelled
+        )
+        return GeneratedVideo(
+            latents_CTHW=made.latents_CTHW.float().cpu().numpy(),
+            clip=made.clip,
+            sampling=used,
+            num_function_evaluations=made.num_function_evaluations,
+        )
+
+
+def with_defaults(sampling: Sampling, defaults: SamplingDefaults) -> Sampling:
+    """``sampling`` with the model's own values where the caller said nothing."""
+    given, usual = sampling.guidance, defaults.guidance
+    return replace(
+        sampling,
+        num_inference_steps=sampling.num_inference_steps or defaults.num_inference_steps,
+        guidance=GuidanceScales(
+            text=usual.text if given.text is None else given.text,
+            image=usual.image if given.image is None else given.image,
+            video=usual.video if given.video is None else given.video,
+        ),
+    )
+
+
+def pipeline_settings(used: Sampling) -> GenerationSettings:
+    """The library's settings for complete ``used`` ones."""
+    from omnireel.generate import GenerationSettings
+    from omnireel.sampling import Guidance
+
+    scales = used.guidance
+    assert scales.text is not None and scales.image is not None and scales.video is not None
+    return GenerationSettings(
+        format=used.format,
+        seed=used.seed,
+        num_inference_steps=used.num_inference_steps,
+        guidance=Guidance(text=scales.text, image=scales.image, video=scales.video),
+    )
+
+
+def model_info(pipeline: GeneratorPipeline, weights: Path, device: str) -> ModelInfo:
+    """What the cards and limits of a loaded generator say."""
+    facts = read_cards([weights / "generator", weights / "vae"])
+    return ModelInfo(
+        kind="generator",
+        name=facts.name,
+        version=facts.version,
+        device=device,
+        num_parameters=facts.num_parameters,
+        weights_sha256=facts.weights_sha256,
+        license=facts.license,
+        capabilities=capabilities(pipeline.limits, pipeline.defaults),
+    )
+
+
+def capabilities(limits: ModelLimits, defaults: SamplingDefaults) -> ModelCapabilities:
+    """A pipeline's limits in the services' terms; its longest clip of the first size is default."""
+    width, height = limits.sizes[0]
+    fmt = VideoFormat(width, height, limits.max_frames, limits.fps)
+    return ModelCapabilities(
+        tasks=limits.capabilities,
+        sizes=limits.sizes,
+        min_frames=limits.min_frames,
+        max_frames=limits.max_frames,
+        fps=(limits.fps,),
+        max_inference_steps=limits.max_inference_steps,
+        defaults=with_defaults(Sampling(fmt, seed=0), defaults),
+    )

@@ -1,0 +1,44 @@
+"""Run the generator service: ``python -m services.generator.main``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from omnireel.api.v1.generator_pb2_grpc import add_GeneratorServiceServicer_to_server
+from omnireel.media import DecodeLimits
+from omnireel.store import open_store
+from services.common.device_gate import DeviceGate
+from services.common.model_host import ModelHost
+from services.common.model_server import run_model_service
+from services.common.server import Registration, run_main
+from services.common.settings import load_settings
+from services.generator.engine import GeneratorEngine, PipelineEngine
+from services.generator.servicer import GeneratorServicer
+from services.generator.settings import GeneratorSettings
+from services.generator.stage import GenerateStage
+
+SERVICE = "omnireel.api.v1.GeneratorService"
+
+
+def register(settings: GeneratorSettings, host: ModelHost[GeneratorEngine]) -> Registration:
+    """The service on its store and device."""
+    stage = GenerateStage(
+        open_store(settings.store_url),
+        DeviceGate(max_waiting=settings.max_waiting, max_wait_s=settings.max_wait_s),
+        DecodeLimits(),
+    )
+    servicer = GeneratorServicer(host, stage)
+    return Registration(
+        SERVICE, lambda server: add_GeneratorServiceServicer_to_server(servicer, server)
+    )
+
+
+def main(
+    load_engine: Callable[[GeneratorSettings], GeneratorEngine] = PipelineEngine.load,
+) -> int:
+    """Serve until a signal."""
+    return run_model_service("generator", load_settings(GeneratorSettings), load_engine, register)
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -1,0 +1,17 @@
+"""Settings of the generator: environment variables ``OMNIREEL_GENERATOR_*``."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from services.common.model_settings import ModelServiceSettings
+
+
+class GeneratorSettings(ModelServiceSettings):
+    """For example ``OMNIREEL_GENERATOR_DEVICE=cuda``."""
+
+    model_config = SettingsConfigDict(env_prefix="OMNIREEL_GENERATOR_", extra="ignore", frozen=True)
+
+    listen: str = Field("127.0.0.1:50062", description="Address to serve gRPC on, host:port.")
+    device: str = Field("cpu", description="cpu, cuda, cuda:1, ...")

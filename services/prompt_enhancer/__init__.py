@@ -1,0 +1,1 @@
+"""The prompt enhancer service: what a person typed in, the precise prompt out."""

@@ -1,0 +1,193 @@
+"""What refines a base video. No gRPC here; torch is imported when weights are loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from omnireel.mvl import Prompt, TextPart
+from omnireel.types import Clip, MediaSet, VideoFormat
+from services.common.denoising import EngineStep
+from services.common.model_info import ModelCapabilities, ModelInfo, Sampling, read_cards
+from services.common.threads import use_cpu_threads
+from services.super_resolver.settings import SuperResolverSettings
+
+if TYPE_CHECKING:
+    from omnireel.generate import StepEvent, UpscalePipeline
+
+
+@dataclass(frozen=True, eq=False)
+class BaseVideo:
+    """What the generator made: its video as stored (lossy), and its latents where given."""
+
+    clip: Clip
+    latents_CTHW: npt.NDArray[np.float32] | None
+
+
+@dataclass(frozen=True, eq=False)
+class UpscaledVideo:
+    """A finished larger video and what it took."""
+
+    clip: Clip
+    num_steps: int
+    num_function_evaluations: int
+
+
+class SuperResolverEngine(Protocol):
+    """Refines base videos, one at a time."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """What runs here."""
+        ...
+
+    def warm_up(self) -> None:
+        """Run one denoising step of the smallest video."""
+        ...
+
+    def upscale(
+        self,
+        base: BaseVideo,
+        prompt: Prompt,
+        media: MediaSet,
+        sampling: Sampling,
+        *,
+        on_step: Callable[[EngineStep], None],
+        cancelled: Callable[[], bool],
+    ) -> UpscaledVideo:
+        """Refine one video; ``on_step`` after, ``cancelled`` before each step.
+
+        ``sampling.num_upscale_steps`` counts here. Its guidance was the generator's: this model
+        uses its own.
+
+        Raises:
+            InvalidInput: the model cannot serve the base's format, or media is missing.
+            Cancelled: ``cancelled()`` was true.
+        """
+        ...
+
+
+class PipelineEngine:
+    """The real engine: :class:`omnireel.generate.UpscalePipeline` on one device."""
+
+    def __init__(self, pipeline: UpscalePipeline, info: ModelInfo) -> None:
+        self._pipeline = pipeline
+        self.info = info
+
+    @classmethod
+    def load(cls, settings: SuperResolverSettings) -> PipelineEngine:
+        """Load and check the weights that ``settings`` name."""
+        from omnireel.generate import UpscalePipeline
+
+        use_cpu_threads(settings.threads)
+        pipeline = UpscalePipeline.load(settings.weights, settings.device)
+        facts = read_cards([settings.weights / "upscaler", settings.weights / "vae"])
+        info = ModelInfo(
+            kind="super_resolver",
+            name=facts.name,
+            version=facts.version,
+            device=settings.device,
+            num_parameters=facts.num_parameters,
+            weights_sha256=facts.weights_sha256,
+            license=facts.license,
+            capabilities=_capabilities(pipeline),
+        )
+        return cls(pipeline, info)
+
+    def warm_up(self) -> None:
+        """One step of one frame, so that the first caller does not wait for lazy start-up."""
+        limits = self._pipeline.limits
+        (width, height), frames = limits.sizes[0], limits.min_frames
+        fmt = VideoFormat(width, height, frames, limits.fps)
+        gray = Clip(np.full((frames, height, width, 3), 128, np.uint8), fps=limits.fps)
+        self.upscale(
+            BaseVideo(gray, None),
+            Prompt((TextPart("warm up"),)),
+            {},
+            Sampling(fmt, seed=0, num_upscale_steps=1),
+            on_step=lambda step: None,
+            cancelled=lambda: False,
+        )
+
+    def upscale(
+        self,
+        base: BaseVideo,
+        prompt: Prompt,
+        media: MediaSet,
+        sampling: Sampling,
+        *,
+        on_step: Callable[[EngineStep], None],
+        cancelled: Callable[[], bool],
+    ) -> UpscaledVideo:
+        """See :class:`SuperResolverEngine`."""
+        from omnireel.generate import GenerationSettings
+
+        defaults = self._pipeline.defaults
+        num_steps = sampling.num_upscale_steps or defaults.num_inference_steps
+        settings = GenerationSettings(
+            format=sampling.format,
+            seed=sampling.seed,
+            num_inference_steps=num_steps,
+            guidance=defaults.guidance,
+        )
+
+        def forward(event: StepEvent) -> None:
+            on_step(EngineStep(event.step, event.num_steps, event.preview))
+
+        made = self._pipeline.upscale(
+            self._exact_base(base, sampling.format),
+            prompt,
+            media,
+            settings,
+            on_step=forward,
+            cancelled=cancelled,
+        )
+        return UpscaledVideo(made.clip, num_steps, made.num_function_evaluations)
+
+    def _exact_base(self, base: BaseVideo, fmt: VideoFormat) -> Clip:
+        """The base as the generator saw it: from its latents, free of the mp4's losses."""
+        if base.latents_CTHW is None:
+            return replace(base.clip, audio=None)
+        import torch
+
+        from omnireel.generate.conditions import latent_shape
+        from omnireel.generate.frames import video_to_frames
+
+        vae = self._pipeline.conditions.vae
+        expected = (self._pipeline.model.config.latent_channels, *latent_shape(fmt))
+        check_latents(base.latents_CTHW, expected)
+        latents_CTHW = torch.from_numpy(base.latents_CTHW).to(vae.latent_mean.device)
+        with torch.no_grad():
+            return Clip(video_to_frames(vae.decode(latents_CTHW[None])[0]), fps=fmt.fps)
+
+
+def check_latents(latents_CTHW: npt.NDArray[np.float32], expected: tuple[int, ...]) -> None:
+    """Refuse latents that are not those of the given format."""
+    from omnireel.errors import InvalidInput
+
+    if latents_CTHW.shape != expected:
+        raise InvalidInput(
+            f"the latents have the shape {latents_CTHW.shape}, the settings' format needs "
+            f"{expected}; pass the generator's own result",
+            field="latents_uri",
+        )
+
+
+def _capabilities(pipeline: UpscalePipeline) -> ModelCapabilities:
+    limits, defaults = pipeline.limits, pipeline.defaults
+    width, height = limits.sizes[0]
+    fmt = VideoFormat(width, height, limits.max_frames, limits.fps)
+    return ModelCapabilities(
+        tasks=limits.capabilities,
+        sizes=limits.sizes,
+        min_frames=limits.min_frames,
+        max_frames=limits.max_frames,
+        fps=(limits.fps,),
+        upscale_factor=pipeline.config.factor,
+        max_inference_steps=limits.max_inference_steps,
+        defaults=Sampling(fmt, seed=0, num_upscale_steps=defaults.num_inference_steps),
+    )
