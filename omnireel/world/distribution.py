@@ -29,7 +29,7 @@ class SceneDistribution:
     slow: float = 0.10
     fast: float = 0.10
     second_still: float = 0.50
-    """Chance that the second body stands still; else its motion is uniform."""
+    """Chance that the second body stands still; else it jumps or spins."""
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():

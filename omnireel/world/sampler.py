@@ -30,6 +30,7 @@ from omnireel.world.scene import (
     Scene,
 )
 from omnireel.world.staging import (
+    IN_PLACE,
     NATURAL_DURATION_S,
     NORMAL,
     VIEW_HEIGHT_M,
@@ -51,6 +52,9 @@ LOW_CONTRAST = {
     ("studio", "white"),
 }
 """(place, colour of the main subject) pairs that hide the subject; never sampled."""
+
+ODD_WEATHER = {(p, w) for p in ("studio", "room") for w in WEATHERS[1:]} | {("night", "sunset")}
+"""(place, weather) pairs that make no sense; never sampled."""
 
 
 def sample_scene(
@@ -91,7 +95,7 @@ def _draw_scene(
             fit_pace(body, duration_s) for body in arrange(rng, tuple(bodies), distribution=dist)
         ),
         place=place,
-        weather="clear" if place == "studio" or place == "room" else weather,
+        weather="clear" if (place, weather) in ODD_WEATHER else weather,
         style=style,
         effect=effect,
         effect_on="a" if effect != "none" else "",
@@ -147,14 +151,15 @@ def sample_companion(
     place: str,
     distribution: SceneDistribution,
 ) -> Body:
-    """A second body that differs from ``main`` in kind and colour."""
+    """A second body that differs from ``main`` in kind and colour and stays where it is."""
     while True:
         body = sample_body(rng, body_id, place=place, distribution=distribution)
         if body.kind != main.kind and body.material.color != main.material.color:
             break
     if rng.random() < distribution.second_still:
-        body = replace(body, motion=Motion("still"))
-    return body
+        return replace(body, motion=Motion("still"))
+    motion = sample_motion(rng, pick(rng, IN_PLACE[1:]), distribution=distribution)
+    return with_visible_spin(replace(body, motion=motion))
 
 
 def sample_material(

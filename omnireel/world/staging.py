@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from omnireel.errors import InvalidInput
 from omnireel.world.distribution import SceneDistribution, pick
 from omnireel.world.scene import CAMERA_MOVES, Body, Camera, Scene, Vec3
 
@@ -27,8 +28,14 @@ NATURAL_DURATION_S = 2.125
 LATERAL = ("move_right", "move_left", "circle")
 """Motions that need the width of the frame."""
 
-DEPTH_OFFSET = -0.5
-"""How far behind the origin a body that moves in depth has its middle, in metres."""
+BEHIND_M = {"approach": 0.65, "recede": 0.65, "jump": 0.3, "circle": 0.4}
+"""How far behind the origin a lone body needs its middle to stay in view, in metres."""
+
+JUMPING = (0.33, 0.39)
+"""Range of a jumping body's height, which leaves room for the leap."""
+
+IN_PLACE = ("still", "jump", "spin")
+"""Motions that need no room beside the body; the second of two bodies has only these."""
 
 CONFUSED_BY = {
     "move_right": ("pan_left", "pan_right", "orbit"),
@@ -50,24 +57,34 @@ def arrange(
 ) -> tuple[Body, ...]:
     """Gives one or two bodies size, position and heading so that they stay in view.
 
-    One body stands near the middle. Two stand left and right of each other, or one in front of
-    the other when either of them needs the width of the frame.
+    One body stands near the middle. Two stand left and right of each other, or, when the first
+    needs the width of the frame, one in front of the other.
+
+    Raises:
+        InvalidInput: if the second body's motion is not one of ``IN_PLACE``.
+
     """
     distribution = distribution or SceneDistribution()
     if len(bodies) == 1:
         body = bodies[0]
-        depth = DEPTH_OFFSET if body.motion.kind in ("approach", "recede") else 0.0
         share = _sample_size(rng, body.motion.kind, distribution)
-        return (_place(rng, body, share, (0.0, 0.0, depth)),)
+        return (_place(rng, body, share, (0.0, 0.0, -BEHIND_M.get(body.motion.kind, 0.0))),)
     first, second = bodies
+    if second.motion.kind not in IN_PLACE:
+        raise InvalidInput(
+            f"the second body cannot {second.motion.kind}; use one of {', '.join(IN_PLACE)}",
+            field="bodies[1].motion.kind",
+        )
     side = 1.0 if rng.random() < 0.5 else -1.0
-    if first.motion.kind in LATERAL or second.motion.kind in LATERAL:
-        front = _place(rng, first, rng.uniform(0.30, 0.34), (-0.35 * side, 0.0, 0.45))
-        back = _place(rng, second, rng.uniform(0.38, 0.42), (0.45 * side, 0.0, -1.15))
+    if first.motion.kind in LATERAL:
+        near = 0.0 if first.motion.kind == "circle" else 0.45
+        front = _place(rng, first, rng.uniform(0.30, 0.34), (-0.35 * side, 0.0, near))
+        back = _place(rng, second, rng.uniform(0.38, 0.42), (0.45 * side, 0.0, near - 1.6))
         return (front, back)
-    left = _place(rng, first, rng.uniform(0.32, 0.38), (-0.78 * side, 0.0, -0.3))
-    right = _place(rng, second, rng.uniform(0.32, 0.38), (0.78 * side, 0.0, -0.3))
-    return (left, right)
+    depth = -1.0 if first.motion.kind in ("approach", "recede") else -0.3
+    one = _place(rng, first, rng.uniform(0.32, 0.38), (-0.74 * side, 0.0, depth))
+    other = _place(rng, second, rng.uniform(0.32, 0.38), (0.74 * side, 0.0, -0.3))
+    return (one, other)
 
 
 def sample_camera(
@@ -124,7 +141,8 @@ def travel_pace(duration_s: float) -> float:
 def _sample_size(rng: np.random.Generator, motion: str, dist: SceneDistribution) -> float:
     u = rng.random()
     large = motion in LARGE_FITS and u > 1.0 - dist.large
-    low, high = SMALL if u < dist.small else LARGE if large else NORMAL
+    normal = JUMPING if motion == "jump" else NORMAL
+    low, high = SMALL if u < dist.small else LARGE if large else normal
     return float(rng.uniform(low, high))
 
 

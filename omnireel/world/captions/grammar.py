@@ -28,6 +28,8 @@ from omnireel.world.staging import pace_word, size_word
 
 LEVELS: tuple[Level, ...] = ("terse", "short", "full", "elaborate")
 FULL = LEVELS.index("full")
+FRONT_BACK_M = 1.2
+"""Two bodies further apart in depth than this are in front of and behind each other."""
 NO_NAMES: Mapping[str, str] = {}
 
 
@@ -163,7 +165,7 @@ def camera_phrase(words: Wording) -> str:
 def relation(scene: Scene) -> tuple[str, str]:
     """Where the first and the second of two bodies stand relative to each other."""
     first, second = scene.bodies
-    if abs(first.position[2] - second.position[2]) > 0.8:
+    if abs(first.position[2] - second.position[2]) > FRONT_BACK_M:
         front, behind = phrases.RELATION["front"]
         nearer = first.position[2] > second.position[2]
         return (front, behind) if nearer else (behind, front)

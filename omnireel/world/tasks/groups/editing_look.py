@@ -10,7 +10,7 @@ from omnireel.world.captions import vague_name
 from omnireel.world.captions.grammar import definite
 from omnireel.world.distribution import SceneDistribution
 from omnireel.world.lexicon import CLOTHED, PLACE_NOUNS, STYLE_NOUNS, TEXTURE_NOUNS, WEATHER_NOUNS
-from omnireel.world.sampler import LOW_CONTRAST
+from omnireel.world.sampler import LOW_CONTRAST, ODD_WEATHER
 from omnireel.world.scene import COLORS, PLACES, STYLES, TEXTURES, WEATHERS, Scene
 from omnireel.world.tasks.plan import Builder, Draw, Footage, Given, Plan
 
@@ -130,7 +130,8 @@ def _weather(draw: Draw) -> Plan:
         source = draw.scene(distribution=CLEAR)
         if source.place not in INDOORS:
             break
-    noun = WEATHER_NOUNS[weather := draw.one_of(WEATHERS[1:])]
+    fitting = tuple(w for w in WEATHERS[1:] if (source.place, w) not in ODD_WEATHER)
+    noun = WEATHER_NOUNS[weather := draw.one_of(fitting)]
     change = Change(
         replace(source, weather=weather),
         draw.one_of(WEATHER).format(weather=noun, keep=draw.one_of(KEEP)),
@@ -141,7 +142,7 @@ def _weather(draw: Draw) -> Plan:
 
 def _place(draw: Draw, source: Scene) -> Change:
     hidden = {p for b in source.bodies for p in PLACES if (p, b.material.color) in LOW_CONTRAST}
-    hidden |= set(INDOORS) if source.weather != "clear" else set()
+    hidden |= {p for p in PLACES if (p, source.weather) in ODD_WEATHER}
     place = draw.one_of(tuple(p for p in PLACES if p != source.place and p not in hidden))
     return Change(
         replace(source, place=place),
