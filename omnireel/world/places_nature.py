@@ -29,7 +29,7 @@ def sky(scene: Scene, rays: Rays, tone: Tone) -> Canvas:
     if scene.weather == "sunset" and scene.place != "night":
         sun = _disc(rays, -0.27, 0.115)
         paint(color, linear((255, 226, 170)), np.exp(-sun * 3.2) * 0.9)
-        paint(color, linear((255, 246, 222)), np.clip((0.085 - sun) / 0.012, 0, 1))
+        paint(color, linear((255, 246, 222)), np.clip((0.066 - sun) / 0.012, 0, 1))
     if tone.clouds:
         high = 1 / np.maximum(slope + 0.10, 0.06)
         u, v = rays.dx / flat * high, rays.dz / flat * high

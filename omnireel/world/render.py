@@ -3,7 +3,8 @@
 1. Place the camera and every body for each frame (`camera`, `kinematics`).
 2. Paint the place (`background`) and the bodies' shadows on its ground (`shadow`).
 3. Trace the solids of all bodies (`trace`), drop what is hidden, shade the rest (`light`).
-4. Blend by depth (`composite`) and encode to 8 bits.
+4. Blend by depth (`composite`); add the body's effect (`effects`) and the weather (`weather`).
+5. Encode for display, redraw in the scene's style (`styles`), and round to 8 bits.
 
 Frames are rendered in chunks that fit the processor's cache. A scene, a size and a time fix every
 byte; nothing is drawn from a global random state.
@@ -11,23 +12,27 @@ byte; nothing is drawn from a global random state.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from omnireel.errors import InvalidInput
 from omnireel.types import Frames, VideoFormat
 from omnireel.world.background import backdrop_of_clip
 from omnireel.world.camera import CameraPath, camera_path
 from omnireel.world.composite import blend, cull, stack
+from omnireel.world.effects import draw_effect, draw_halo, effect_body
 from omnireel.world.figure import occluders, parts
 from omnireel.world.figure_types import Part
-from omnireel.world.kinematics import pose
+from omnireel.world.kinematics import Pose, pose
 from omnireel.world.light import Light, light_of, shade
 from omnireel.world.palette import F32
 from omnireel.world.scene import Scene
 from omnireel.world.shadow import cast
+from omnireel.world.styles import Picture, apply_style
 from omnireel.world.trace import Fragments, normals, trace
+from omnireel.world.weather import apply_weather
 
 CHUNK_PIXELS = 160_000
 MAX_PIXELS_PER_FRAME = 4096 * 4096
@@ -38,15 +43,19 @@ def render_clip(scene: Scene, fmt: VideoFormat) -> Frames:
 
     Raises InvalidInput for sizes that cannot be rendered and for unknown names in the scene.
     """
-    _check(fmt)
-    times = np.arange(fmt.num_frames, dtype=np.float32) / np.float32(fmt.fps)
-    return render_times(scene, fmt.width, fmt.height, times)
+    check_format(fmt)
+    return render_times(scene, fmt.width, fmt.height, frame_times(fmt))
 
 
 def render_image(scene: Scene, width: int, height: int, t: float = 0.0) -> Frames:
     """One picture (1, H, W, 3) of ``scene`` at ``t`` seconds."""
-    _check(VideoFormat(width, height, 1, 1.0))
+    check_format(VideoFormat(width, height, 1, 1.0))
     return render_times(scene, width, height, np.asarray([t], np.float32))
+
+
+def frame_times(fmt: VideoFormat) -> F32:
+    """Seconds (T,) that the frames of ``fmt`` show."""
+    return (np.arange(fmt.num_frames) / fmt.fps).astype(np.float32)
 
 
 def render_times(scene: Scene, width: int, height: int, times_T: F32) -> Frames:
@@ -57,7 +66,9 @@ def render_times(scene: Scene, width: int, height: int, times_T: F32) -> Frames:
     for start in range(0, len(times_T), size):
         stop = min(start + size, len(times_T))
         shot = render_linear(scene, path.frames(start, stop), times_T[start:stop])
-        encoded = np.sqrt(np.clip(shot.color_CTHW, 0, 1)) * np.float32(255) + np.float32(0.5)
+        seen = np.sqrt(np.clip(shot.color_CTHW, 0, 1))
+        styled = apply_style(scene, Picture(seen, shot.depth_THW, shot.part_THW))
+        encoded = styled * np.float32(255) + np.float32(0.5)
         out[start:stop] = np.moveaxis(encoded.astype(np.uint8), 0, -1)
     return out
 
@@ -69,25 +80,50 @@ class Shot:
     color_CTHW: F32
     depth_THW: F32
     """Metres to the nearest opaque surface, inf in the sky."""
+    part_THW: npt.NDArray[np.int16]
+    """Which solid of which body shows, numbered through the scene; -1 for the place."""
 
 
 def render_linear(scene: Scene, camera: CameraPath, times_T: F32) -> Shot:
     """Render frames of ``camera`` (whose length is that of ``times_T``) in linear light."""
     light = light_of(scene)
     place = backdrop_of_clip(scene, camera)
-    shape = place.depth_THW.shape
+    color = place.color_CTHW
     poses = [pose(body, times_T, scene.duration_s) for body in scene.bodies]
     shadows = [o for body, p in zip(scene.bodies, poses, strict=True) for o in occluders(body, p)]
-    cast(light, camera, shadows, place.color_CTHW, place.ground_THW)
-    all_parts = [part for b, p in zip(scene.bodies, poses, strict=True) for part in parts(b, p)]
-    depth = place.depth_THW.reshape(-1)
-    if all_parts:
-        layers = [trace(camera, part.solid, part.pose) for part in all_parts]
+    cast(light, camera, shadows, color, place.ground_THW)
+    glowing = effect_body(scene) if scene.effect == "glow" else None
+    if glowing is not None:
+        draw_halo(scene.bodies[glowing], poses[glowing], camera, color)
+    cast_of_parts = _parts(scene, poses, glowing)
+    depth = place.depth_THW
+    part_id = np.full(depth.shape, -1, np.int16)
+    if cast_of_parts:
+        layers = [trace(camera, part.solid, part.pose) for part in cast_of_parts]
         layers, nearest = cull(layers, depth.size)
         stacked = stack(layers, depth.size)
-        blend(stacked, _colors(light, all_parts, layers), place.color_CTHW)
-        depth = np.minimum(depth, nearest)
-    return Shot(place.color_CTHW, depth.reshape(shape))
+        blend(stacked, _colors(light, cast_of_parts, layers), color)
+        depth = np.minimum(depth, nearest.reshape(depth.shape))
+        owner = np.repeat(np.arange(len(layers)), [len(layer.pixel_N) for layer in layers])
+        shown = stacked.weight_N > 0.5
+        part_id.reshape(-1)[stacked.pixel_N[shown]] = owner[stacked.order_N[shown]]
+    draw_effect(scene, poses, camera, times_T, color, depth)
+    apply_weather(scene, camera, times_T, color, depth)
+    return Shot(color, depth, part_id)
+
+
+GLOW = 0.45
+"""Light that a glowing body gives off itself, as a share of its albedo."""
+
+
+def _parts(scene: Scene, poses: list[Pose], glowing: int | None) -> list[Part]:
+    """All parts of all bodies in order."""
+    out = []
+    for index, (body, body_pose) in enumerate(zip(scene.bodies, poses, strict=True)):
+        for part in parts(body, body_pose):
+            lit = replace(part.solid, glow=GLOW) if index == glowing else part.solid
+            out.append(Part(lit, part.pose))
+    return out
 
 
 def _colors(light: Light, all_parts: list[Part], layers: list[Fragments]) -> F32:
@@ -106,7 +142,7 @@ def _colors(light: Light, all_parts: list[Part], layers: list[Fragments]) -> F32
     return np.concatenate(colors, axis=1)
 
 
-def _check(fmt: VideoFormat) -> None:
+def check_format(fmt: VideoFormat) -> None:
     """Refuse sizes that make no picture."""
     if fmt.width < 8 or fmt.height < 8 or fmt.width * fmt.height > MAX_PIXELS_PER_FRAME:
         raise InvalidInput(
