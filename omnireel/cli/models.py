@@ -1,0 +1,55 @@
+"""``omnireel models``: look at model components and check their integrity."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(name="models", help="Show and verify model components.", no_args_is_help=True)
+
+Folder = Annotated[
+    Path | None, typer.Argument(help="A component folder, or a folder of them; default: shipped.")
+]
+
+
+@app.command("show")
+def show(folder: Folder = None) -> None:
+    """List components with size and scores. Example: omnireel models show."""
+    from omnireel.registry import verify
+
+    for path in _components(folder):
+        card = verify(path)
+        scores = ", ".join(
+            f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in card.get("scores", {}).items()
+        )
+        typer.echo(
+            f"{path}: {card['kind']}, {card['num_parameters'] / 1e6:.2f} M parameters, "
+            f"{card['weight_bytes'] / 2**20:.1f} MiB" + (f"; {scores}" if scores else "")
+        )
+
+
+@app.command("verify")
+def verify_all(folder: Folder = None) -> None:
+    """Check the files of every component against its card. Example: omnireel models verify."""
+    from omnireel.registry import verify
+
+    for path in _components(folder):
+        verify(path)
+        typer.echo(f"{path}: ok")
+
+
+def _components(folder: Path | None) -> list[Path]:
+    import omnireel
+    from omnireel.errors import NotFound
+
+    root = folder or Path(omnireel.__file__).parent / "weights"
+    found = sorted({path.parent for path in root.rglob("card.json")})
+    if not found:
+        raise NotFound(
+            f"No model component below {root}; train one with 'omnireel train <recipe>' and "
+            "'omnireel train export RUN FOLDER'"
+        )
+    return found

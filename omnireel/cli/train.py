@@ -1,0 +1,148 @@
+"""``omnireel train``: run recipes, list them, export what they made."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from omnireel.recipes import RECIPES
+
+if TYPE_CHECKING:
+    from omnireel.recipes.base import Report
+    from omnireel.train import Callback
+
+app = typer.Typer(
+    name="train",
+    help="Train a model from a recipe.\n\nExample: omnireel train vae-tiny --max-minutes 60",
+    no_args_is_help=True,
+)
+
+Cache = Annotated[
+    Path, typer.Option(help="Folder for rendered and encoded data, shared by all runs.")
+]
+
+
+@app.command("list")
+def list_recipes() -> None:
+    """Show every recipe. Example: omnireel train list."""
+    width = max(map(len, RECIPES))
+    for name, entry in RECIPES.items():
+        typer.echo(f"{name:<{width}}  {entry.summary}")
+
+
+@app.command("show")
+def show(recipe: Annotated[str, typer.Argument(help="Recipe name.")]) -> None:
+    """Print every field of a recipe with its value. Example: omnireel train show vae-tiny."""
+    from omnireel.recipes import build_recipe
+    from omnireel.recipes.config import flatten
+
+    for name, value in flatten(build_recipe(recipe)).items():
+        typer.echo(f"{name} = {value}")
+
+
+@app.command("export")
+def export(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    out: Annotated[Path, typer.Argument(help="Component folder to write.")],
+    cache: Cache = Path("runs/cache"),
+    score: Annotated[
+        list[str] | None, typer.Option(help="name=number to add to the card (repeatable).")
+    ] = None,
+    raw: Annotated[bool, typer.Option(help="Weights as trained, not averaged.")] = False,
+) -> None:
+    """Turn a run into a serving component. Example: omnireel train export runs/vae out/vae."""
+    from omnireel.recipes.export import export_run
+
+    typer.echo(export_run(run, out, cache=cache, report=_report(), scores=_scores(score), raw=raw))
+
+
+def _train_command(name: str) -> None:
+    @app.command(name, help=f"Train: {RECIPES[name].summary}.\n\nExample: omnireel train {name}")
+    def train(
+        out: Annotated[
+            Path | None, typer.Option(help="Run folder; by default runs/<recipe>.")
+        ] = None,
+        cache: Cache = Path("runs/cache"),
+        resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
+        init_from: Annotated[
+            Path | None, typer.Option(help="Start from the weights of this component folder.")
+        ] = None,
+        max_minutes: Annotated[
+            float | None,
+            typer.Option(help="Stop by then; the learning rate decays to fit."),
+        ] = None,
+        assign: Annotated[
+            list[str] | None,
+            typer.Option("--set", help="field=value, for example trainer.num_steps=500."),
+        ] = None,
+        mlflow: Annotated[
+            str, typer.Option(help="MLflow tracking address; 'off' logs only metrics.jsonl.")
+        ] = "sqlite:///runs/mlflow.db",
+    ) -> None:
+        from omnireel.recipes.run import RunRequest, run_recipe
+
+        overrides = list(assign or [])
+        if max_minutes is not None:
+            overrides.append(f"trainer.max_minutes={max_minutes}")
+        request = RunRequest(
+            recipe=name,
+            out=out or Path("runs") / name,
+            cache=cache,
+            resume=resume,
+            init_from=init_from,
+            overrides=tuple(overrides),
+            command=shlex.join(["omnireel", *sys.argv[1:]]),
+        )
+        result = run_recipe(request, _callbacks(mlflow, request.out), _report())
+        typer.echo(
+            f"{request.out}: step {result.step}, {result.elapsed_s / 60:.1f} min, "
+            f"{result.num_samples} samples, {result.skipped_steps} steps skipped"
+            + (" (stopped early; go on with --resume)" if result.stopped_early else "")
+        )
+
+
+def _callbacks(mlflow: str, out: Path) -> tuple[Callback, ...]:
+    from omnireel.train import ProgressBar
+    from omnireel.train.pictures import ValidationFiles
+
+    callbacks: tuple[Callback, ...] = (ProgressBar(), ValidationFiles(out))
+    if mlflow != "off":
+        from omnireel.train.mlflow_callback import MlflowCallback
+
+        callbacks += (MlflowCallback(mlflow),)
+    return callbacks
+
+
+def _report() -> Report:
+    shown = {"last": -1}
+
+    def report(what: str, done: int, total: int) -> None:
+        percent = 100 * done // max(total, 1)
+        if percent != shown["last"] and (percent % 5 == 0 or sys.stderr.isatty()):
+            shown["last"] = percent
+            end = "\r" if sys.stderr.isatty() and done < total else "\n"
+            sys.stderr.write(f"{what}: {done}/{total} ({percent} %){end}")
+            sys.stderr.flush()
+
+    return report
+
+
+def _scores(assignments: list[str] | None) -> dict[str, float]:
+    from omnireel.errors import InvalidInput
+
+    scores = {}
+    for text in assignments or []:
+        name, _, value = text.partition("=")
+        try:
+            scores[name] = float(value)
+        except ValueError as error:
+            raise InvalidInput(f"--score takes name=number, not {text!r}", field="score") from error
+    return scores
+
+
+for _name in RECIPES:
+    _train_command(_name)

@@ -1,0 +1,145 @@
+"""Run a recipe: overrides, run folder, data, trainer."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from omnireel.errors import AlreadyExists, InvalidInput, NotFound
+from omnireel.recipes import build_recipe
+from omnireel.recipes.base import Recipe, Report, Workplace
+from omnireel.recipes.config import flatten, from_json, override, to_json
+from omnireel.registry import write_text_atomic
+from omnireel.train import Callback, Trainer, TrainResult
+from omnireel.train.checkpoint import latest_checkpoint
+
+RECIPE_FILE = "recipe.json"
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What to train and where. ``cache`` holds data that runs share."""
+
+    recipe: str
+    out: Path
+    cache: Path
+    resume: bool = False
+    init_from: Path | None = None
+    overrides: tuple[str, ...] = ()
+    command: str = ""
+
+
+def run_recipe(request: RunRequest, callbacks: tuple[Callback, ...], report: Report) -> TrainResult:
+    """Train; SIGINT and SIGTERM end the run after the current step, with a checkpoint.
+
+    Raises:
+        InvalidInput: unknown recipe or field, or a value out of range.
+        AlreadyExists: the run folder holds a run and ``resume`` is not set.
+        NotFound: ``resume`` is set and there is nothing to resume, or ``init_from`` is missing.
+
+    """
+    saved = read_run(request.out) if request.resume else None
+    if saved is not None and saved.recipe_name != request.recipe:
+        raise InvalidInput(
+            f"{request.out} holds a run of {saved.recipe_name}, not of {request.recipe}",
+            field="recipe",
+        )
+    if saved is None and latest_checkpoint(request.out) is not None:
+        raise AlreadyExists(
+            f"{request.out} holds a run already; add --resume, or choose another --out"
+        )
+    recipe = override(
+        build_recipe(request.recipe) if saved is None else saved.recipe, request.overrides
+    )
+    # A resumed run takes every weight from its checkpoint.
+    place = Workplace(request.cache, report, saved.pinned if saved else {})
+    assembly = recipe.assemble(place, None if saved else request.init_from)
+    trainer = Trainer(
+        recipe.trainer,
+        assembly.objective,
+        assembly.data,
+        request.out,
+        name=request.recipe,
+        description={**flatten(recipe), **{f"pinned.{k}": v for k, v in assembly.pinned.items()}},
+        callbacks=callbacks,
+    )
+    with _stopping_on_signals(trainer):
+        return trainer.fit(
+            resume=request.resume, on_locked=lambda: _write_run(request, recipe, assembly.pinned)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class SavedRun:
+    """What a run folder says about how it was started."""
+
+    recipe_name: str
+    recipe: Recipe
+    init_from: str
+    commands: tuple[str, ...]
+    pinned: Mapping[str, str]
+    """Data folders and component hashes that the run stands on."""
+
+
+def read_run(folder: Path) -> SavedRun:
+    """The recipe that a run folder was started with.
+
+    Raises:
+        NotFound: the folder holds no run.
+        InvalidInput: its recipe does not fit this release.
+
+    """
+    path = folder / RECIPE_FILE
+    if not path.is_file():
+        raise NotFound(
+            f"{folder} holds no training run ({RECIPE_FILE} is missing); start one with "
+            "'omnireel train <recipe> --out FOLDER'"
+        )
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        name, config = str(data["recipe"]), data["config"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidInput(f"{path} is damaged: {error!r}", field="out") from error
+    recipe: Recipe = from_json(type(build_recipe(name)), config)
+    return SavedRun(
+        recipe_name=name,
+        recipe=recipe,
+        init_from=str(data.get("init_from", "")),
+        commands=tuple(data.get("commands", ())),
+        pinned=dict(data.get("pinned", {})),
+    )
+
+
+def _write_run(request: RunRequest, recipe: Recipe, pinned: Mapping[str, str]) -> None:
+    init_from, commands = str(request.init_from or ""), [request.command]
+    if request.resume:
+        saved = read_run(request.out)
+        init_from, commands = saved.init_from, [*saved.commands, request.command]
+    data = {
+        "recipe": request.recipe,
+        "config": to_json(recipe),
+        "init_from": init_from,
+        "commands": commands,
+        "pinned": dict(pinned),
+    }
+    write_text_atomic(request.out / RECIPE_FILE, json.dumps(data, indent=1) + "\n")
+
+
+@contextmanager
+def _stopping_on_signals(trainer: Trainer) -> Iterator[None]:
+    """SIGINT and SIGTERM ask the trainer to stop (only possible in the main thread)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    previous = {n: signal.signal(n, lambda *_: trainer.request_stop()) for n in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

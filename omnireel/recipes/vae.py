@@ -1,0 +1,148 @@
+"""Recipes of the video autoencoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from omnireel.model.vae import VAEConfig, VideoVAE
+from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
+from omnireel.train import FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
+from omnireel.train.clip_cache import (
+    ClipBatchConfig,
+    ClipBatches,
+    ClipCache,
+    ClipCacheConfig,
+    build_clip_cache,
+)
+from omnireel.train.held_out import held_out_clips
+from omnireel.train.objectives.autoencoding import Autoencoding, AutoencodingConfig, to_video
+from omnireel.train.warm_start import warm_start
+from omnireel.types import VideoFormat
+
+_LIMITS = (
+    "Learnt from Omnireel's procedural world only; real footage comes out blurred.",
+    "Sides must be multiples of 8 and clips 1 + 4k frames long.",
+)
+
+
+@dataclass(frozen=True)
+class VaeRecipe:
+    """Autoencoder training: model, clips, loss and loop."""
+
+    title: ClassVar[str] = "Omnireel video autoencoder"
+
+    trainer: TrainerConfig
+    model: VAEConfig = field(default_factory=VAEConfig)
+    data: ClipCacheConfig = field(default_factory=ClipCacheConfig)
+    batches: ClipBatchConfig = field(default_factory=ClipBatchConfig)
+    objective: AutoencodingConfig = field(default_factory=AutoencodingConfig)
+    held_out_per_format: int = 8
+    statistics_clips: int = 256
+    """Clips over which the latents' mean and spread are measured at export."""
+    render_workers: int = 2
+    clip_folder: Path | None = None
+    """A finished clip cache to use as it is, instead of one that fits ``data``."""
+
+    def assemble(self, place: Workplace, init_from: Path | None) -> Assembly:
+        """Render the clips and build the objective."""
+        folder = self._clips(place)
+        torch.manual_seed(self.trainer.seed)
+        vae = VideoVAE(self.model)
+        if init_from is not None:
+            warm_start(vae, init_from, ("vae",))
+            vae.set_statistics(torch.zeros_like(vae.latent_mean), torch.ones_like(vae.latent_std))
+        held_out = tuple(
+            held_out_clips(fmt, self.held_out_per_format, seed=10_000 + i)
+            for i, fmt in enumerate(self.data.formats)
+        )
+        objective = Autoencoding(vae, self.objective, held_out, self.trainer.device)
+        data = ClipBatches(ClipCache(folder), self.batches)
+        return Assembly(objective, data, {"clips": str(folder)})
+
+    def component(self, weights: Mapping[str, Tensor], place: Workplace) -> ComponentParts:
+        """The autoencoder with the latents' statistics measured on training clips."""
+        clips = ClipCache(self._clips(place))
+        vae = VideoVAE(self.model).eval()
+        vae.load_state_dict(module_weights(weights, "vae"))
+        mean, std = latent_statistics(vae, clips, self.statistics_clips)
+        vae.set_statistics(mean, std)
+        data = (
+            f"{self.data.num_shards * self.data.shard_clips} clips of the procedural world "
+            f"({', '.join(f'{f.width}x{f.height}' for f in self.data.formats)}, "
+            f"{self.data.formats[0].num_frames} frames)"
+        )
+        card: dict[str, Any] = {"data": data, "limits": list(_LIMITS)}
+        return ComponentParts("vae", asdict(self.model), vae.state_dict(), card)
+
+    def _clips(self, place: Workplace) -> Path:
+        if self.clip_folder is not None:
+            return self.clip_folder
+        if "clips" in place.pinned:
+            return Path(place.pinned["clips"])
+        return build_clip_cache(
+            place.cache,
+            self.data,
+            workers=self.render_workers,
+            report=lambda done, total: place.report("rendering clips", done, total),
+        )
+
+
+@torch.no_grad()
+def latent_statistics(vae: VideoVAE, cache: ClipCache, count: int) -> tuple[Tensor, Tensor]:
+    """Per-channel mean and standard deviation ``[C]`` of unnormalised latents over clips."""
+    per_bucket = max(1, count // len(cache.formats))
+    latents = []
+    for bucket in range(len(cache.formats)):
+        for i in range(min(per_bucket, cache.size(bucket))):
+            mean = vae.posterior(to_video(cache.clip(bucket, i)[None])).mean
+            latents.append(mean[0].flatten(1))
+    values = torch.cat(latents, dim=1).double()
+    return values.mean(1).float(), values.std(1).float()
+
+
+def debug_vae() -> VaeRecipe:
+    """A minute of work that shows that everything runs; the result is of no use."""
+    return VaeRecipe(
+        trainer=TrainerConfig(
+            num_steps=20, log_every=5, validate_every=10, checkpoint_every=10, threads=1
+        ),
+        model=VAEConfig(
+            stem_channels=8, encoder_channels=16, decoder_channels=16, pixel_channels=8,
+            encoder_blocks=1, decoder_blocks=1, pixel_blocks=1,
+        ),
+        data=ClipCacheConfig(count=16, formats=(VideoFormat(32, 32, 9, 8.0),), shard_clips=8),
+        batches=ClipBatchConfig(batch_size=2),
+        held_out_per_format=2,
+        statistics_clips=8,
+        render_workers=0,
+    )  # fmt: skip
+
+
+def tiny_vae() -> VaeRecipe:
+    """The shipped autoencoder: one to two hours on one CPU core."""
+    return VaeRecipe(
+        trainer=TrainerConfig(
+            num_steps=20_000,
+            max_minutes=90.0,
+            log_every=20,
+            validate_every=500,
+            checkpoint_every=250,
+            threads=1,
+            optimizer=OptimizerConfig(
+                muon_lr=0.01,
+                adamw_lr=1e-3,
+                muon_kernels=True,
+                adamw_patterns=(r"gain", r"shortcut", r"\.out\.", r"stem\.", r"lift\."),
+            ),
+            schedule=ScheduleConfig(kind="wsd", warmup_steps=100, decay_fraction=0.4),
+            feed=FeedConfig(workers=1, depth=3),
+        ),
+        data=ClipCacheConfig(count=9_000),
+        batches=ClipBatchConfig(batch_size=4),
+    )

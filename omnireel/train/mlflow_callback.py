@@ -1,0 +1,112 @@
+"""Runs in MLflow: configuration, revision, metrics, validation pictures.
+
+MLflow is imported when the callback is made, so training without it needs no MLflow.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from omnireel.errors import FailedPrecondition, Unavailable
+from omnireel.train.callbacks import Callback, RunInfo, StepEvent, ValidationReport
+from omnireel.train.pictures import save_media
+
+_RUN_ID_FILE = "mlflow_run_id"
+
+
+class MlflowCallback(Callback):
+    """Logs to ``tracking_uri``: by default a local SQLite file, with artefacts beside it.
+
+    A resumed training run goes on in the same MLflow run. A server that does not answer stops the
+    run at the start with a clear error.
+    """
+
+    def __init__(self, tracking_uri: str, experiment: str = "omnireel") -> None:
+        """Import MLflow.
+
+        Raises:
+            FailedPrecondition: it is not installed.
+
+        """
+        # MLflow would send usage statistics; a training run talks to its tracking server only.
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        try:
+            import mlflow
+        except ImportError as error:
+            raise FailedPrecondition(
+                "MLflow is not installed: pip install 'omnireel[train]', or add --mlflow off"
+            ) from error
+        self._mlflow: Any = mlflow
+        self._uri = tracking_uri
+        self._experiment = experiment
+        self._client: Any = None
+        self._run_id = ""
+
+    def on_start(self, info: RunInfo) -> None:
+        """Open the run (or the one that is being resumed) and log the configuration."""
+        artifacts = None
+        if self._uri.startswith("sqlite:///"):
+            database = Path(self._uri.removeprefix("sqlite:///")).resolve()
+            database.parent.mkdir(parents=True, exist_ok=True)
+            artifacts = (database.parent / "mlartifacts").as_uri()
+        try:
+            self._client = self._mlflow.MlflowClient(tracking_uri=self._uri)
+            found = self._client.get_experiment_by_name(self._experiment)
+            experiment_id = (
+                found.experiment_id
+                if found
+                else self._client.create_experiment(self._experiment, artifact_location=artifacts)
+            )
+            self._run_id = self._open_run(info, experiment_id)
+        except self._mlflow.exceptions.MlflowException as error:
+            raise Unavailable(
+                f"MLflow at {self._uri} does not work: {error}; check --mlflow, or use --mlflow off"
+            ) from error
+
+    def on_step(self, event: StepEvent) -> None:
+        """Log the averages."""
+        self._metrics(event.step, {**event.metrics, "samples_per_s": event.samples_per_s})
+
+    def on_validation(self, step: int, report: ValidationReport) -> None:
+        """Log scores and media."""
+        self._metrics(step, {f"validation.{k}": v for k, v in report.metrics.items()})
+        with TemporaryDirectory() as folder:
+            for path in save_media(report.media, Path(folder)):
+                self._client.log_artifact(self._run_id, str(path), f"validation/{step:08d}")
+
+    def on_end(self, step: int, error: BaseException | None) -> None:
+        """Close the run as finished or failed."""
+        if self._run_id:
+            self._client.set_terminated(self._run_id, "FAILED" if error else "FINISHED")
+
+    def _open_run(self, info: RunInfo, experiment_id: str) -> str:
+        note = info.folder / _RUN_ID_FILE
+        if info.start_step and note.is_file():
+            run_id = note.read_text(encoding="utf-8").strip()
+            self._client.update_run(run_id, status="RUNNING")
+            return run_id
+        from omnireel.train.revision import git_revision
+
+        tags = {"mlflow.runName": info.folder.name, "git_revision": git_revision()}
+        run_id = str(self._client.create_run(experiment_id, tags=tags).info.run_id)
+        note.write_text(run_id + "\n", encoding="utf-8")
+        self._client.log_param(run_id, "recipe", info.name)
+        self._client.log_param(run_id, "num_parameters", info.num_parameters)
+        for name, value in info.config.items():
+            self._client.log_param(run_id, _key(name), str(value)[:500])
+        return run_id
+
+    def _metrics(self, step: int, values: Mapping[str, float]) -> None:
+        for name, value in values.items():
+            if math.isfinite(value):
+                self._client.log_metric(self._run_id, _key(name), value, step=step)
+
+
+def _key(name: str) -> str:
+    """MLflow allows letters, digits, and ``_-. /:`` in names."""
+    return "".join(c if c.isalnum() or c in "_-. /:" else "_" for c in name)

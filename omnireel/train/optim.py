@@ -1,0 +1,218 @@
+"""Optimisers: Muon for hidden matrices, AdamW for everything else.
+
+Muon orthogonalises the momentum of a matrix with a quintic Newton-Schulz iteration (Keller
+Jordan, "Muon: an optimizer for hidden layers in neural networks", 2024). torch's own version always
+computes it in bfloat16, which is far slower than float32 on processors without bfloat16
+arithmetic; here the type follows the device and equal shapes are computed together.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from omnireel.errors import IntegrityError, InvalidInput
+
+_NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+_EPS = 1e-7
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """Learning rates and the split of parameters between the two optimisers.
+
+    ``muon_lr`` 0 gives every parameter to AdamW. A parameter goes to Muon when it has at least two
+    dimensions (convolution kernels count as ``[out, in * kernel]``; only with ``muon_kernels``) and
+    no pattern of ``adamw_patterns`` (regular expressions) is found in its name.
+    """
+
+    muon_lr: float = 0.02
+    adamw_lr: float = 1e-3
+    muon_momentum: float = 0.95
+    muon_weight_decay: float = 0.0
+    adamw_weight_decay: float = 0.0
+    adamw_betas: tuple[float, float] = (0.9, 0.98)
+    newton_schulz_steps: int = 5
+    muon_kernels: bool = False
+    adamw_patterns: tuple[str, ...] = (r"embed", r"table", r"(^|\.)out\.", r"shortcut")
+
+    def __post_init__(self) -> None:
+        for name in ("muon_lr", "adamw_lr", "muon_weight_decay", "adamw_weight_decay"):
+            if not getattr(self, name) >= 0:
+                raise InvalidInput(f"{name} must not be negative", field=f"optimizer.{name}")
+        if not 1 <= self.newton_schulz_steps <= 20:
+            raise InvalidInput(
+                "newton_schulz_steps must be 1 to 20", field="optimizer.newton_schulz_steps"
+            )
+        for pattern in self.adamw_patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise InvalidInput(
+                    f"{pattern!r} is not a regular expression: {error}",
+                    field="optimizer.adamw_patterns",
+                ) from error
+
+
+def orthogonalise(matrices_BMN: Tensor, steps: int) -> Tensor:
+    """Roughly ``U V^T`` of each matrix, by Newton-Schulz; singular values end near 0.7..1.2.
+
+    Computed in bfloat16 on accelerators and in the input's own type on the CPU.
+    """
+    a, b, c = _NEWTON_SCHULZ
+    x = matrices_BMN if matrices_BMN.device.type == "cpu" else matrices_BMN.bfloat16()
+    tall = x.shape[-2] > x.shape[-1]
+    if tall:
+        x = x.mT
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + _EPS)
+    for _ in range(steps):
+        gram = x @ x.mT
+        x = a * x + torch.baddbmm(b * gram, gram, gram, alpha=c) @ x
+    return (x.mT if tall else x).to(matrices_BMN.dtype)
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum, orthogonalised, scaled by sqrt(max(1, rows / columns))."""
+
+    def __init__(
+        self,
+        params: Iterable[nn.Parameter],
+        *,
+        lr: float,
+        momentum: float = 0.95,
+        weight_decay: float = 0.0,
+        newton_schulz_steps: int = 5,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "weight_decay": weight_decay,
+            "newton_schulz_steps": newton_schulz_steps,
+        }
+        super().__init__(params, defaults)
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.ndim < 2:
+                    raise ValueError(f"Muon needs matrices, got shape {tuple(parameter.shape)}")
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
+        """Apply one update (``closure`` is not supported)."""
+        if closure is not None:
+            raise ValueError("Muon takes no closure")
+        for group in self.param_groups:
+            by_shape: dict[tuple[int, ...], list[nn.Parameter]] = defaultdict(list)
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    by_shape[tuple(parameter.shape)].append(parameter)
+            for parameters in by_shape.values():
+                self._update(parameters, group)
+
+    def _update(self, parameters: list[nn.Parameter], group: Mapping[str, Any]) -> None:
+        momentum, lr = group["momentum"], group["lr"]
+        updates = []
+        for parameter in parameters:
+            gradient = parameter.grad
+            assert gradient is not None
+            state = self.state[parameter]
+            if "momentum_buffer" not in state:
+                state["momentum_buffer"] = torch.zeros_like(gradient)
+            buffer = state["momentum_buffer"]
+            buffer.lerp_(gradient, 1 - momentum)
+            updates.append(gradient.lerp(buffer, momentum).flatten(1))
+        directions = orthogonalise(torch.stack(updates), group["newton_schulz_steps"])
+        rows, columns = directions.shape[1:]
+        scale = lr * math.sqrt(max(1.0, rows / columns))
+        for parameter, direction in zip(parameters, directions, strict=True):
+            parameter.mul_(1 - lr * group["weight_decay"])
+            parameter.add_(direction.view_as(parameter), alpha=-scale)
+
+
+class Optimizers:
+    """Muon and AdamW over one set of named parameters, saved and restored by parameter name."""
+
+    def __init__(self, config: OptimizerConfig, named: Mapping[str, nn.Parameter]) -> None:
+        trainable = {name: p for name, p in named.items() if p.requires_grad}
+        if not trainable:
+            raise InvalidInput("The objective has no trainable parameter", field="objective")
+        self.muon_names, self.adamw_names = split_parameters(config, trainable)
+        self._names = {parameter: name for name, parameter in trainable.items()}
+        self._all: dict[str, torch.optim.Optimizer] = {}
+        if self.muon_names:
+            self._all["muon"] = Muon(
+                [trainable[n] for n in self.muon_names],
+                lr=config.muon_lr,
+                momentum=config.muon_momentum,
+                weight_decay=config.muon_weight_decay,
+                newton_schulz_steps=config.newton_schulz_steps,
+            )
+        if self.adamw_names:
+            self._all["adamw"] = torch.optim.AdamW(
+                [trainable[n] for n in self.adamw_names],
+                lr=config.adamw_lr,
+                betas=config.adamw_betas,
+                weight_decay=config.adamw_weight_decay,
+            )
+        self._base_lr = {"muon": config.muon_lr, "adamw": config.adamw_lr}
+        self.parameters = list(trainable.values())
+
+    def step(self, multiplier: float) -> None:
+        """Update with every base learning rate times ``multiplier``."""
+        for key, optimizer in self._all.items():
+            for group in optimizer.param_groups:
+                group["lr"] = self._base_lr[key] * multiplier
+            optimizer.step()
+
+    def zero_grad(self) -> None:
+        """Drop all gradients."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def state_tensors(self) -> dict[str, Tensor]:
+        """``"<optimiser>/<state>/<parameter>" -> tensor`` for everything that must be saved."""
+        tensors = {}
+        for key, optimizer in self._all.items():
+            for parameter, state in optimizer.state.items():
+                for name, value in state.items():
+                    tensors[f"{key}/{name}/{self._names[parameter]}"] = torch.as_tensor(value)
+        return tensors
+
+    def load_state_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Restore :meth:`state_tensors`.
+
+        Raises:
+            IntegrityError: a state belongs to no parameter of this run.
+
+        """
+        parameters = {name: parameter for parameter, name in self._names.items()}
+        owner = dict.fromkeys(self.muon_names, "muon") | dict.fromkeys(self.adamw_names, "adamw")
+        for full_name, tensor in tensors.items():
+            key, state_name, name = full_name.split("/", 2)
+            if owner.get(name) != key:
+                raise IntegrityError(
+                    f"The checkpoint's optimiser state {full_name} fits no parameter of this run"
+                )
+            parameter = parameters[name]
+            is_counter = tensor.ndim == 0
+            # AdamW keeps its counter on the CPU; moments live beside their parameter.
+            value = tensor.clone() if is_counter else tensor.to(parameter.device).clone()
+            self._all[key].state[parameter][state_name] = value
+
+
+def split_parameters(
+    config: OptimizerConfig, named: Mapping[str, nn.Parameter]
+) -> tuple[list[str], list[str]]:
+    """Names for Muon and names for AdamW, see :class:`OptimizerConfig`."""
+    muon, adamw = [], []
+    for name, parameter in named.items():
+        matrix = parameter.ndim == 2 or (config.muon_kernels and parameter.ndim > 2)
+        listed = any(re.search(pattern, name) for pattern in config.adamw_patterns)
+        (muon if config.muon_lr > 0 and matrix and not listed else adamw).append(name)
+    return muon, adamw
