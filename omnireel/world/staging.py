@@ -31,6 +31,9 @@ LATERAL = ("move_right", "move_left", "circle")
 BEHIND_M = {"approach": 0.65, "recede": 0.65, "jump": 0.3, "circle": 0.4}
 """How far behind the origin a lone body needs its middle to stay in view, in metres."""
 
+WIDTH_FACTOR = {"cube": 0.85}
+"""Factor on the height of kinds that look larger than they are high; 1 for all others."""
+
 JUMPING = (0.33, 0.39)
 """Range of a jumping body's height, which leaves room for the leap."""
 
@@ -38,12 +41,12 @@ IN_PLACE = ("still", "jump", "spin")
 """Motions that need no room beside the body; the second of two bodies has only these."""
 
 CONFUSED_BY = {
-    "move_right": ("pan_left", "pan_right", "orbit"),
-    "move_left": ("pan_left", "pan_right", "orbit"),
+    "move_right": ("pan_left", "pan_right", "orbit", "zoom_in"),
+    "move_left": ("pan_left", "pan_right", "orbit", "zoom_in"),
     "approach": ("zoom_in", "zoom_out"),
     "recede": ("zoom_in", "zoom_out"),
 }
-"""Camera moves that a motion cannot be told from; they are never combined."""
+"""Camera moves that hide a motion or take it out of view; they are never combined."""
 
 PAN_AMOUNT = 0.75
 """Less than a whole pan, so that the subject stays in the frame."""
@@ -107,11 +110,16 @@ def camera_suits(move: str, bodies: tuple[Body, ...]) -> bool:
     return all(move not in CONFUSED_BY.get(body.motion.kind, ()) for body in bodies)
 
 
+def width_factor(kind: str) -> float:
+    """Factor on the height of bodies of ``kind`` at equal visual size."""
+    return WIDTH_FACTOR.get(kind, 1.0)
+
+
 def size_word(body: Body, scene: Scene) -> str:
     """Size word of a lone subject ("small", "large" or ""); two bodies carry no size word."""
     if len(scene.bodies) != 1:
         return ""
-    share = body.size / VIEW_HEIGHT_M
+    share = body.size / VIEW_HEIGHT_M / width_factor(body.kind)
     if share <= SMALL[1]:
         return "small"
     return "large" if share >= LARGE[0] else ""
@@ -152,7 +160,7 @@ def _place(rng: np.random.Generator, body: Body, share: float, at: Vec3) -> Body
     jitter = float(rng.uniform(-0.08, 0.08))
     return replace(
         body,
-        size=float(share) * VIEW_HEIGHT_M,
+        size=float(share) * VIEW_HEIGHT_M * width_factor(body.kind),
         position=(x + jitter, y, z),
         heading=float(rng.uniform(-0.3, 0.3)),
     )

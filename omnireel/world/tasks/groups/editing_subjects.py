@@ -10,6 +10,7 @@ from omnireel.world.captions.grammar import appearance, definite, motion_of, rel
 from omnireel.world.distribution import SceneDistribution
 from omnireel.world.sampler import sample_companion, with_visible_spin
 from omnireel.world.scene import Body, Scene
+from omnireel.world.staging import width_factor
 from omnireel.world.tasks.plan import Builder, Draw, Footage, Given, Plan
 from omnireel.world.tasks.portraits import portrait
 
@@ -96,13 +97,20 @@ def _with_first_replaced(draw: Draw) -> tuple[Scene, Scene]:
     """Source and target that differ in what the first body is, not in where it is or moves."""
     source = draw.scene(distribution=EDIT_SCENES)
     old = source.bodies[0]
+    others = source.bodies[1:]
+    taken = {b.kind for b in others} | {b.material.color for b in others}
     while True:
         new = sample_companion(draw.rng, old, old.id, place=source.place, distribution=EDIT_SCENES)
-        if all(new.kind != other.kind for other in source.bodies[1:]):
+        if not taken & {new.kind, new.material.color}:
             break
-    new = replace(new, size=old.size, position=old.position, heading=old.heading, motion=old.motion)
-    new = with_visible_spin(new)
-    return source, replace(source, bodies=(new, *source.bodies[1:]))
+    new = replace(
+        new,
+        size=old.size * width_factor(new.kind) / width_factor(old.kind),
+        position=old.position,
+        heading=old.heading,
+        motion=old.motion,
+    )
+    return source, replace(source, bodies=(with_visible_spin(new), *others))
 
 
 def _edit(
