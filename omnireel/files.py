@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from omnireel.errors import FailedPrecondition, ResourceExhausted
+from omnireel.errors import FailedPrecondition, NotFound, ResourceExhausted
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -44,7 +44,10 @@ def atomic_path(target: Path, *, partial_folder: Path | None = None) -> Iterator
     Raises:
         ResourceExhausted: the disk is full.
         FailedPrecondition: the folder may not be written.
+        NotFound: there is no such folder.
     """
+    if not target.parent.is_dir():
+        raise NotFound(f"there is no folder {target.parent}; make it first")
     with disk_errors(target.parent):
         handle, name = tempfile.mkstemp(
             dir=partial_folder or target.parent, prefix=".partial-", suffix=target.suffix

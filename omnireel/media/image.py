@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from omnireel.errors import InvalidInput
-from omnireel.media.limits import DecodeLimits
+from omnireel.media.limits import DecodeLimits, shrunk_size
 from omnireel.media.sniff import FileKind, Sniffed, read_head, refuse, sniff
 from omnireel.types import Clip, Frames
 
@@ -61,7 +61,12 @@ def read_image(
 
 
 def read_animation(
-    source: bytes | Path, found: Sniffed, limits: DecodeLimits, *, field: str = "video"
+    source: bytes | Path,
+    found: Sniffed,
+    limits: DecodeLimits,
+    *,
+    field: str = "video",
+    shrink_short_side: int | None = None,
 ) -> Clip:
     """An animated GIF or WebP; uneven frame times are made even at their mean rate.
 
@@ -77,13 +82,17 @@ def read_animation(
                 field=field,
             )
         limits.check_length(count, 0.0, field)
-        limits.check_memory(count, *image.size, field)
+        size = shrunk_size(*image.size, shrink_short_side)
+        limits.check_memory(count, *size, field)
         frames: list[Frames] = []
         ends_ms: list[float] = []
         for i in range(count):
             image.seek(i)
             image.load()
-            frames.append(_to_rgb(image))
+            frame = _to_rgb(image)
+            if size != image.size:
+                frame = np.array(Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS))
+            frames.append(frame)
             # Browsers show frames of no duration for a tenth of a second; so do we.
             last = ends_ms[-1] if ends_ms else 0.0
             ends_ms.append(last + (image.info.get("duration") or _DEFAULT_FRAME_MS))

@@ -7,6 +7,16 @@ from dataclasses import dataclass
 from omnireel.errors import InvalidInput
 
 MIB = 1024 * 1024
+_TIME_SLACK_S = 0.01  # containers round times, some to milliseconds
+
+
+def shrunk_size(width: int, height: int, short_side: int | None) -> tuple[int, int]:
+    """``(width, height)`` scaled so that its short side is at most ``short_side`` (None: as is)."""
+    short = min(width, height)
+    if short_side is None or short <= short_side:
+        return width, height
+    scale = short_side / short
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,7 @@ class DecodeLimits:
                 f"{field} has more than {self.max_frames} frames; cut it or lower its frame rate",
                 field=field,
             )
-        if seconds > self.max_seconds:
+        if seconds > self.max_seconds + _TIME_SLACK_S:
             raise InvalidInput(
                 f"{field} plays longer than {self.max_seconds:g} s; cut it", field=field
             )

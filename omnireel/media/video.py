@@ -20,7 +20,7 @@ import numpy as np
 from omnireel.errors import InvalidInput
 from omnireel.media.audio import AudioCollector
 from omnireel.media.image import read_animation
-from omnireel.media.limits import DecodeLimits
+from omnireel.media.limits import DecodeLimits, shrunk_size
 from omnireel.media.sniff import FileKind, read_head, refuse, sniff
 from omnireel.types import Clip, Frames
 
@@ -51,7 +51,9 @@ def read_clip(
     limits = limits or DecodeLimits()
     found = sniff(read_head(source, limits, field))
     if found.kind is FileKind.ANIMATION:
-        return read_animation(source, found, limits, field=field)
+        return read_animation(
+            source, found, limits, field=field, shrink_short_side=shrink_short_side
+        )
     if found.kind is not FileKind.VIDEO:
         raise refuse(found, _WANTED, field)
     with closing(io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")) as file:
@@ -143,7 +145,7 @@ class _Decoding:
         count = len(self.frames) + 1
         time_s = frame.time if frame.time is not None else (count - 1) / self._nominal_fps()
         start_s = self.times_s[0] if self.times_s else time_s
-        self.limits.check_length(count, time_s - start_s, self.field)
+        self.limits.check_length(count, time_s - start_s + 1 / self._nominal_fps(), self.field)
         self.limits.check_memory(count, width, height, self.field)
         rgb = frame.reformat(width, height, "rgb24", interpolation="AREA").to_ndarray()
         quarter_turns = round(frame.rotation / 90) % 4
@@ -161,11 +163,7 @@ class _Decoding:
         aspect = self.stream.sample_aspect_ratio or Fraction(1)
         if aspect > 0:
             width = max(1, round(width * aspect))
-        short = min(width, height)
-        if self.shrink is not None and short > self.shrink:
-            width = max(1, round(width * self.shrink / short))
-            height = max(1, round(height * self.shrink / short))
-        return width, height
+        return shrunk_size(width, height, self.shrink)
 
     def _nominal_fps(self) -> float:
         rate = self.stream.average_rate or self.stream.guessed_rate or 0

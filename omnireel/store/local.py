@@ -141,14 +141,20 @@ class LocalStore:
 
     def _write(self, key: str, chunks: CheckedChunks) -> ObjectInfo:
         target = self._path(key)
-        with disk_errors(self._root):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with (
-                atomic_path(target, partial_folder=self._partial) as partial,
-                partial.open("wb") as file,
-            ):
-                for chunk in chunks:
-                    file.write(chunk)
+        try:
+            with disk_errors(self._root):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with (
+                    atomic_path(target, partial_folder=self._partial) as partial,
+                    partial.open("wb") as file,
+                ):
+                    for chunk in chunks:
+                        file.write(chunk)
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            raise InvalidInput(
+                f"{key!r} needs a folder where an object is, or the reverse; use another key",
+                field="key",
+            ) from error
         return self._info(key, target)
 
     def _chunks(self, path: Path, start: int, rest: int, chunk_bytes: int) -> Iterator[bytes]:

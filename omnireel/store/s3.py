@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import mimetypes
+import re
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from omnireel.store.chunks import CHUNK_BYTES, CheckedChunks, sha256_of
 from omnireel.store.keys import UriSpace, check_key, content_key, content_sha256
 from omnireel.store.s3_errors import s3_errors
 
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")
 _PART_BYTES = 16 * 1024 * 1024
 _MAX_SIGNED_S = 7 * 24 * 3600
 
@@ -41,6 +43,12 @@ class S3Settings:
     region: str = "us-east-1"
 
     def __post_init__(self) -> None:
+        if not _BUCKET.match(self.bucket):
+            raise InvalidInput(
+                f"{self.bucket!r} is no bucket name: 3 to 63 lower-case letters, digits, dots and "
+                "dashes",
+                field="store",
+            )
         if self.prefix:
             check_key(self.prefix)
         for name in ("endpoint", "public_endpoint"):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omnireel.errors import InvalidInput, PromptSyntaxError
@@ -101,6 +101,7 @@ def _joined(found: list[TextPart | MentionPart]) -> tuple[TextPart | MentionPart
     return tuple(joined)
 
 
+@settings(deadline=None)
 @given(parts)
 def test_rendered_prompts_are_read_back(drawn: list[TextPart | MentionPart]) -> None:
     prompt = Prompt(
@@ -110,6 +111,7 @@ def test_rendered_prompts_are_read_back(drawn: list[TextPart | MentionPart]) -> 
     assert Prompt(tuple(drawn)).text == Prompt(_joined(drawn)).text
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("@{}Girl_ a1é.\x07"), max_size=20))
 def test_any_text_is_read_or_refused_at_a_place_inside_it(text: str) -> None:
     try:

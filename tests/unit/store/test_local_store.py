@@ -111,6 +111,17 @@ def test_a_full_disk_is_named_and_leaves_no_half_file(root: Path) -> None:
     assert after == "old []"
 
 
+def test_a_key_cannot_be_object_and_folder(store: ObjectStore) -> None:
+    uri = store.put("a", b"x")
+    with pytest.raises(InvalidInput, match="use another key"):
+        store.put("a/b", b"y")
+    store.put("c/d", b"z")
+    with pytest.raises(InvalidInput, match="use another key"):
+        store.put("c", b"y")
+    assert store.get(uri) == b"x"
+    assert not store.exists(store.uri("a/b"))
+
+
 def test_signed_addresses_need_an_http_side(store: ObjectStore) -> None:
     uri = store.put("a", b"x")
     with pytest.raises(FailedPrecondition, match="download through the API"):
@@ -136,6 +147,7 @@ def test_the_root_is_a_file(tmp_path: Path) -> None:
         ("s3://bucket?secret=x", "unknown option 'secret'"),
         ("s3://bucket?endpoint=host:9000", "not http"),
         ("s3://bucket/a/../b", "no object key"),
+        ("s3://Bucket_1", "no bucket name"),
     ],
 )
 def test_wrong_addresses(url: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
