@@ -106,6 +106,7 @@ class Job:
     token: int
     lease_owner: str
     lease_expires: float | None
+    event_sequence: int
     progress: Progress | None
     error: JobError | None
     created_at: float

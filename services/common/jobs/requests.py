@@ -233,12 +233,22 @@ def request_cancel(connection: Connection, job_id: str, now: float) -> Job:
         event = Event(job_id, row.event_sequence, now, JobState.CANCELLED, progress)
         add_event(connection, event)
         return job_from_row(row)
-    connection.execute(
+    asked = connection.execute(
         update(jobs)
-        .where(jobs.c.id == job_id, jobs.c.state == JobState.RUNNING.value)
-        .values(cancel_requested=True, updated_at=now)
-    )
-    return get(connection, job_id)
+        .where(
+            jobs.c.id == job_id,
+            jobs.c.state == JobState.RUNNING.value,
+            ~jobs.c.cancel_requested,
+        )
+        .values(cancel_requested=True, updated_at=now, event_sequence=jobs.c.event_sequence + 1)
+        .returning(*jobs.c)
+    ).one_or_none()
+    job = get(connection, job_id)
+    if asked is not None:
+        message = "cancel was asked for"
+        event = Event(job_id, job.event_sequence, now, job.state, job.progress, message)
+        add_event(connection, event)
+    return job
 
 
 def delete_job(connection: Connection, job_id: str) -> None:

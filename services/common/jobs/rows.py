@@ -28,6 +28,7 @@ def job_from_row(row: Row[Any]) -> Job:
         token=row.token,
         lease_owner=row.lease_owner,
         lease_expires=row.lease_expires,
+        event_sequence=row.event_sequence,
         progress=_progress(row),
         error=error_from_json(row.error) if row.error is not None else None,
         created_at=row.created_at,

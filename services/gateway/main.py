@@ -1,0 +1,74 @@
+"""``python -m services.gateway.main``: wiring of the gateway."""
+
+from __future__ import annotations
+
+import threading
+
+from google.longrunning import operations_pb2_grpc
+
+from omnireel.api.v1 import video_pb2_grpc
+from omnireel.store import open_store
+from services.common.jobs import open_jobs
+from services.common.logs import configure_logs
+from services.common.server import Registration, RpcServer, run_main, serve
+from services.common.settings import load_settings
+from services.gateway.capabilities import CapabilityBook
+from services.gateway.library import Library
+from services.gateway.operations_servicer import OperationsServicer
+from services.gateway.settings import GatewaySettings
+from services.gateway.upload import Uploads
+from services.gateway.video_servicer import VideoServicer
+from services.gateway.videos import Videos
+from services.gateway.watch import Watcher
+
+
+class GatewayServer(RpcServer):
+    """The gateway's server: watchers, whose calls would last for hours, end when it stops."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self._stopping = threading.Event()
+        self._jobs = open_jobs(settings.database_url)
+        self._book = CapabilityBook(settings)
+        store = open_store(settings.store_url)
+        library = Library(self._jobs, store, settings.signed_url_s)
+        videos = Videos(self._jobs, store, library, self._book, settings)
+        watcher = Watcher(self._jobs, videos, settings.watch_poll_s, self._stopping)
+        uploads = Uploads(self._jobs, store, settings.decode_limits, settings.max_decodes)
+        video_servicer = VideoServicer(videos, watcher, uploads, library)
+        operations_servicer = OperationsServicer(videos)
+        super().__init__(
+            settings,
+            [
+                Registration(
+                    "omnireel.api.v1.VideoService",
+                    lambda server: video_pb2_grpc.add_VideoServiceServicer_to_server(
+                        video_servicer, server
+                    ),
+                ),
+                Registration(
+                    "google.longrunning.Operations",
+                    lambda server: operations_pb2_grpc.add_OperationsServicer_to_server(
+                        operations_servicer, server
+                    ),
+                ),
+            ],
+            max_calls=settings.max_calls,
+        )
+
+    def stop(self, grace_s: float | None = None) -> None:
+        """End the watchers, then stop as every server does."""
+        self._stopping.set()
+        super().stop(grace_s)
+        self._book.close()
+        self._jobs.close()
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT."""
+    settings = load_settings(GatewaySettings)
+    configure_logs("gateway", log_format=settings.log_format, level=settings.log_level)
+    return serve(GatewayServer(settings))
+
+
+if __name__ == "__main__":
+    run_main(main)

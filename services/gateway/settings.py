@@ -1,0 +1,63 @@
+"""Settings of the gateway: ``OMNIREEL_GATEWAY_<FIELD>``."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from omnireel.media import DecodeLimits
+from services.common.settings import ServiceSettings, is_loopback
+
+MIB = 1 << 20
+
+
+class GatewaySettings(ServiceSettings):
+    """Where the gateway listens, what it stands on, and how much it takes."""
+
+    model_config = SettingsConfigDict(env_prefix="OMNIREEL_GATEWAY_", extra="ignore", frozen=True)
+
+    listen: str = Field("127.0.0.1:7070", description="Address of the public API, host:port.")
+    grace_s: float = Field(
+        5.0, ge=0, description="Seconds that running calls get to finish after SIGTERM."
+    )
+    database_url: str = Field(description="SQLAlchemy URL of the job database.")
+    store_url: str = Field(description="Object store: file:///folder or s3://bucket/prefix?...")
+    prompt_enhancer: str = Field(description="host:port of the prompt enhancer.")
+    generator: str = Field(description="host:port of the generator.")
+    super_resolver: str = Field(description="host:port of the super-resolver.")
+    max_calls: int = Field(
+        64, ge=4, description="Calls served at once; each watcher is one of them."
+    )
+    max_queued_jobs: int = Field(100, ge=1, description="Jobs that may wait for a worker.")
+    max_attempts: int = Field(3, ge=1, description="How often a job is tried.")
+    min_priority: int = Field(-10, description="Lowest priority that a request may ask for.")
+    max_priority: int = Field(10, description="Highest priority that a request may ask for.")
+    max_upload_bytes: int = Field(256 * MIB, ge=1, description="Size of one upload.")
+    max_media_pixels: int = Field(4096 * 2304, ge=1, description="Pixels of one frame.")
+    max_media_frames: int = Field(900, ge=1, description="Frames of one video.")
+    max_media_seconds: float = Field(60.0, gt=0, description="Length of one video.")
+    max_decodes: int = Field(2, ge=1, description="Uploads that are decoded at once.")
+    watch_poll_s: float = Field(0.1, gt=0, description="Seconds between two looks for events.")
+    delete_wait_s: float = Field(
+        30.0, ge=0, description="How long DeleteVideo waits for a running job to stop."
+    )
+    signed_url_s: int = Field(3600, ge=1, description="How long a signed link to a video lives.")
+
+    @model_validator(mode="after")
+    def _loopback_only(self) -> GatewaySettings:
+        if not is_loopback(self.listen):
+            raise ValueError(
+                f"listen is {self.listen}; the gateway has no authentication yet and binds to "
+                "loopback only, so use 127.0.0.1 and forward the port if you must"
+            )
+        return self
+
+    @property
+    def decode_limits(self) -> DecodeLimits:
+        """How much of an upload may be decoded."""
+        return DecodeLimits(
+            max_bytes=self.max_upload_bytes,
+            max_pixels=self.max_media_pixels,
+            max_frames=self.max_media_frames,
+            max_seconds=self.max_media_seconds,
+        )

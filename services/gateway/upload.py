@@ -1,0 +1,119 @@
+"""Receives one file in chunks: bounded, verified, decoded once, then stored."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from omnireel.api.v1 import media_pb2
+from omnireel.errors import FieldViolation, InvalidInput
+from omnireel.files import disk_errors
+from omnireel.media import DecodeLimits
+from omnireel.store import ObjectStore
+from services.common.jobs import JobStore, MediaRecord
+from services.gateway.inspect_media import SUFFIXES, inspect_file
+
+MAX_CHUNK_BYTES = 1 << 20
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class Uploads:
+    """Takes uploads; at most ``max_decodes`` are decoded at the same moment."""
+
+    def __init__(
+        self, jobs: JobStore, store: ObjectStore, limits: DecodeLimits, max_decodes: int
+    ) -> None:
+        self._jobs = jobs
+        self._store = store
+        self._limits = limits
+        self._decoding = threading.Semaphore(max_decodes)
+
+    def receive(
+        self, caller: str, messages: Iterator[media_pb2.UploadMediaRequest]
+    ) -> media_pb2.Media:
+        """Store the file and describe it. Nothing is kept of one that is refused.
+
+        Raises:
+            InvalidInput: wrong order, size, hash, type, or a file that cannot be decoded.
+            ResourceExhausted: the disk is full.
+        """
+        first = next(messages, None)
+        if first is None or first.WhichOneof("message") != "metadata":
+            raise InvalidInput("the first message must be the metadata", field="metadata")
+        metadata = first.metadata
+        self._check(metadata)
+        folder = Path(tempfile.gettempdir())
+        with disk_errors(folder), tempfile.NamedTemporaryFile(prefix="omnireel-upload-") as file:
+            digest = _write(messages, metadata, file)
+            with self._decoding:
+                media = inspect_file(Path(file.name), self._limits, field="chunk")
+            _check_type(metadata.mime_type, media.mime_type)
+            media.uri = self._store.put_content(Path(file.name), SUFFIXES[media.mime_type])
+        media.size_bytes, media.sha256 = metadata.size_bytes, digest
+        self._jobs.put_media(caller, MediaRecord(media.uri, media.SerializeToString()))
+        return media
+
+    def _check(self, metadata: media_pb2.UploadMetadata) -> None:
+        wrong: list[FieldViolation] = []
+        largest = self._limits.max_bytes
+        if metadata.size_bytes <= 0:
+            wrong.append(FieldViolation("metadata.size_bytes", "say the exact size, above 0"))
+        if metadata.size_bytes > largest:
+            wrong.append(
+                FieldViolation(
+                    "metadata.size_bytes",
+                    f"{metadata.size_bytes} bytes; at most {largest} can be sent, so compress or "
+                    "shorten it",
+                )
+            )
+        if metadata.sha256 and not SHA256.fullmatch(metadata.sha256):
+            wrong.append(
+                FieldViolation("metadata.sha256", "must be 64 lower-case hexadecimal digits")
+            )
+        if wrong:
+            text = "; ".join(f"{v.field}: {v.description}" for v in wrong)
+            raise InvalidInput(text, violations=tuple(wrong))
+
+
+def _write(
+    messages: Iterator[media_pb2.UploadMediaRequest],
+    metadata: media_pb2.UploadMetadata,
+    file: tempfile._TemporaryFileWrapper[bytes],
+) -> str:
+    digest, received = hashlib.sha256(), 0
+    for message in messages:
+        if message.WhichOneof("message") != "chunk" or not message.chunk:
+            raise InvalidInput("after the metadata, send chunks of at least 1 byte", field="chunk")
+        if len(message.chunk) > MAX_CHUNK_BYTES:
+            raise InvalidInput(f"a chunk has at most {MAX_CHUNK_BYTES} bytes", field="chunk")
+        received += len(message.chunk)
+        if received > metadata.size_bytes:
+            break
+        digest.update(message.chunk)
+        file.write(message.chunk)
+    if received != metadata.size_bytes:
+        raise InvalidInput(
+            f"{'more' if received > metadata.size_bytes else 'only'} {received} bytes came, "
+            f"{metadata.size_bytes} were announced; send the file again",
+            field="metadata.size_bytes",
+        )
+    file.flush()
+    if metadata.sha256 and digest.hexdigest() != metadata.sha256:
+        raise InvalidInput(
+            "the bytes that came do not have the announced SHA-256; send the file again",
+            field="metadata.sha256",
+        )
+    return digest.hexdigest()
+
+
+def _check_type(declared: str, found: str) -> None:
+    # A container's several names (quicktime, webm) are one family to the decoder.
+    if declared and declared.partition("/")[0] != found.partition("/")[0]:
+        raise InvalidInput(
+            f"the file is {found}, not {declared}; declare that type, or none",
+            field="metadata.mime_type",
+        )

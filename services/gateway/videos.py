@@ -1,0 +1,173 @@
+"""What a caller can do with videos, without gRPC."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Collection
+
+from google.longrunning import operations_pb2
+
+from omnireel.api.v1 import capabilities_pb2, video_pb2
+from omnireel.errors import FailedPrecondition, InvalidInput
+from omnireel.store import ObjectStore
+from services.common.jobs import Job, JobFilter, JobState, JobStore, NewJob
+from services.gateway.capabilities import CapabilityBook
+from services.gateway.convert import STATES, job_to_operation, job_to_video
+from services.gateway.library import Library
+from services.gateway.resolve import resolve
+from services.gateway.settings import GatewaySettings
+
+DEFAULT_PAGE = 50
+MAX_PAGE = 1000
+
+
+class Videos:
+    """Jobs as the public API sees them. Nothing is kept here: any replica can answer."""
+
+    def __init__(
+        self,
+        jobs: JobStore,
+        store: ObjectStore,
+        library: Library,
+        book: CapabilityBook,
+        settings: GatewaySettings,
+    ) -> None:
+        self._jobs = jobs
+        self._store = store
+        self._library = library
+        self._book = book
+        self._settings = settings
+
+    def create(self, caller: str, request: video_pb2.CreateVideoRequest) -> Job:
+        """Accept a job, or give back the one that the same request made before."""
+        digest = _digest(request)
+        known = self._jobs.find_request(caller, request.request_id, digest)
+        if known is not None:
+            return known
+        resolved = resolve(
+            request, self._book.current(), lambda uri: self._library.find(caller, uri), time.time()
+        )
+        has_deadline = request.HasField("deadline")
+        job, _ = self._jobs.submit(
+            NewJob(
+                caller=caller,
+                body=resolved.SerializeToString(deterministic=True),
+                request_id=request.request_id,
+                request_digest=digest,
+                labels=dict(request.labels),
+                priority=request.priority,
+                deadline=request.deadline.ToNanoseconds() / 1e9 if has_deadline else None,
+                max_attempts=self._settings.max_attempts,
+            ),
+            max_queued=self._settings.max_queued_jobs,
+        )
+        return job
+
+    def get(self, caller: str, job_id: str, *, operation: bool = False) -> Job:
+        """The caller's job, or NotFound."""
+        return self._jobs.get(job_id, caller, operation=operation)
+
+    def page(
+        self,
+        caller: str,
+        page_size: int,
+        page_token: str,
+        job_filter: JobFilter,
+    ) -> tuple[list[Job], str]:
+        """Newest first, and the token of the next page."""
+        if not 0 <= page_size <= MAX_PAGE:
+            raise InvalidInput(
+                f"page_size must be 1..{MAX_PAGE}, or 0 for {DEFAULT_PAGE}", field="page_size"
+            )
+        page = self._jobs.list_jobs(
+            caller,
+            page_size=page_size or DEFAULT_PAGE,
+            page_token=page_token,
+            job_filter=job_filter,
+        )
+        return list(page.jobs), page.next_page_token
+
+    def cancel(self, caller: str, job_id: str, *, operation: bool = False) -> None:
+        """Ask the job to stop; a finished one stays as it is."""
+        self._jobs.get(job_id, caller, operation=operation)
+        self._jobs.request_cancel(job_id)
+
+    def delete(self, caller: str, job_id: str) -> None:
+        """Cancel the job if need be, then remove its objects and its row."""
+        job = self.cancel_and_wait(caller, job_id)
+        if not job.state.terminal:
+            raise FailedPrecondition(
+                f"video {job_id!r} is being cancelled; delete it again in a moment",
+                reason="JOB_NOT_FINISHED",
+            )
+        # Objects first: if this is cut off, the row is still there to delete again.
+        for info in list(self._store.list(f"jobs/{job_id}/")):
+            self._store.delete(info.uri)
+        self._jobs.delete(job_id)
+
+    def cancel_and_wait(self, caller: str, job_id: str) -> Job:
+        """Cancel, and give the worker some time to stop."""
+        job = self._jobs.get(job_id, caller)
+        if job.state.terminal:
+            return job
+        job = self._jobs.request_cancel(job_id)
+        until = time.monotonic() + self._settings.delete_wait_s
+        while not job.state.terminal and time.monotonic() < until:
+            time.sleep(self._settings.watch_poll_s)
+            job = self._jobs.get(job_id, caller)
+        return job
+
+    def forget_operation(self, caller: str, job_id: str) -> None:
+        """Delete the operation; the video stays."""
+        self._jobs.get(job_id, caller, operation=True)
+        self._jobs.delete_operation(job_id)
+
+    def wait(self, caller: str, job_id: str, timeout_s: float) -> Job:
+        """The job when it is done, or as it is after ``timeout_s`` seconds."""
+        until = time.monotonic() + timeout_s
+        job = self._jobs.get(job_id, caller, operation=True)
+        while not job.state.terminal and time.monotonic() < until:
+            time.sleep(min(self._settings.watch_poll_s, max(until - time.monotonic(), 0.0)))
+            job = self._jobs.get(job_id, caller, operation=True)
+        return job
+
+    def capabilities(self) -> capabilities_pb2.Capabilities:
+        """What can be asked for."""
+        return self._book.current()
+
+    def describe(self, jobs: Collection[Job]) -> list[video_pb2.Video]:
+        """Jobs as resources."""
+        outputs = self._jobs.stage_outputs([job.id for job in jobs])
+        videos: list[video_pb2.Video] = []
+        for job in jobs:
+            waits = job.state is JobState.QUEUED
+            position = self._jobs.queue_position(job) if waits else 0
+            video = job_to_video(job, outputs[job.id], position)
+            for name in ("video", "base", "upscaled", "poster"):
+                if video.outputs.HasField(name):
+                    self._library.signed(getattr(video.outputs, name))
+            videos.append(video)
+        return videos
+
+    def describe_operation(self, job: Job) -> operations_pb2.Operation:
+        """A job as an operation."""
+        return job_to_operation(job, self.describe([job])[0])
+
+
+def states_filter(
+    states: Collection[video_pb2.VideoState.ValueType], labels: dict[str, str]
+) -> JobFilter:
+    """The filter that the public states mean."""
+    by_number = {number: state for state, number in STATES.items()}
+    listed = set(states)
+    cancelling = video_pb2.VIDEO_STATE_CANCELLING in listed
+    listed.discard(video_pb2.VIDEO_STATE_CANCELLING)
+    unknown = [str(number) for number in listed if number not in by_number]
+    if unknown:
+        raise InvalidInput(f"there is no state {', '.join(unknown)}", field="states")
+    return JobFilter(tuple(by_number[number] for number in listed), cancelling, labels)
+
+
+def _digest(request: video_pb2.CreateVideoRequest) -> str:
+    return hashlib.sha256(request.SerializeToString(deterministic=True)).hexdigest()
