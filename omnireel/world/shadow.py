@@ -36,60 +36,57 @@ def cast(
     ground = ground_THW.reshape(-1)
     total = np.ones(ground.shape, np.float32)
     for occluder in occluders:
-        centre, radii = occluder.centre_T3, occluder.radii_T3
-        foot = centre - centre[:, 1:2] / k[1] * k
-        reach = radii.max(1) * 2.4 + 0.25 * centre[:, 1]
-        span = reach * (1 + abs(float(k[0])))
-        under = centre * np.asarray([1, 0, 1], np.float32)
-        corners = np.stack(
-            [
-                p + np.stack([sx * span, 0 * span, sz * span], -1)
-                for p in (foot, under)
-                for sx in (-1, 1)
-                for sz in (-1, 1)
-            ],
-            1,
+        rect = rectangles(camera, _reach(k, occluder), pad=0.5)
+        pixel = (rect.frame_N * camera.height + rect.row_N) * camera.width + rect.column_N
+        size = rect.spread(camera.pixel_T)
+        px, py = camera.columns()[rect.column_N] * size, camera.rows()[rect.row_N] * size
+        b, eye = camera.basis_T33, camera.position_T3
+        dx, dy, dz = (
+            rect.spread(b[:, 2, i]) + px * rect.spread(b[:, 0, i]) + py * rect.spread(b[:, 1, i])
+            for i in range(3)
         )
-        rect = rectangles(camera, corners.astype(np.float32))
-        f = rect.frame_N
-        pixel = (f.astype(np.int64) * camera.height + rect.row_N) * camera.width + rect.column_N
-        on = ground[pixel] > 0
-        pixel, f, row, column = pixel[on], f[on], rect.row_N[on], rect.column_N[on]
-        px, py = camera.columns()[column], camera.rows()[row]
-        b = camera.basis_T33
-        px, py = px * camera.pixel_T[f], py * camera.pixel_T[f]
-        d = [b[f, 2, i] + px * b[f, 0, i] + py * b[f, 1, i] for i in range(3)]
-        eye = camera.position_T3
-        depth = eye[f, 1] / np.maximum(-d[1], 1e-4)
-        gx = eye[f, 0] + depth * d[0]
-        gz = eye[f, 2] + depth * d[2]
-        keep = _transmission(k, gx, gz, centre[f], radii[f])
-        total[pixel] *= keep
+        depth = rect.spread(eye[:, 1]) / np.maximum(-dy, 1e-4)
+        gx = rect.spread(eye[:, 0]) + depth * dx
+        gz = rect.spread(eye[:, 2]) + depth * dz
+        centre = [rect.spread(occluder.centre_T3[:, i]) for i in range(3)]
+        radii = [rect.spread(occluder.radii_T3[:, i]) for i in range(3)]
+        total[pixel] *= np.where(dy < 0, _transmission(k, gx, gz, centre, radii), 1)
     touched = np.flatnonzero(total < 0.999)
     dark = (1 - total[touched]) * ground[touched]
     for c in range(3):
         flat[c, touched] *= 1 - dark * (1 - light.shadow[c])
 
 
-def _transmission(k: F32, gx: F32, gz: F32, centre_N3: F32, radii_N3: F32) -> F32:
-    """Light left at ground points: 1 in the open, 0 in the core of the shadow."""
-    inv = 1 / radii_N3
+def _reach(k: F32, occluder: Occluder) -> F32:
+    """Ground points (T, 8, 3) around all that an occluder can darken."""
+    centre, radii = occluder.centre_T3, occluder.radii_T3
+    foot = centre - centre[:, 1:2] / k[1] * k
+    # The light stretches the shadow along its own way over the ground.
+    long = np.sqrt(radii[:, [0, 2]] ** 2 + (radii[:, 1:2] * k[[0, 2]] / k[1]) ** 2) * 1.45
+    near = radii[:, [0, 2]] * 1.5
+    corners = []
+    for middle, half in ((foot, long), (centre, near)):
+        for sx in (-1, 1):
+            for sz in (-1, 1):
+                x, z = middle[:, 0] + sx * half[:, 0], middle[:, 2] + sz * half[:, 1]
+                corners.append(np.stack([x, 0 * x, z], -1))
+    return np.stack(corners, 1).astype(np.float32)
+
+
+def _transmission(k: F32, gx: F32, gz: F32, centre: list[F32], radii: list[F32]) -> F32:
+    """Light left at N ground points: 1 in the open, 0 in the core of the shadow."""
+    ix, iy, iz = 1 / radii[0], 1 / radii[1], 1 / radii[2]
     # In units of the radii the occluder is a unit ball; light ray and ground point follow.
-    ox, oy, oz = (
-        (gx - centre_N3[:, 0]) * inv[:, 0],
-        -centre_N3[:, 1] * inv[:, 1],
-        (gz - centre_N3[:, 2]) * inv[:, 2],
-    )
-    lx, ly, lz = k[0] * inv[:, 0], k[1] * inv[:, 1], k[2] * inv[:, 2]
+    ox, oy, oz = (gx - centre[0]) * ix, -centre[1] * iy, (gz - centre[2]) * iz
+    lx, ly, lz = k[0] * ix, k[1] * iy, k[2] * iz
     l2 = lx * lx + ly * ly + lz * lz
     along = -(ox * lx + oy * ly + oz * lz) / l2
     qx, qy, qz = ox + along * lx, oy + along * ly, oz + along * lz
     miss = np.sqrt(qx * qx + qy * qy + qz * qz)
-    soft = 0.16 + 0.30 * np.clip(centre_N3[:, 1] / (radii_N3[:, 1] * 3), 0, 1)
+    soft = 0.16 + 0.26 * np.clip(centre[1] * iy * np.float32(1 / 3), 0, 1)
     s = np.clip((1 + soft - miss) / (2 * soft), 0, 1)
-    umbra = s * s * (3 - 2 * s) * 0.85
-    flat2 = ox * ox + oz * oz
-    gap = np.maximum(centre_N3[:, 1] - radii_N3[:, 1], 0)
-    contact = 0.62 * np.exp(-1.9 * flat2) * np.exp(-3.5 * gap)
+    umbra = s * s * (3 - 2 * s) * np.float32(0.85)
+    gap = np.maximum(centre[1] - radii[1], 0)
+    contact = 0.62 * np.exp(-1.9 * (ox * ox + oz * oz) - 3.5 * gap)
     out: F32 = ((1 - umbra) * (1 - contact)).astype(np.float32)
     return out

@@ -80,6 +80,11 @@ class Rectangles:
     frame_N: Ints
     row_N: Ints
     column_N: Ints
+    counts_T: Ints
+
+    def spread(self, values_T: F32) -> F32:
+        """Give every pixel its frame's value."""
+        return np.repeat(values_T, self.counts_T)
 
 
 def rectangles(camera: CameraPath, points_TN3: F32, pad: float = 1.5) -> Rectangles:
@@ -102,11 +107,12 @@ def rectangles(camera: CameraPath, points_TN3: F32, pad: float = 1.5) -> Rectang
     counts = wide * tall
     frame = np.repeat(np.arange(camera.num_frames, dtype=np.int32), counts)
     starts = np.cumsum(counts) - counts
-    k = np.arange(int(counts.sum()), dtype=np.int32) - starts.astype(np.int32)[frame]
-    row_in, column_in = np.divmod(k, wide[frame])
-    return Rectangles(
-        frame, row_in + y0.astype(np.int32)[frame], column_in + x0.astype(np.int32)[frame]
-    )
+    k = np.arange(int(counts.sum()), dtype=np.int32) - np.repeat(starts.astype(np.int32), counts)
+    span = np.repeat(wide, counts)
+    row_in = k // span
+    column_in = k - row_in * span
+    top, left = np.repeat(y0.astype(np.int32), counts), np.repeat(x0.astype(np.int32), counts)
+    return Rectangles(frame, row_in + top, column_in + left, counts)
 
 
 def box_corners(low: Vec3, high: Vec3) -> F32:
@@ -127,11 +133,15 @@ def trace(camera: CameraPath, solid: Solid, pose: Pose) -> Fragments:
     start = start.astype(np.float32)
     # Pixel footprint in the solid's units per metre of depth.
     unit = np.cbrt(np.linalg.det(inverse)).astype(np.float32) * camera.pixel_T
-    x = camera.columns()[rect.column_N] * camera.pixel_T[frame]
-    y = camera.rows()[rect.row_N] * camera.pixel_T[frame]
-    d = [axes[frame, 2, i] + x * axes[frame, 0, i] + y * axes[frame, 1, i] for i in range(3)]
-    o = [start[frame, i] for i in range(3)]
-    fp = unit[frame]
+    pixel_size = rect.spread(camera.pixel_T)
+    x = camera.columns()[rect.column_N] * pixel_size
+    y = camera.rows()[rect.row_N] * pixel_size
+    d = [
+        rect.spread(axes[:, 2, i]) + x * rect.spread(axes[:, 0, i]) + y * rect.spread(axes[:, 1, i])
+        for i in range(3)
+    ]
+    o = [rect.spread(start[:, i]) for i in range(3)]
+    fp = rect.spread(unit)
     near, far = _clip(o, d, solid, fp)
     live = np.flatnonzero(near < far)
     index, depth, best = _march(
