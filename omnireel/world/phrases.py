@@ -140,6 +140,7 @@ RELATION: dict[str, tuple[str, str]] = {
 
 JOIN_TWO = ("{first} while {second}", "{first}, and {second}", "{first}; {second}")
 
+HAIR = ("the {noun} has {skin} hair", "the hair of the {noun} is {skin}")
 SKIN = ("the {noun} has {skin} parts", "the second color of the {noun} is {skin}")
 
 SENTENCES = (

@@ -53,6 +53,16 @@ LOW_CONTRAST = {
 }
 """(place, colour of the main subject) pairs that hide the subject; never sampled."""
 
+ACCENTS: dict[str, tuple[str, ...]] = {
+    "white": ("black",),
+    "yellow": ("black",),
+    "pink": ("black",),
+    "orange": ("black", "white"),
+    "black": ("white", "yellow"),
+}
+"""Accents that stand out on a colour when stripes are two pixels wide; else DEFAULT_ACCENTS."""
+DEFAULT_ACCENTS = ("white", "black")
+
 ODD_WEATHER = {(p, w) for p in ("studio", "room") for w in WEATHERS[1:]} | {("night", "sunset")}
 """(place, weather) pairs that make no sense; never sampled."""
 
@@ -167,8 +177,8 @@ def sample_material(
 ) -> Material:
     """A surface of the given colour, mostly plain, with a contrasting accent."""
     texture = pick(rng, TEXTURES[1:]) if rng.random() < distribution.textured else "plain"
-    accents = [c for c in ("white", "yellow", "black") if c != color]
-    return Material(color=color, texture=texture, accent=pick(rng, accents))
+    accent = pick(rng, ACCENTS.get(color, DEFAULT_ACCENTS))
+    return Material(color=color, texture=texture, accent=accent)
 
 
 def _sample_props(

@@ -4,9 +4,9 @@ What each level says of a scene (a test holds it to that):
 
 ========= =======================================================================================
 terse     colour, kind and motion of every body
-short     + place, texture, size word, worn props, style when it is not natural
-full      + accent of textures, pace, left/right/front/behind, weather, effect, moving camera
-elaborate + second colour of characters, static camera, light and place in a sentence of their own
+short     + place, texture, size word, worn props; weather, effect and style if there are any
+full      + accent of textures, pace, left/right or front/back of two bodies, moving camera
+elaborate + static camera; of a lone body also second colour (hair) and more about the place
 ========= =======================================================================================
 
 A body can be called by a name instead (``names={"a": "@Hero"}``), and ``Borrowed`` says which facts
@@ -235,7 +235,7 @@ def _place(words: Wording) -> str:
 
 def _effect(words: Wording) -> str:
     """The effect as a phrase, or "" where there is none to speak of."""
-    if words.scene.effect == "none" or not words.says("full"):
+    if words.scene.effect == "none" or not words.says("short"):
         return ""
     return words.one_of(phrases.EFFECT[words.scene.effect])
 
@@ -243,7 +243,7 @@ def _effect(words: Wording) -> str:
 def _adjuncts(words: Wording, style_said: bool) -> list[str]:
     """Weather, style, effect and camera as phrases to hang on the main clause."""
     scene, out = words.scene, []
-    if scene.weather != "clear" and words.says("full"):
+    if scene.weather != "clear" and words.says("short"):
         out.append(words.one_of(phrases.WEATHER[scene.weather]))
     effect = _effect(words) if len(scene.bodies) == 1 else ""
     out += [effect] if effect else []
@@ -264,7 +264,8 @@ def _extra_sentences(words: Wording) -> list[str]:
         body = words.scene.bodies[0]
         if body.kind in CHARACTERS and body.id not in words.names:
             noun = NOUNS[body.kind][0]
-            out.append(words.one_of(phrases.SKIN).format(noun=noun, skin=body.skin))
+            options = phrases.HAIR if body.kind in CLOTHED else phrases.SKIN
+            out.append(words.one_of(options).format(noun=noun, skin=body.skin))
         if not words.borrowed.place:
             out.append(words.one_of(phrases.PLACE_DETAIL[words.scene.place]))
     camera = "" if words.borrowed.camera else camera_phrase(words)

@@ -10,7 +10,7 @@ from omnireel.world.captions import vague_name
 from omnireel.world.captions.grammar import definite
 from omnireel.world.distribution import SceneDistribution
 from omnireel.world.lexicon import CLOTHED, PLACE_NOUNS, STYLE_NOUNS, TEXTURE_NOUNS, WEATHER_NOUNS
-from omnireel.world.sampler import LOW_CONTRAST, ODD_WEATHER
+from omnireel.world.sampler import ACCENTS, DEFAULT_ACCENTS, LOW_CONTRAST, ODD_WEATHER
 from omnireel.world.scene import COLORS, PLACES, STYLES, TEXTURES, WEATHERS, Scene
 from omnireel.world.tasks.plan import Builder, Draw, Footage, Given, Plan
 
@@ -114,7 +114,7 @@ def _color(draw: Draw, source: Scene) -> Change:
 def _texture(draw: Draw, source: Scene) -> Change:
     body = source.bodies[0]
     texture = draw.one_of(tuple(t for t in TEXTURES[1:] if t != body.material.texture))
-    accent = draw.one_of(tuple(c for c in ("white", "yellow", "black") if c != body.material.color))
+    accent = draw.one_of(ACCENTS.get(body.material.color, DEFAULT_ACCENTS))
     new = replace(body, material=replace(body.material, texture=texture, accent=accent))
     words = {"accent": accent, "texture": TEXTURE_NOUNS[texture]}
     return Change(
