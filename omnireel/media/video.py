@@ -61,8 +61,7 @@ def read_clip(
             with av.open(
                 file,
                 format=found.format,
-                # Frames larger than this are refused inside the decoder, before it allocates.
-                options={"max_pixels": str(limits.max_pixels)},
+                options=_decoder_bound(limits),
                 io_open=_refuse_other_files,
                 metadata_errors="replace",
             ) as container:
@@ -100,6 +99,7 @@ class _Decoding:
 
     def run(self) -> Clip:
         self._check_header()
+        self.stream.codec_context.options = _decoder_bound(self.limits)
         self.stream.thread_type = "AUTO"
         streams: list[av.stream.Stream] = [self.stream]
         sound = None
@@ -186,6 +186,14 @@ class _Decoding:
         # Half a frame of slack, so that rounded container times stay the frames that they are.
         shown = np.searchsorted(times_s, grid_s + 0.5 / fps, side="right") - 1
         return np.stack([self.frames[i] for i in shown.clip(0, len(self.frames) - 1)])
+
+
+def _decoder_bound(limits: DecodeLimits) -> dict[str, str]:
+    """Makes the decoder itself refuse larger frames, before it allocates them.
+
+    A little above the limit, because coded sizes are rounded up to whole blocks.
+    """
+    return {"max_pixels": str(limits.max_pixels * 9 // 8 + 65_536)}
 
 
 def _refuse_other_files(url: str, flags: int, options: dict[str, str]) -> NoReturn:
