@@ -3,6 +3,7 @@
 Everything that comes from a user goes through `DecodeLimits`, before memory is taken.
 """
 
+from omnireel.media.anything import read_media
 from omnireel.media.audio import carry_audio, fit_audio
 from omnireel.media.image import read_image
 from omnireel.media.limits import DecodeLimits
@@ -28,6 +29,7 @@ __all__ = [
     "fit_audio",
     "read_clip",
     "read_image",
+    "read_media",
     "resample",
     "resize",
     "write_mp4",

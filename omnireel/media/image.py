@@ -103,6 +103,12 @@ def read_animation(
     return Clip(np.stack([frames[i] for i in shown]), fps=fps)
 
 
+def count_pictures(source: bytes | Path, found: Sniffed, limits: DecodeLimits, field: str) -> int:
+    """How many pictures a GIF or WebP holds, without decoding them."""
+    with _opened(source, found, limits, field) as image:
+        return int(getattr(image, "n_frames", 1))
+
+
 @contextmanager
 def _opened(
     source: bytes | Path, found: Sniffed, limits: DecodeLimits, field: str

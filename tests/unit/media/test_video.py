@@ -11,8 +11,15 @@ import numpy as np
 import pytest
 
 from omnireel.errors import InvalidInput, NotFound
-from omnireel.media import DecodeLimits, read_clip, write_mp4, write_png, write_webp_animation
-from omnireel.types import Audio, Clip, Frames
+from omnireel.media import (
+    DecodeLimits,
+    read_clip,
+    read_media,
+    write_mp4,
+    write_png,
+    write_webp_animation,
+)
+from omnireel.types import Audio, Clip, Frames, MediaKind
 
 
 def moving_square(num_frames: int = 9, width: int = 48, height: int = 32) -> Frames:
@@ -215,6 +222,20 @@ def test_wrong_kinds_name_what_is_needed(tmp_path: Path) -> None:
         read_clip(write_webp_animation(Clip(moving_square(1))))
     with pytest.raises(NotFound, match="no file"):
         read_clip(tmp_path / "missing.mp4")
+
+
+def test_images_and_videos_are_told_apart() -> None:
+    still, moving = Clip(moving_square(1)), Clip(moving_square())
+    for data in (write_png(still), write_webp_animation(still)):
+        kind, clip = read_media(data)
+        assert (kind, len(clip.frames_THWC)) == (MediaKind.IMAGE, 1)
+    for data in (write_mp4(moving), write_webp_animation(moving)):
+        kind, clip = read_media(data, shrink_short_side=16)
+        assert (kind, clip.frames_THWC.shape) == (MediaKind.VIDEO, (9, 16, 24, 3))
+    # A video of one frame is still a video.
+    assert read_media(write_mp4(still))[0] is MediaKind.VIDEO
+    with pytest.raises(InvalidInput, match=r"upload is a text file"):
+        read_media(b"words", field="upload")
 
 
 def test_a_file_without_pictures_or_without_frames() -> None:
