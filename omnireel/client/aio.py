@@ -17,7 +17,7 @@ from google.longrunning import operations_pb2, operations_pb2_grpc
 
 from omnireel.api.v1 import capabilities_pb2, media_pb2, video_pb2, video_pb2_grpc
 from omnireel.client import channel as channels
-from omnireel.client.errors import error_from_rpc, finished, translated
+from omnireel.client.errors import blamed_on, error_from_rpc, finished, translated
 from omnireel.client.request import (
     Draft,
     MediaSource,
@@ -79,7 +79,7 @@ class AsyncOmnireelClient:
         if isinstance(source, media_pb2.Media):
             return source
         prepared = prepare_upload(source, filename=filename, field=field)
-        with translated(self.address):
+        with blamed_on(field), translated(self.address):
             response = await self._videos.UploadMedia(
                 prepared.requests(), timeout=TRANSFER_TIMEOUT_S
             )
@@ -233,6 +233,6 @@ class AsyncOmnireelClient:
 
     async def _upload_all(self, planned: Draft) -> dict[str, tuple[str, ...]]:
         return {
-            name: tuple([(await self.upload(source, field=name)).uri for source in sources])
-            for name, sources in planned.sources.items()
+            name: tuple([(await self.upload(source, field=field)).uri for field, source in fields])
+            for name, fields in planned.upload_fields()
         }

@@ -50,6 +50,20 @@ def translated(address: str) -> Iterator[None]:
         raise error_from_rpc(error, address) from error
 
 
+@contextmanager
+def blamed_on(field: str) -> Iterator[None]:
+    """Give wrong fields of the body's messages the caller's name for them.
+
+    A server that refuses an upload speaks of its chunks; the caller knows it as ``field``.
+    """
+    try:
+        yield
+    except InvalidInput as error:
+        causes = tuple(v.description for v in error.violations) or (error.message,)
+        violations = tuple(FieldViolation(field, cause) for cause in causes)
+        raise InvalidInput("; ".join(causes), violations=violations) from error
+
+
 def error_from_rpc(error: grpc.RpcError, address: str) -> OmnireelError:
     """The exception for a failed call to ``address``, with or without details from the server."""
     status = _status_of(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -70,6 +70,12 @@ class Draft:
 
     prompt: Prompt
     sources: Mapping[str, tuple[MediaSource, ...]]
+
+    def upload_fields(self) -> Iterator[tuple[str, list[tuple[str, MediaSource]]]]:
+        """By declared name, every medium with the name that errors about it carry."""
+        for name, sources in self.sources.items():
+            fields = [name] if len(sources) == 1 else [f"{name}[{i}]" for i in range(len(sources))]
+            yield name, list(zip(fields, sources, strict=True))
 
     def with_uris(self, uris: Mapping[str, tuple[str, ...]]) -> Prompt:
         """The prompt with the place of every medium filled in."""

@@ -24,7 +24,7 @@ RESULT = bytes(range(256)) * 40
 
 @dataclass
 class Script:
-    """How the gateway behaves. ``events`` are the states and stages that a watcher sees."""
+    """How the gateway behaves."""
 
     num_steps: int = 4
     final_state: video_pb2.VideoState.ValueType = video_pb2.VIDEO_STATE_SUCCEEDED
@@ -37,6 +37,7 @@ class Script:
     """Send this many events, then nothing until the job is cancelled; 0: never."""
     corrupt_download: bool = False
     create_error: status_pb2.Status | None = None
+    upload_error: status_pb2.Status | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -145,6 +146,8 @@ class FakeGateway(video_pb2_grpc.VideoServiceServicer, operations_pb2_grpc.Opera
     def UploadMedia(  # noqa: N802
         self, request_iterator: Any, context: Any
     ) -> media_pb2.UploadMediaResponse:
+        if self.script.upload_error is not None:
+            context.abort_with_status(rpc_status.to_status(self.script.upload_error))
         metadata = next(request_iterator).metadata
         data = b"".join(request.chunk for request in request_iterator)
         if len(data) != metadata.size_bytes or hashlib.sha256(data).hexdigest() != metadata.sha256:

@@ -181,3 +181,14 @@ def test_nobody_listens(tmp_path: Path) -> None:
         client.capabilities()
     assert caught.value.reason == "NO_ANSWER"
     assert address in caught.value.message
+
+
+def test_a_refused_upload_is_called_by_the_caller_s_name(
+    gateway: FakeGateway, client: OmnireelClient
+) -> None:
+    bad = error_details_pb2.BadRequest()
+    bad.field_violations.add(field="chunk", description="cannot be decoded; send a PNG or MP4")
+    gateway.script.upload_error = status(code_pb2.INVALID_ARGUMENT, "chunk: cannot", bad)
+    with pytest.raises(InvalidInput, match=r"^cannot be decoded") as caught:
+        client.generate("a @Cat", elements={"Cat": [b"first", b"second"]})
+    assert [v.field for v in caught.value.violations] == ["Cat[0]"]
