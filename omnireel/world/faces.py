@@ -134,7 +134,7 @@ def head_paint(body: Body) -> Paint:
     """The whole head of a character, ears included."""
     base, second = albedo(body.material.color), albedo(body.skin)
     dark = float(base.mean()) < 0.16
-    fur = flat(base)
+    fur = cloth(body.material)
     if body.kind == "robot":
         return marked(fur, _visor(second))
     if body.kind in ("girl", "boy"):
@@ -152,6 +152,7 @@ def head_paint(body: Body) -> Paint:
     gaze = eyes(0.72, 0.115, 0.040, 0.052, dark)
     return marked(
         fur,
+        patch(base, 0.0, 0.665, 0.222, 0.165),  # a plain face in patterned fur
         _inner_ears(body.kind, second),
         patch(second, 0.0, y0, rx, ry),
         gaze,
@@ -209,19 +210,18 @@ def torso_paint(body: Body) -> Paint:
 
 def limb_paint(body: Body, leg: bool) -> Paint:
     """Arms and legs; y is measured from the joint downwards (negative)."""
-    base = albedo(body.material.color)
     second = albedo(body.skin)
     if body.kind == "robot":
         return flat(second)
     if body.kind in ("girl", "boy"):
         low = SHOE if leg else FACE
         trousers = linear((70, 84, 120))
-        high = (trousers if body.kind == "boy" else FACE) if leg else base
-        split = -0.135 if leg else -0.085
-        return _two(high, low, split)
-    return _two(base, second, -0.15)
+        if leg:
+            return _two(flat(trousers if body.kind == "boy" else FACE), low, -0.135)
+        return _two(cloth(body.material), low, -0.085)
+    return _two(cloth(body.material), second, -0.15)
 
 
-def _two(high: F32, low: F32, split: float) -> Paint:
+def _two(high: Paint, low: F32, split: float) -> Paint:
     """``high`` above the height ``split``, ``low`` below."""
-    return lambda x, y, z, width: mix(low, high, edge(y - split, width))
+    return lambda x, y, z, width: mix(low, high(x, y, z, width), edge(y - split, width))

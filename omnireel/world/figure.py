@@ -29,10 +29,10 @@ def parts(body: Body, pose: Pose) -> list[Part]:
 _SHADOW: dict[str, tuple[Vec3, Vec3]] = {
     "ball": ((0, 0.5, 0), (0.5, 0.5, 0.5)),
     "cube": ((0, 0.48, 0), (0.62, 0.55, 0.62)),
-    "cone": ((0, 0.32, 0), (0.46, 0.40, 0.46)),
+    "cone": ((0, 0.38, 0), (0.41, 0.50, 0.41)),
     "cylinder": ((0, 0.48, 0), (0.36, 0.56, 0.36)),
-    "ring": ((0, 0.5, 0), (0.5, 0.5, 0.2)),
-    "star": ((0, 0.45, 0), (0.44, 0.48, 0.22)),
+    "ring": ((0, 0.5, 0), (0.5, 0.5, 0.28)),
+    "star": ((0, 0.45, 0), (0.44, 0.50, 0.28)),
 }
 """Centre and radii of the ellipsoid that stands for each shape when it throws a shadow."""
 
@@ -41,7 +41,8 @@ def occluders(body: Body, pose: Pose) -> list[Occluder]:
     """Upright ellipsoids that throw the shadow of ``body``."""
     if body.kind in CHARACTERS:
         return [
-            occluder(pose, (0, 0.27, 0), (0.25, 0.30, 0.19)),
+            occluder(pose, (0, 0.06, 0.02), (0.21, 0.09, 0.16)),
+            occluder(pose, (0, 0.30, 0), (0.23, 0.30, 0.19)),
             occluder(pose, (0, 0.70, 0), (0.27, 0.25, 0.25)),
         ]
     centre, radii = _SHADOW[body.kind]

@@ -48,7 +48,8 @@ class Pose:
     def apply(self, local: tuple[float, float, float]) -> F32:
         """World position, per frame, of one point in body coordinates."""
         point = np.asarray(local, np.float32)
-        return (self.matrix_T33 * point).sum(axis=-1) + self.origin_T3
+        out: F32 = (self.matrix_T33 * point).sum(axis=-1) + self.origin_T3
+        return out
 
     def child(self, matrix_T33: F32, origin_T3: F32) -> Pose:
         """Pose of a part that sits at ``origin`` and turns by ``matrix`` in this pose's frame."""
@@ -98,7 +99,9 @@ def pose(body: Body, times_T: F32, duration_s: float) -> Pose:
     if not is_character:
         turn = _roll(body, track) @ turn
     matrix = (turn * scale[:, None, :]).astype(np.float32)
-    ground = np.stack([track.dx, track.dy + bob, track.dz], -1) + np.float32(body.position)
+    ground = np.stack([track.dx, track.dy + bob, track.dz], -1) + np.asarray(
+        body.position, np.float32
+    )
     origin = ground.astype(np.float32)
     if body.kind in ("ball", "ring"):  # these turn about their middle, not about their foot
         middle = np.asarray([0.0, 0.5, 0.0], np.float32)

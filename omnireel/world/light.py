@@ -28,8 +28,9 @@ class Light:
 
 
 def _unit(x: float, y: float, z: float) -> F32:
-    v = np.asarray([x, y, z], np.float32)
-    return v / np.sqrt((v * v).sum())
+    v: F32 = np.asarray([x, y, z], np.float32)
+    out: F32 = v / np.sqrt((v * v).sum())
+    return out
 
 
 def _rgb(r: float, g: float, b: float) -> F32:
@@ -39,7 +40,7 @@ def _rgb(r: float, g: float, b: float) -> F32:
 def light_of(scene: Scene) -> Light:
     """The light that falls on a scene."""
     day = Light(
-        key_direction=_unit(-0.55, 0.95, 0.5),
+        key_direction=_unit(-0.62, 0.90, 0.34),
         key=_rgb(0.78, 0.74, 0.66),
         sky=_rgb(0.50, 0.53, 0.58),
         bounce=_rgb(0.30, 0.28, 0.24),
@@ -48,7 +49,7 @@ def light_of(scene: Scene) -> Light:
     if scene.place == "night":
         return replace(
             day,
-            key_direction=_unit(0.5, 0.95, 0.35),
+            key_direction=_unit(0.58, 0.90, 0.30),
             key=_rgb(0.60, 0.66, 0.82),
             sky=_rgb(0.34, 0.38, 0.52),
             bounce=_rgb(0.14, 0.15, 0.22),
@@ -57,7 +58,7 @@ def light_of(scene: Scene) -> Light:
     if scene.weather == "sunset":
         return replace(
             day,
-            key_direction=_unit(-0.85, 0.62, 0.45),
+            key_direction=_unit(-0.85, 0.62, 0.34),
             key=_rgb(0.92, 0.66, 0.44),
             sky=_rgb(0.52, 0.46, 0.52),
             bounce=_rgb(0.30, 0.22, 0.18),

@@ -22,7 +22,8 @@ def _tile() -> F32:
     radius[0, 0] = np.inf
     spectrum *= radius**-1.7 * np.exp(-((radius / 28) ** 2)) * (1 - np.exp(-((radius / 2.5) ** 4)))
     field = np.fft.ifft2(spectrum).real
-    return np.clip(field / field.std() * 0.4, -1, 1).astype(np.float32)
+    out: F32 = np.clip(field / field.std() * 0.4, -1, 1).astype(np.float32)
+    return out
 
 
 @lru_cache(maxsize=1)
@@ -34,7 +35,8 @@ def _ring() -> F32:
     f[0] = np.inf
     spectrum *= f**-1.3 * np.exp(-((f / 90) ** 2)) * (1 - np.exp(-((f / 5) ** 4)))
     field = np.fft.ifft(spectrum).real
-    return np.clip(field / field.std() * 0.4, -1, 1).astype(np.float32)
+    out: F32 = np.clip(field / field.std() * 0.4, -1, 1).astype(np.float32)
+    return out
 
 
 def field(u: F32, v: F32, seed: int) -> F32:

@@ -7,6 +7,7 @@ renderer computes in (it encodes with gamma 2, a square root).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,8 @@ import numpy.typing as npt
 from omnireel.errors import InvalidInput
 from omnireel.world.scene import COLORS
 
-F32 = npt.NDArray[np.float32]
+F32 = npt.NDArray[np.floating[Any]]
+"""A float32 array. (NumPy's stubs lose the width in mixed arithmetic, so the alias is wider.)"""
 
 SRGB: dict[str, tuple[int, int, int]] = {
     "red": (221, 45, 48),

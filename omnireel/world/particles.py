@@ -80,20 +80,24 @@ def _patches(
 def _coverage(look: Look, u: F32, v: F32, r: F32) -> F32:
     """How much of a pixel at (u, v) pixels from the middle a particle of ``r`` pixels fills."""
     away = np.sqrt(u * u + v * v)
+    out: F32
     if look == "disc":
-        return np.clip(r - away + 0.5, 0, 1)
+        out = np.clip(r - away + 0.5, 0, 1)
+        return out
     if look == "soft":
         q = away / r
-        out: F32 = np.exp(-1.7 * q * q) * np.clip((1.4 - q) * 2, 0, 1)
+        out = np.exp(-1.7 * q * q) * np.clip((1.4 - q) * 2, 0, 1)
         return out
     if look == "glint":
         arms = np.sqrt(np.abs(u) / r) + np.sqrt(np.abs(v) / r)
         out = np.clip((1.0 - arms) * 3.0, 0, 1) + np.clip(0.22 * r - away + 0.5, 0, 1)
-        return np.minimum(out, 1)
+        out = np.minimum(out, 1)
+        return out
     rim = np.clip(1 - np.abs(away - (r - 0.5)) / np.maximum(0.14 * r, 0.7), 0, 1)
     shine = np.exp(-((u + 0.35 * r) ** 2 + (v + 0.35 * r) ** 2) / (0.05 * r * r + 0.1))
     body = 0.16 * np.clip(r - away + 0.5, 0, 1)
-    return np.clip(0.75 * rim + 0.9 * shine + body, 0, 1) * (away < r + 0.5)
+    out = np.clip(0.75 * rim + 0.9 * shine + body, 0, 1) * (away < r + 0.5)
+    return out
 
 
 def _blend(

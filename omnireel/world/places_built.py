@@ -88,9 +88,9 @@ def _buildings(
 def _tint(scene: Scene) -> F32:
     """The pastel that the seed picks, warmed or dulled by the weather."""
     tint = linear(TINTS[scene.seed % len(TINTS)])
-    if scene.weather == "sunset":
-        return (tint * np.asarray([1.04, 0.84, 0.70])).astype(np.float32)
-    return tint
+    warm = (1.04, 0.84, 0.70) if scene.weather == "sunset" else (1.0, 1.0, 1.0)
+    out: F32 = tint * np.asarray(warm, np.float32)
+    return out
 
 
 def studio(scene: Scene, rays: Rays) -> Canvas:

@@ -87,6 +87,6 @@ def _transmission(k: F32, gx: F32, gz: F32, centre: list[F32], radii: list[F32])
     s = np.clip((1 + soft - miss) / (2 * soft), 0, 1)
     umbra = s * s * (3 - 2 * s) * np.float32(0.85)
     gap = np.maximum(centre[1] - radii[1], 0)
-    contact = 0.62 * np.exp(-1.9 * (ox * ox + oz * oz) - 3.5 * gap)
+    contact = 0.70 * np.exp(-1.9 * (ox * ox + oz * oz) - 3.5 * gap)
     out: F32 = ((1 - umbra) * (1 - contact)).astype(np.float32)
     return out

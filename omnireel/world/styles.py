@@ -31,7 +31,8 @@ class Picture:
     @property
     def short(self) -> int:
         """The shorter side in pixels."""
-        return min(self.color_CTHW.shape[2:])
+        _, _, height, width = self.color_CTHW.shape
+        return int(min(height, width))
 
 
 def apply_style(scene: Scene, picture: Picture) -> F32:

@@ -65,9 +65,11 @@ def _globe(x: F32, y: F32, z: F32) -> tuple[F32, F32]:
 
 
 def _wheel(x: F32, y: F32, z: F32) -> tuple[F32, F32]:
-    """Unroll a ring: along the tube, and around it."""
-    u = np.arctan2(x, y - 0.5) * np.float32(PERIOD * 8 / (2 * np.pi))
-    return np.where(z > 0, u, -u), u
+    """Unroll a ring: around its tube, and eight periods along it."""
+    along = np.arctan2(x, y - 0.5) * np.float32(PERIOD * 8 / (2 * np.pi))
+    out = np.sqrt(x * x + (y - 0.5) ** 2) - np.float32(0.365)
+    tube = np.arctan2(z, out) * np.float32(PERIOD * 2 / (2 * np.pi))
+    return tube, along
 
 
 def _flat(x: F32, y: F32, z: F32) -> tuple[F32, F32]:

@@ -136,11 +136,11 @@ def trace(camera: CameraPath, solid: Solid, pose: Pose) -> Fragments:
     pixel_size = rect.spread(camera.pixel_T)
     x = camera.columns()[rect.column_N] * pixel_size
     y = camera.rows()[rect.row_N] * pixel_size
-    d = [
+    d: list[F32] = [
         rect.spread(axes[:, 2, i]) + x * rect.spread(axes[:, 0, i]) + y * rect.spread(axes[:, 1, i])
         for i in range(3)
     ]
-    o = [rect.spread(start[:, i]) for i in range(3)]
+    o: list[F32] = [rect.spread(start[:, i]) for i in range(3)]
     fp = rect.spread(unit)
     near, far = _clip(o, d, solid, fp)
     live = np.flatnonzero(near < far)
@@ -220,7 +220,8 @@ def normals(solid: Solid, fragments: Fragments, pose: Pose) -> F32:
     g = solid.distance(x + e, y + e, z + e)
     local = (a - b - c + g, c + g - a - b, b + g - a - c)
     m = np.linalg.inv(pose.matrix_T33).astype(np.float32)[fragments.frame_N]
-    n = np.stack(
+    n: F32 = np.stack(
         [m[:, 0, i] * local[0] + m[:, 1, i] * local[1] + m[:, 2, i] * local[2] for i in range(3)]
     )
-    return n / np.sqrt((n * n).sum(0) + 1e-12)
+    out: F32 = n / np.sqrt((n * n).sum(0) + 1e-12)
+    return out
