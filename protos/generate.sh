@@ -19,7 +19,7 @@ mkdir -p "$include/google/longrunning"
 cp "$site/google/longrunning/operations_proto.proto" "$include/google/longrunning/operations.proto"
 
 "$python" -m grpc_tools.protoc -I "$protos" -I "$include" -I "$site" \
-  --python_out="$out" --mypy_out="$out" --grpc_python_out="$out" --mypy_grpc_out="$out" \
+  --python_out="$out" --mypy_out="quiet:$out" --grpc_python_out="$out" --mypy_grpc_out="quiet:$out" \
   "$protos"/omnireel/api/v1/*.proto
 
 # protoc writes a service module for every file; keep only those that hold a service.

@@ -55,7 +55,9 @@ def describe(error: BaseException) -> str:
         wrong = [f"{v.field}: {v.description}" for v in error.violations]
         text = error.message if _says_it_all(error, wrong) else "; ".join(wrong)
     retry_after_s = getattr(error, "retry_after_s", None)
-    return f"{text}; try again in {retry_after_s:g} s" if retry_after_s else text
+    if not retry_after_s or "try again" in text:
+        return text
+    return f"{text}; try again in {retry_after_s:g} s"
 
 
 def _says_it_all(error: InvalidInput, wrong: list[str]) -> bool:

@@ -120,3 +120,5 @@ def test_descriptions() -> None:
     whole = InvalidInput("a: x; b: y", violations=many.violations)
     assert describe(whole) == "a: x; b: y"
     assert describe(ResourceExhausted("full", retry_after_s=2.5)) == "full; try again in 2.5 s"
+    said = ResourceExhausted("full; try again in a moment", retry_after_s=2.5)
+    assert describe(said) == "full; try again in a moment"
