@@ -6,10 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from omnireel.mvl import Element, Input, Prompt, parse
-from omnireel.types import Clip, Frames, MediaKind, Role, VideoFormat
+from omnireel.types import Clip, MediaKind, Role, VideoFormat
 from omnireel.world.render import render_clip, render_image
+from omnireel.world.scene import Scene
 from omnireel.world.tasks.plan import Given, Picture, Plan, Shot, TargetFrame
 from omnireel.world.tasks.sample import TaskSample
+from omnireel.world.truth import render_truth
 
 
 def realise(plan: Plan, capability: str, seed: int, fmt: VideoFormat) -> TaskSample:
@@ -20,9 +22,9 @@ def realise(plan: Plan, capability: str, seed: int, fmt: VideoFormat) -> TaskSam
         for given in plan.given
     }
     mask = None
-    if plan.edited is not None:
+    if plan.edited is not None and plan.source_scene is not None:
         source = next(media[g.name][0] for g in plan.given if g.role is Role.SOURCE)
-        mask = edit_mask(source.frames_THWC, target.frames_THWC, whole=not plan.edited)
+        mask = edit_mask(source, target, (plan.source_scene, plan.scene), plan.edited)
     return TaskSample(
         capability=capability,
         seed=seed,
@@ -36,16 +38,23 @@ def realise(plan: Plan, capability: str, seed: int, fmt: VideoFormat) -> TaskSam
     )
 
 
-def edit_mask(source_THWC: Frames, target_THWC: Frames, *, whole: bool) -> npt.NDArray[np.bool_]:
-    """Where an edit shows: everywhere for a ``whole`` edit, else exactly where pixels differ.
+def edit_mask(
+    source: Clip, target: Clip, scenes: tuple[Scene, Scene], edited: tuple[str, ...]
+) -> npt.NDArray[np.bool_]:
+    """Where the target may differ from the source, (T, H, W).
 
-    Both clips are exact renderings, so the difference holds the edited bodies and also what they
-    do to the rest: soft edges, shadows and reflections.
+    With no ``edited`` bodies the edit is of the whole picture. Else it is where such a body is
+    seen in either scene, and where the two exact renderings differ by what the body does to the
+    rest: soft edges, shadows, the strokes of a style.
     """
-    if whole:
-        return np.ones(target_THWC.shape[:3], np.bool_)
-    differs: npt.NDArray[np.bool_] = (source_THWC != target_THWC).any(axis=-1)
-    return differs
+    if not edited:
+        return np.ones(target.frames_THWC.shape[:3], np.bool_)
+    mask: npt.NDArray[np.bool_] = (source.frames_THWC != target.frames_THWC).any(axis=-1)
+    for scene in scenes:
+        seen = render_truth(scene, target.format).masks
+        for body_id in edited:
+            mask |= seen.get(body_id, False)
+    return mask
 
 
 def _render(shot: Shot, target: Clip, fmt: VideoFormat) -> Clip:

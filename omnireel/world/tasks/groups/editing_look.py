@@ -95,10 +95,7 @@ def attribute(draw: Draw) -> Plan:
 
 def _color(draw: Draw, source: Scene) -> Change:
     body = source.bodies[0]
-    taken = {b.material.color for b in source.bodies} | {body.material.accent, body.skin}
-    color = draw.one_of(
-        tuple(c for c in COLORS if c not in taken and (source.place, c) not in LOW_CONTRAST)
-    )
+    color = draw.one_of(tuple(c for c in COLORS if _color_suits(c, source)))
     new = replace(body, material=replace(body.material, color=color))
     clothed = body.kind in CLOTHED
     return Change(
@@ -109,6 +106,16 @@ def _color(draw: Draw, source: Scene) -> Change:
         draw.one_of(VAGUE_RECOLOR).format(color=color, name=vague_name(body, draw.rng)),
         (body.id,),
     )
+
+
+def _color_suits(color: str, scene: Scene) -> bool:
+    """Whether the first body can take ``color`` and still stand out, texture included."""
+    body = scene.bodies[0]
+    if color in {b.material.color for b in scene.bodies} | {body.skin}:
+        return False
+    accents = ACCENTS.get(color, DEFAULT_ACCENTS)
+    readable = body.material.texture == "plain" or body.material.accent in accents
+    return readable and (scene.place, color) not in LOW_CONTRAST
 
 
 def _texture(draw: Draw, source: Scene) -> Change:
