@@ -74,7 +74,7 @@ class Autoencoding:
         """One batch of clips, or of images (T = 1)."""
         video = to_video(batch, self._device)
         posterior = self.vae.posterior(video)
-        decoded = self.vae.reconstruct(draw(posterior, rng))
+        decoded = self.vae.reconstruct(draw(posterior, rng)).float()
         config = self._config
         error = charbonnier(decoded - video)
         edges = edge_error(decoded, video, config.edge_scales)
