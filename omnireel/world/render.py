@@ -90,12 +90,12 @@ def render_linear(scene: Scene, camera: CameraPath, times_T: F32) -> Shot:
     place = backdrop_of_clip(scene, camera)
     color = place.color_CTHW
     poses = [pose(body, times_T, scene.duration_s) for body in scene.bodies]
+    glowing = effect_body(scene) if scene.effect == "glow" else None
+    cast_of_parts = _parts(scene, poses, glowing)
     shadows = [o for body, p in zip(scene.bodies, poses, strict=True) for o in occluders(body, p)]
     cast(light, camera, shadows, color, place.ground_THW)
-    glowing = effect_body(scene) if scene.effect == "glow" else None
     if glowing is not None:
         draw_halo(scene.bodies[glowing], poses[glowing], camera, color)
-    cast_of_parts = _parts(scene, poses, glowing)
     depth = place.depth_THW
     part_id = np.full(depth.shape, -1, np.int16)
     if cast_of_parts:

@@ -99,7 +99,7 @@ def pattern(kind: str, texture: str, x: F32, y: F32, z: F32, width: F32) -> F32:
         best = np.zeros_like(x)
         for ax, ay, az in _DOTS:
             np.maximum(best, np.abs(x * ax + (y - 0.5) * ay + z * az), out=best)
-        return edge((best * 2 - 0.955) * 0.9, width)
+        return edge((best * 2 - 0.925) * 1.3, width)
     u, v = UNROLL.get(kind, _flat)(x, y, z)
     if texture == "striped":
         return _square(v, width)
