@@ -3,8 +3,8 @@
 What each level says of a scene (a test holds it to that):
 
 ========= =======================================================================================
-terse     colour, kind and motion of every body
-short     + place, texture, size word, worn props; weather, effect and style if there are any
+terse     colour, kind and motion of every body; style when it is not natural
+short     + place, texture, size word, worn props; weather and effect if there are any
 full      + accent of textures, pace, left/right or front/back of two bodies, moving camera
 elaborate + static camera; of a lone body also second colour (hair) and more about the place
 ========= =======================================================================================
@@ -77,7 +77,8 @@ def caption(
     words = Wording(scene, LEVELS.index(level), rng, names, borrowed)
     if level == "terse":
         text = " and ".join(_terse(body, words) for body in scene.bodies)
-        return ", ".join(part for part in (text, _place(words), camera_phrase(words)) if part)
+        parts = (text, _place(words), _style(words), camera_phrase(words))
+        return ", ".join(part for part in parts if part)
     if len(scene.bodies) == 2:
         main, style_said = _pair(words), False
     else:
@@ -192,8 +193,8 @@ def _single(words: Wording) -> tuple[str, bool]:
     body = words.scene.bodies[0]
     place = _place(words)
     pattern = words.one_of(phrases.SENTENCES if place else phrases.SENTENCES_NO_PLACE)
-    names_style = "{lead}" in pattern and words.says("short")
-    lead = phrases.STYLE_LEAD[words.scene.style if names_style else "natural"]
+    names_style = "{lead}" in pattern
+    lead = phrases.STYLE_LEAD[words.scene.style]
     text = pattern.format(
         np=noun_phrase(body, words),
         finite=motion_phrase(body, words, gerund=False),
@@ -240,6 +241,12 @@ def _effect(words: Wording) -> str:
     return words.one_of(phrases.EFFECT[words.scene.effect])
 
 
+def _style(words: Wording) -> str:
+    """The style as a phrase, or "" for the natural one."""
+    style = words.scene.style
+    return "" if style == "natural" else words.one_of(phrases.STYLE[style])
+
+
 def _adjuncts(words: Wording, style_said: bool) -> list[str]:
     """Weather, style, effect and camera as phrases to hang on the main clause."""
     scene, out = words.scene, []
@@ -247,8 +254,8 @@ def _adjuncts(words: Wording, style_said: bool) -> list[str]:
         out.append(words.one_of(phrases.WEATHER[scene.weather]))
     effect = _effect(words) if len(scene.bodies) == 1 else ""
     out += [effect] if effect else []
-    if scene.style != "natural" and words.says("short") and not style_said:
-        out.append(words.one_of(phrases.STYLE[scene.style]))
+    style = "" if style_said else _style(words)
+    out += [style] if style else []
     camera = camera_phrase(words)
     if camera and (words.rank == FULL or words.borrowed.camera):
         out.append(camera)

@@ -64,13 +64,12 @@ def test_each_level_says_what_it_promises(seed: int, level: Level) -> None:
     rank = LEVELS.index(level)
     for body in scene.bodies:
         check_body(body, scene, rank, text)
+    named, leads = phrases.STYLE | {"natural": ("",)}, phrases.STYLE_LEAD
+    assert said(named, scene.style, text) or said(leads, scene.style, text)
     if rank >= 1:
         assert said(phrases.PLACE, scene.place, text)
         assert scene.weather == "clear" or said(phrases.WEATHER, scene.weather, text)
         assert scene.effect == "none" or said(phrases.EFFECT, scene.effect, text)
-        named = phrases.STYLE | {"natural": ("",)}
-        leads = phrases.STYLE_LEAD
-        assert said(named, scene.style, text) or said(leads, scene.style, text)
     if rank >= 2:
         assert scene.camera.move == "static" or said(phrases.CAMERA, scene.camera.move, text)
         if len(scene.bodies) == 2:

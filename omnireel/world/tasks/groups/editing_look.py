@@ -17,7 +17,8 @@ from omnireel.world.tasks.plan import Builder, Draw, Footage, Given, Plan
 NATURAL = SceneDistribution(other_style=0.0, effect=0.0)
 CLEAR = SceneDistribution(other_style=0.0, effect=0.0, other_weather=0.0)
 INDOORS = ("studio", "room")
-ATTRIBUTES = (("color", 0.4), ("texture", 0.2), ("weather", 0.2), ("place", 0.2))
+ATTRIBUTES = {"color": 0.4, "texture": 0.2, "weather": 0.2, "place": 0.2}
+"""What C8 changes, and how often."""
 
 KEEP = (", keep everything else", ", keep everything else", "", ", leave the rest unchanged")
 STYLISE = (
@@ -83,8 +84,7 @@ def stylisation(draw: Draw) -> Plan:
 
 def attribute(draw: Draw) -> Plan:
     """The colour or texture of the first body, the weather or the place changes."""
-    names, weights = zip(*ATTRIBUTES, strict=True)
-    change = names[int(draw.rng.choice(len(names), p=weights))]
+    change = tuple(ATTRIBUTES)[int(draw.rng.choice(len(ATTRIBUTES), p=list(ATTRIBUTES.values())))]
     if change == "weather":
         return _weather(draw)
     source = draw.scene(distribution=NATURAL)
