@@ -63,7 +63,7 @@ class CapabilityBook:
         }
         ask: dict[str, Any] = {}
         for kind, stub in stubs.items():
-            options = (("grpc.max_reconnect_backoff_ms", 2000),)
+            options = (("grpc.max_reconnect_backoff_ms", 2000), ("grpc.enable_http_proxy", 0))
             channel = grpc.insecure_channel(getattr(self._settings, kind), options=options)
             self._channels.append(channel)
             ask[kind] = stub(channel).GetModelInfo

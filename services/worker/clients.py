@@ -15,6 +15,7 @@ CHANNEL_OPTIONS = (
     # A service that comes back is found within seconds; gRPC's default waits up to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 2000),
+    ("grpc.enable_http_proxy", 0),
 )
 
 

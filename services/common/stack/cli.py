@@ -1,0 +1,123 @@
+"""The verbs ``omnireel up``, ``omnireel down`` and ``omnireel status``."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from omnireel.errors import FailedPrecondition
+from services.common.stack.config import DEFAULT_PORT, StackConfig, default_home
+from services.common.stack.down import stop_stack
+from services.common.stack.probe import SERVING
+from services.common.stack.state import StackState
+from services.common.stack.status import look
+from services.common.stack.up import log_tail, start_stack
+
+Home = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the stack. Default: $OMNIREEL_HOME, else ~/.omnireel."),
+]
+
+
+def up(
+    size: Annotated[str, typer.Option(help="Size of the models to serve.")] = "tiny",
+    home: Home = None,
+    port: Annotated[int, typer.Option(help="Port of the public API.")] = DEFAULT_PORT,
+    workers: Annotated[int, typer.Option(help="Jobs that run at once.")] = 1,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Stay, and stop everything on Ctrl-C.")
+    ] = False,
+) -> None:
+    """Start all services on this machine and wait until they serve.
+
+    Example: omnireel up --port 7070
+    """
+    console = _console()
+    config = StackConfig(home=_folder(home), port=port, size=size, workers=workers)
+    state = start_stack(config, console.print)
+    console.print(f"Omnireel is up: gateway at {state.gateway}, home in {config.home}")
+    if foreground:
+        _stay(config, state, console)
+
+
+def down(home: Home = None) -> None:
+    """Stop all services; running jobs go on at the next start.
+
+    Example: omnireel down
+    """
+    console, folder = _console(), _folder(home)
+    if not stop_stack(folder, console.print):
+        console.print(f"nothing runs in {folder}")
+
+
+def status(home: Home = None) -> None:
+    """Show every service with its health, address, process and memory.
+
+    Example: omnireel status
+    """
+    folder = _folder(home)
+    found = look(folder)
+    if found is None:
+        raise FailedPrecondition(
+            f"nothing runs in {folder}; start it with `omnireel up`", reason="NOT_RUNNING"
+        )
+    table = Table("service", "health", "address", "pid", "memory", box=None, pad_edge=False)
+    for process in found.processes:
+        colour = "green" if process.health == SERVING else "red"
+        table.add_row(
+            process.name,
+            f"[{colour}]{process.health}[/]",
+            process.address,
+            str(process.pid),
+            f"{process.memory / 2**20:.0f} MiB",
+        )
+    console = _console()
+    console.print(table)
+    uptime = time.time() - found.state.started_at
+    console.print(f"gateway {found.state.gateway}, size {found.state.size}, up {uptime:.0f} s")
+    for process in found.processes:
+        if process.health != SERVING:
+            console.print(f"{process.name}: {log_tail(Path(process.log))} (log: {process.log})")
+    if not found.healthy:
+        raise typer.Exit(1)
+
+
+def _stay(config: StackConfig, state: StackState, console: Console) -> None:
+    """Until a signal, or until a process dies."""
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {
+        number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    console.print("Ctrl-C stops it")
+    try:
+        while not stop.wait(0.5):
+            alive = {process.name for process in state.alive}
+            dead = [process for process in state.processes if process.name not in alive]
+            if dead:
+                raise FailedPrecondition(
+                    f"{dead[0].name} ended: {log_tail(Path(dead[0].log))} (log: {dead[0].log})"
+                )
+    finally:
+        stop_stack(config.home, console.print, config.grace_s)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _folder(home: Path | None) -> Path:
+    return (home or default_home()).expanduser().resolve()
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=True)

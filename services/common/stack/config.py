@@ -1,0 +1,115 @@
+"""What the embedded stack consists of."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import omnireel
+from omnireel.errors import InvalidInput
+
+MODEL_SERVICES = ("prompt_enhancer", "generator", "super_resolver")
+DEFAULT_PORT = 7070
+MAX_WORKERS = 16
+
+
+def default_home() -> Path:
+    """``$OMNIREEL_HOME``, else ``~/.omnireel``."""
+    home = os.environ.get("OMNIREEL_HOME")
+    return Path(home) if home else Path.home() / ".omnireel"
+
+
+def _commands() -> dict[str, tuple[str, ...]]:
+    return {
+        service: (sys.executable, "-m", f"services.{service}.main")
+        for service in (*MODEL_SERVICES, "gateway", "worker")
+    }
+
+
+@dataclass(frozen=True)
+class StackConfig:
+    """One stack. ``home`` holds its state, database, objects and logs.
+
+    ``commands`` are the processes by service; ``environment`` is added to every one of them.
+    """
+
+    home: Path
+    port: int = DEFAULT_PORT
+    size: str = "tiny"
+    workers: int = 1
+    start_timeout_s: float = 300.0
+    grace_s: float = 15.0
+    commands: Mapping[str, tuple[str, ...]] = field(default_factory=_commands)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port < 65536:
+            raise InvalidInput(f"port {self.port} must be 1..65535", field="port")
+        if not 1 <= self.workers <= MAX_WORKERS:
+            raise InvalidInput(f"workers must be 1..{MAX_WORKERS}", field="workers")
+        if not self.weights.is_dir():
+            known = ", ".join(sorted(p.name for p in self.weights.parent.glob("*") if p.is_dir()))
+            raise InvalidInput(
+                f"there are no weights of size {self.size!r}; choose one of: {known or 'none'}",
+                field="size",
+            )
+
+    @property
+    def weights(self) -> Path:
+        """The shipped weights of this size."""
+        return Path(omnireel.__file__).resolve().parent / "weights" / self.size
+
+    @property
+    def database_url(self) -> str:
+        """The job database."""
+        return f"sqlite:///{self.home / 'jobs.db'}"
+
+    @property
+    def store_url(self) -> str:
+        """The object store."""
+        return (self.home / "objects").as_uri()
+
+    @property
+    def broker_url(self) -> str:
+        """The folder that rings the doorbell."""
+        return f"files://{(self.home / 'doorbell').as_uri().removeprefix('file://')}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every process, in the order of starting."""
+        workers = ["worker", *(f"worker-{n}" for n in range(2, self.workers + 1))]
+        return (*MODEL_SERVICES, "gateway", *workers)
+
+    def environment_of(self, name: str, addresses: Mapping[str, str]) -> dict[str, str]:
+        """The settings of one process; ``addresses`` are those of the model services."""
+        service = service_of(name)
+        settings = {
+            "listen": f"127.0.0.1:{self.port}" if service == "gateway" else "127.0.0.1:0",
+            "address_file": str(self.address_file(name)),
+            "store_url": self.store_url,
+        }
+        if service in MODEL_SERVICES:
+            settings["weights"] = str(self.weights)
+        else:
+            settings |= {"database_url": self.database_url, **addresses}
+        if service == "worker":
+            settings |= {"broker_url": self.broker_url, "grace_s": f"{self.grace_s / 2:g}"}
+        prefix = f"OMNIREEL_{service}_".upper()
+        named = {prefix + key.upper(): value for key, value in settings.items()}
+        return {**os.environ, **named, **self.environment}
+
+    def address_file(self, name: str) -> Path:
+        """Where a process writes its address."""
+        return self.home / "run" / f"{name}.address"
+
+    def log_file(self, name: str) -> Path:
+        """Where a process writes its log."""
+        return self.home / "logs" / f"{name}.log"
+
+
+def service_of(name: str) -> str:
+    """The service that the process ``name`` runs: ``worker-2`` runs the worker."""
+    return name.partition("-")[0]

@@ -1,0 +1,189 @@
+"""Starts a stack and waits until all of it serves; what fails on the way leaves nothing behind.
+
+1. The model services start on free ports and load their weights.
+2. As soon as their addresses are known, the gateway and the workers start beside them.
+3. Each is reported when ``grpc.health.v1`` says SERVING.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from omnireel.errors import DeadlineExceeded, FailedPrecondition
+from services.common.stack.config import MODEL_SERVICES, StackConfig
+from services.common.stack.down import stop_processes
+from services.common.stack.probe import SERVING, health_of
+from services.common.stack.process import is_alive, spawn
+from services.common.stack.state import (
+    ProcessState,
+    StackState,
+    locked,
+    read_state,
+    state_file,
+    write_state,
+)
+
+POLL_S = 0.1
+MAX_LOG_BYTES = 8 << 20
+
+
+def start_stack(config: StackConfig, report: Callable[[str], None]) -> StackState:
+    """Start everything; ``report`` gets one line for each service that serves.
+
+    Raises:
+        FailedPrecondition: it runs already, the port is taken, or a process ended while starting
+            (with the end of its log).
+        DeadlineExceeded: it took longer than ``start_timeout_s``.
+    """
+    with locked(config.home):
+        _require_stopped(config.home)
+        _require_free_port(config.port)
+        for folder in ("run", "logs", "objects"):
+            (config.home / folder).mkdir(parents=True, exist_ok=True)
+        start = _Start(config, report)
+        try:
+            return start.run()
+        except BaseException:
+            stop_processes(start.processes, config.grace_s)
+            state_file(config.home).unlink(missing_ok=True)
+            raise
+
+
+class _Start:
+    """One attempt to start a stack."""
+
+    def __init__(self, config: StackConfig, report: Callable[[str], None]) -> None:
+        self._config = config
+        self._report = report
+        self._started_at = time.time()
+        self._deadline = time.monotonic() + config.start_timeout_s
+        self._by_name: dict[str, ProcessState] = {}
+
+    @property
+    def processes(self) -> tuple[ProcessState, ...]:
+        """What was started so far."""
+        return tuple(self._by_name.values())
+
+    def run(self) -> StackState:
+        for name in MODEL_SERVICES:
+            self._spawn(name, {})
+        self._wait("listen", self._find_addresses, MODEL_SERVICES)
+        addresses = {name: self._by_name[name].address for name in MODEL_SERVICES}
+        rest = [name for name in self._config.names if name not in MODEL_SERVICES]
+        for name in rest:
+            self._spawn(name, addresses)
+        self._wait("listen", self._find_addresses, rest)
+        self._wait("serve", self._find_serving, self._config.names)
+        return self._write()
+
+    def _spawn(self, name: str, addresses: dict[str, str]) -> None:
+        config = self._config
+        config.address_file(name).unlink(missing_ok=True)
+        log = config.log_file(name)
+        if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
+            log.replace(log.with_suffix(".log.old"))
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"--- started {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
+        command = config.commands[name.partition("-")[0]]
+        process = spawn(command, config.environment_of(name, addresses), log)
+        self._by_name[name] = ProcessState(
+            name, process.pid, process.start_ticks, address="", log=str(log)
+        )
+        self._write()  # at once: if this command is killed, `down` still finds the process
+
+    def _write(self) -> StackState:
+        gateway = self._by_name.get("gateway")
+        address = gateway.address if gateway else ""
+        state = StackState(
+            gateway=address or f"127.0.0.1:{self._config.port}",
+            size=self._config.size,
+            started_at=self._started_at,
+            processes=self.processes,
+        )
+        write_state(self._config.home, state)
+        return state
+
+    def _wait(
+        self, verb: str, find: Callable[[list[str]], list[str]], names: tuple[str, ...] | list[str]
+    ) -> None:
+        missing = list(names)
+        while missing := find(missing):
+            for process in self.processes:
+                if not is_alive(process.id):
+                    raise FailedPrecondition(
+                        f"{process.name} ended while starting: {log_tail(Path(process.log))} "
+                        f"(log: {process.log})",
+                        reason="START_FAILED",
+                    )
+            if time.monotonic() > self._deadline:
+                raise DeadlineExceeded(
+                    f"{', '.join(missing)} did not {verb} within "
+                    f"{self._config.start_timeout_s:g} s; look into {self._config.home / 'logs'}"
+                )
+            time.sleep(POLL_S)
+
+    def _find_addresses(self, names: list[str]) -> list[str]:
+        missing = []
+        for name in names:
+            file = self._config.address_file(name)
+            if not file.exists():
+                missing.append(name)
+                continue
+            known = self._by_name[name]
+            self._by_name[name] = ProcessState(
+                name, known.pid, known.start_ticks, file.read_text().strip(), known.log
+            )
+        self._write()
+        return missing
+
+    def _find_serving(self, names: list[str]) -> list[str]:
+        missing = []
+        for name in names:
+            address = self._by_name[name].address
+            if health_of(address) == SERVING:
+                seconds = time.time() - self._started_at
+                self._report(f"{name:<16} serving on {address} after {seconds:.1f} s")
+            else:
+                missing.append(name)
+        return missing
+
+
+def log_tail(log: Path, lines: int = 1) -> str:
+    """The last written lines of a log, as one."""
+    written = [line.strip() for line in log.read_text(errors="replace").splitlines()]
+    return " | ".join([line for line in written if line][-lines:]) or "(nothing was logged)"
+
+
+def _require_stopped(home: Path) -> None:
+    state = read_state(home)
+    if state is None:
+        return
+    alive = state.alive
+    if not alive:
+        state_file(home).unlink()  # the machine went down, or everything was killed
+        return
+    names = ", ".join(process.name for process in alive)
+    partly = "" if len(alive) == len(state.processes) else f" in part ({names})"
+    raise FailedPrecondition(
+        f"the stack in {home} runs already{partly}, with its gateway at {state.gateway}; use it, "
+        "or stop it with `omnireel down`",
+        reason="ALREADY_RUNNING",
+    )
+
+
+def _require_free_port(port: int) -> None:
+    if port == 0:
+        return
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise FailedPrecondition(
+                f"port {port} is taken ({error.strerror}); choose another with --port, or stop "
+                "what uses it",
+                reason="ADDRESS_IN_USE",
+            ) from error
