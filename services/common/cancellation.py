@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from omnireel.errors import Cancelled, DeadlineExceeded
@@ -56,6 +58,16 @@ class Cancellation:
         """Stop here if asked to."""
         if self():
             raise self.error()
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Let a :class:`Cancelled` out of the block say why: a passed deadline is none."""
+        try:
+            yield
+        except Cancelled as error:
+            if self():
+                raise self.error() from error
+            raise
 
     def _deadline_passed(self) -> bool:
         return self._deadline is not None and time.monotonic() >= self._deadline

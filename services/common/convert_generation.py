@@ -107,7 +107,7 @@ def media_to_proto(media: StoredMedia) -> media_pb2.Media:
 
 
 def progress_to_proto(
-    stage: progress_pb2.Stage,
+    stage: progress_pb2.Stage.ValueType,
     step: int,
     num_steps: int,
     *,
@@ -131,7 +131,7 @@ def progress_to_proto(
 
 
 def timing_to_proto(
-    stage: progress_pb2.Stage,
+    stage: progress_pb2.Stage.ValueType,
     *,
     elapsed_s: float,
     codec_s: float = 0.0,

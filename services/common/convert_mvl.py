@@ -26,7 +26,7 @@ _KINDS_TO_PROTO = {kind: number for number, kind in _KINDS.items()}
 _ROLES_TO_PROTO = {role: number for number, role in _ROLES.items()}
 
 
-def kind_to_proto(kind: MediaKind) -> mvl_pb2.MediaKind:
+def kind_to_proto(kind: MediaKind) -> mvl_pb2.MediaKind.ValueType:
     """The enum value of ``kind``."""
     return _KINDS_TO_PROTO[kind]
 

@@ -6,6 +6,7 @@ import gc
 import sys
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -89,18 +90,21 @@ def memory_errors_fail_one_job(field: str) -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
+        # The frames in the traceback hold the job's tensors, and the traceback lives on.
+        traceback.clear_frames(error.__traceback__)
+        _give_cached_memory_back()
         failure = ResourceExhausted(
             f"the job does not fit into the device's memory; make {field} smaller"
         )
         failure.reason = "OUT_OF_MEMORY"
-    else:
-        return
-    # Outside the handler, so that no traceback keeps the job's tensors alive.
+        raise failure from error
+
+
+def _give_cached_memory_back() -> None:
     gc.collect()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()
-    raise failure
 
 
 def _is_out_of_memory(error: Exception) -> bool:

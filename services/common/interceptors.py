@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 from grpc_status import rpc_status
@@ -29,7 +29,7 @@ def call_metadata(*, job_id: str = "", request_id: str = "") -> tuple[tuple[str,
     return tuple((key, value) for key, value in pairs if value)
 
 
-class ErrorInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]
+class ErrorInterceptor(grpc.ServerInterceptor):
     """Wraps every method of ours; health and reflection (``/grpc.*``) pass through untouched."""
 
     def intercept_service(
@@ -82,17 +82,17 @@ def _wrap_stream(
 
 
 def _begin(request: Any, context: Any) -> float:
-    metadata = dict(context.invocation_metadata() or ())
+    metadata: dict[str, str] = dict(context.invocation_metadata() or ())
     request_id = metadata.get(REQUEST_ID_KEY) or getattr(request, "request_id", "")
     job = getattr(request, "job", None)
     bind_call(
         request_id=request_id or uuid.uuid4().hex[:12],
-        job_id=metadata.get(JOB_ID_KEY) or getattr(job, "job_id", ""),
+        job_id=metadata.get(JOB_ID_KEY) or str(getattr(job, "job_id", "")),
     )
     return time.perf_counter()
 
 
-def _abort(method: str, context: Any, error: Exception, begun: float) -> None:
+def _abort(method: str, context: Any, error: Exception, begun: float) -> NoReturn:
     seconds = _since(begun)
     if isinstance(error, OmnireelError) and type(error) is not OmnireelError:
         status = status_from_error(error)
@@ -104,6 +104,7 @@ def _abort(method: str, context: Any, error: Exception, begun: float) -> None:
         status = status_from_error(error, error_id=error_id)
         log.error("call broke", method=method, error_id=error_id, seconds=seconds, exc_info=error)
     context.abort_with_status(rpc_status.to_status(status))
+    raise AssertionError("abort_with_status raises") from error
 
 
 def _since(begun: float) -> float:

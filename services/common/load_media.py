@@ -39,7 +39,7 @@ def load_media(
     for index, element in enumerate(prompt.elements):
         where = f"{field}.elements[{index}].uris"
         if not element.uris:
-            raise InvalidInput(f"@{element.name} has no images; give at least one", field=where)
+            raise InvalidInput(f"{where}: @{element.name} has no images; give one", field=where)
         media[element.name] = tuple(
             read_image(read_object(store, uri, limits, where), limits, field=f"{where}[{i}]")
             for i, uri in enumerate(element.uris)
@@ -54,7 +54,7 @@ def read_object(store: ObjectStore, uri: str, limits: DecodeLimits, field: str) 
         InvalidInput, NotFound: naming ``field``.
     """
     if not uri:
-        raise InvalidInput("no media was given; upload it and put its URI here", field=field)
+        raise InvalidInput(f"{field} is empty; upload the media and put its URI there", field=field)
     try:
         size = store.stat(uri).size
         limits.check_bytes(size, field)
@@ -67,7 +67,7 @@ def read_object(store: ObjectStore, uri: str, limits: DecodeLimits, field: str) 
 
 def useful_short_side(sizes: tuple[tuple[int, int], ...]) -> int:
     """Short side in pixels beyond which a model of these ``sizes`` gains nothing from an input."""
-    return 4 * max((min(size) for size in sizes), default=128)
+    return 4 * max((min(size) for size in sizes), default=64)
 
 
 def source_clip(prompt: Prompt, media: MediaSet) -> Clip | None:

@@ -54,7 +54,7 @@ class RpcServer:
         self._pool = futures.ThreadPoolExecutor(max_calls, thread_name_prefix="rpc")
         self._server = grpc.server(
             self._pool,
-            interceptors=(ErrorInterceptor(),),
+            interceptors=[ErrorInterceptor()],
             options=(
                 # Without this, a second server on the same port would silently share its calls.
                 ("grpc.so_reuseport", 0),

@@ -49,6 +49,8 @@ CODES: dict[type[OmnireelError], int] = {
 MAX_MESSAGE_CHARACTERS = 500
 MAX_DETAIL_BYTES = 3072
 
+_CANCELLED_HERE = "Locally cancelled by application!"
+
 
 def new_error_id() -> str:
     """A short id that joins what a caller sees to the full story in the server's log."""
@@ -105,10 +107,16 @@ def error_from_status(status: status_pb2.Status) -> OmnireelError:
 
 
 def error_from_rpc(error: grpc.RpcError) -> OmnireelError:
-    """The exception behind a failed call, also when no status details came with it (the peer is
-    down, the deadline passed on this side, the call was cancelled here)."""
+    """The exception behind a failed call, also when no status details came with it.
+
+    That is so when the peer is down, when the deadline passed on this side, and when a call was
+    cut off: a server that stops says a bare CANCELLED, which means try again, and not that anybody
+    cancelled the work.
+    """
     status = rpc_status.from_call(error)
     if status is None:
+        if error.code() is grpc.StatusCode.CANCELLED and error.details() != _CANCELLED_HERE:
+            return Unavailable("the service stopped during the call; try again")
         number, _ = error.code().value
         status = status_pb2.Status(code=number, message=error.details() or error.code().name)
     return error_from_status(status)

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from omnireel.errors import Cancelled
 from services.common.cancellation import Cancellation
 
 E = TypeVar("E")
@@ -37,7 +36,7 @@ def stream_work(
 ) -> Iterator[E | Finished[R]]:
     """Run ``work(report)`` and yield each reported event, then ``Finished(result)``.
 
-    An exception of the work is raised here; :class:`Cancelled` becomes what ``cancellation``
+    An exception of the work is raised here; ``Cancelled`` becomes what ``cancellation``
     says (a passed deadline is not a cancellation). If the iteration is given up, the work is
     asked to stop and waited for, so that nothing runs on behalf of a call that is gone.
     """
@@ -57,9 +56,8 @@ def stream_work(
         while True:
             item = items.get()
             if isinstance(item, _Failed):
-                if isinstance(item.error, Cancelled) and cancellation():
-                    raise cancellation.error() from item.error
-                raise item.error
+                with cancellation.explained():
+                    raise item.error
             yield item
             if isinstance(item, Finished):
                 return

@@ -98,6 +98,7 @@ class GenerateStage:
             clip, dropped = carry_audio(source, made.clip) if source else (made.clip, "")
             video = output.put_video("base", clip)
             latents_uri = output.put_latents(made.latents_CTHW)
+            cancellation.raise_if_set()
             elapsed = watch.elapsed()
         log.info(
             "generated",

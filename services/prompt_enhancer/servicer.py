@@ -36,7 +36,8 @@ class PromptEnhancerServicer(prompt_enhancer_pb2_grpc.PromptEnhancerServiceServi
         prompt = prompt_from_proto(request.prompt, engine.info.capabilities.prompt_limits)
         cancellation = Cancellation.of_call(context, deadline_unix_s=deadline_of(request.job))
         yield started_response()
-        enhanced = self._stage.run(engine, prompt, cancellation)
+        with cancellation.explained():
+            enhanced = self._stage.run(engine, prompt, cancellation)
         yield result_response(enhanced, engine.info.version)
 
     def GetModelInfo(  # noqa: N802

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import grpc
 
 from omnireel.api.v1 import capabilities_pb2, super_resolver_pb2, super_resolver_pb2_grpc
 from services.common.cancellation import Cancellation
 from services.common.convert_generation import check_version, deadline_of, model_info_to_proto
+from services.common.denoising import StepReport
 from services.common.model_host import ModelHost
 from services.common.streaming import Finished, stream_work
 from services.super_resolver.convert import job_from_proto, progress_response, result_response
 from services.super_resolver.engine import SuperResolverEngine
-from services.super_resolver.stage import UpscaleStage
+from services.super_resolver.stage import UpscaledFiles, UpscaleStage
 
 
 class SuperResolverServicer(super_resolver_pb2_grpc.SuperResolverServiceServicer):
@@ -31,9 +32,11 @@ class SuperResolverServicer(super_resolver_pb2_grpc.SuperResolverServiceServicer
         check_version(request.model_version, engine.info)
         job = job_from_proto(request, engine.info.capabilities.prompt_limits)
         cancellation = Cancellation.of_call(context, deadline_unix_s=deadline_of(request.job))
-        for item in stream_work(
-            lambda report: self._stage.run(engine, job, report, cancellation), cancellation
-        ):
+
+        def work(report: Callable[[StepReport], None]) -> UpscaledFiles:
+            return self._stage.run(engine, job, report, cancellation)
+
+        for item in stream_work(work, cancellation):
             if isinstance(item, Finished):
                 yield result_response(item.result, engine.info.version)
             else:

@@ -98,6 +98,7 @@ class UpscaleStage:
             cancellation.raise_if_set()
             clip, dropped = carry_audio(base.clip, made.clip)
             video = output.put_video("upscaled", clip)
+            cancellation.raise_if_set()
             elapsed = watch.elapsed()
         log.info(
             "upscaled",

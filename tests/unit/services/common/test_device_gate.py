@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import threading
+import weakref
+
+import numpy as np
+import pytest
+
+from omnireel.errors import Cancelled, ResourceExhausted
+from services.common.device_gate import DeviceGate, memory_errors_fail_one_job
+
+
+def never() -> bool:
+    return False
+
+
+def wait_until(condition) -> None:
+    tick = threading.Event()
+    for _ in range(2000):
+        if condition():
+            return
+        tick.wait(0.005)
+    raise AssertionError("it did not happen")
+
+
+def test_one_at_a_time_in_the_order_of_arrival():
+    gate = DeviceGate(max_waiting=3, max_wait_s=60)
+    order: list[int] = []
+    inside = []
+
+    def job(number: int) -> None:
+        with gate.hold(never):
+            inside.append(number)
+            assert len(inside) == 1
+            order.append(number)
+            inside.remove(number)
+
+    threads = []
+    with gate.hold(never):
+        for number in range(3):
+            threads.append(threading.Thread(target=job, args=(number,)))
+            threads[-1].start()
+            wait_until(lambda expected=number + 2: gate.occupied == expected)
+        assert order == []
+    for thread in threads:
+        thread.join()
+    assert order == [0, 1, 2]
+    assert gate.occupied == 0
+
+
+def test_a_full_line_refuses_at_once_and_says_when_to_retry():
+    gate = DeviceGate(max_waiting=0, max_wait_s=60)
+    with gate.hold(never):
+        with pytest.raises(ResourceExhausted) as caught, gate.hold(never):
+            pass
+        assert caught.value.retry_after_s == pytest.approx(1.0)
+    with gate.hold(never):
+        pass
+
+
+def test_a_line_that_does_not_move_refuses():
+    gate = DeviceGate(max_waiting=1, max_wait_s=0.0)
+    with gate.hold(never), pytest.raises(ResourceExhausted), gate.hold(never):
+        pass
+    assert gate.occupied == 0
+
+
+def test_cancel_leaves_the_line():
+    gate = DeviceGate(max_waiting=1, max_wait_s=60)
+    with gate.hold(never), pytest.raises(Cancelled), gate.hold(lambda: True):
+        pass
+    assert gate.occupied == 0
+
+
+def test_an_error_frees_the_device():
+    gate = DeviceGate(max_waiting=0, max_wait_s=60)
+    with pytest.raises(ZeroDivisionError), gate.hold(never):
+        _ = 1 / 0
+    with gate.hold(never):
+        pass
+
+
+class OutOfMemoryError(RuntimeError):
+    """As torch calls it."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+    ],
+)
+def test_running_out_of_memory_fails_one_job(error):
+    with (
+        pytest.raises(ResourceExhausted, match=r"make settings\.format smaller") as caught,
+        memory_errors_fail_one_job("settings.format"),
+    ):
+        raise error
+    assert caught.value.reason == "OUT_OF_MEMORY"
+    assert caught.value.retry_after_s is None
+
+
+def test_the_memory_is_free_when_the_error_leaves():
+    def job() -> None:
+        large = np.zeros(10)
+        kept.append(weakref.ref(large))
+        raise MemoryError
+
+    kept: list[weakref.ref] = []
+    with pytest.raises(ResourceExhausted), memory_errors_fail_one_job("x"):
+        job()
+    assert kept[0]() is None
+
+
+def test_other_errors_pass():
+    with pytest.raises(RuntimeError, match="shape"), memory_errors_fail_one_job("x"):
+        raise RuntimeError("shape mismatch")
