@@ -14,6 +14,7 @@ from omnireel.errors import InvalidInput
 MODEL_SERVICES = ("prompt_enhancer", "generator", "super_resolver")
 DEFAULT_PORT = 7070
 MAX_WORKERS = 16
+SHIPPED_WEIGHTS = Path(omnireel.__file__).resolve().parent / "weights"
 
 
 def default_home() -> Path:
@@ -33,13 +34,15 @@ def _commands() -> dict[str, tuple[str, ...]]:
 class StackConfig:
     """One stack. ``home`` holds its state, database, objects and logs.
 
-    ``commands`` are the processes by service; ``environment`` is added to every one of them.
+    ``weights_root`` holds a folder for each size. ``commands`` are the processes by service, and
+    ``environment`` is added to that of every one of them.
     """
 
     home: Path
     port: int = DEFAULT_PORT
     size: str = "tiny"
     workers: int = 1
+    weights_root: Path = SHIPPED_WEIGHTS
     start_timeout_s: float = 300.0
     grace_s: float = 15.0
     commands: Mapping[str, tuple[str, ...]] = field(default_factory=_commands)
@@ -51,7 +54,7 @@ class StackConfig:
         if not 1 <= self.workers <= MAX_WORKERS:
             raise InvalidInput(f"workers must be 1..{MAX_WORKERS}", field="workers")
         if not self.weights.is_dir():
-            known = ", ".join(sorted(p.name for p in self.weights.parent.glob("*") if p.is_dir()))
+            known = ", ".join(sorted(p.name for p in self.weights_root.glob("*") if p.is_dir()))
             raise InvalidInput(
                 f"there are no weights of size {self.size!r}; choose one of: {known or 'none'}",
                 field="size",
@@ -59,8 +62,8 @@ class StackConfig:
 
     @property
     def weights(self) -> Path:
-        """The shipped weights of this size."""
-        return Path(omnireel.__file__).resolve().parent / "weights" / self.size
+        """The weights of this size."""
+        return self.weights_root / self.size
 
     @property
     def database_url(self) -> str:
