@@ -24,6 +24,8 @@ BOUNCE_PERIOD_S = 0.72
 """Time between two landings; with real gravity the apex is then 0.64 m. A motion's ``speed`` plays
 the same bounce faster or slower."""
 CIRCLE_RADIUS = 0.85
+LEAN_RAD = {"ball": 0.6, "cone": 0.22, "cylinder": 0.22}
+"""How far these lean while they spin, like a top: turning upright they would look still."""
 STRIDE_M = 0.55
 """Ground that a character covers in one full step cycle."""
 
@@ -164,8 +166,8 @@ def _roll(body: Body, track: _Track) -> F32:
         return rotation(2, -track.dx / radius) if along_x else rotation(0, track.dz / radius)
     if kind == "ring" and motion in ("move_right", "move_left"):
         return rotation(2, -track.dx / (0.5 * body.size))
-    if motion == "spin" and kind in ("cone", "cylinder"):  # a spinning top leans as it turns
-        return rotation(1, track.yaw) @ rotation(2, zero + 0.22) @ rotation(1, -track.yaw)
+    if motion == "spin" and kind in LEAN_RAD:
+        return rotation(1, track.yaw) @ rotation(2, zero + LEAN_RAD[kind]) @ rotation(1, -track.yaw)
     if track.moving and kind != "ball":
         return rotation(2, 0.10 * np.sin(track.travelled * 7.0))
     return rotation(1, zero)
