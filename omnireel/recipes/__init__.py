@@ -25,6 +25,12 @@ class RecipeEntry:
 
 
 RECIPES: dict[str, RecipeEntry] = {
+    "enhancer-debug": RecipeEntry(
+        "omnireel.recipes.enhancer:debug_enhancer", "prompt enhancer, one minute, no use"
+    ),
+    "enhancer-tiny": RecipeEntry(
+        "omnireel.recipes.enhancer:tiny_enhancer", "the shipped prompt enhancer"
+    ),
     "vae-debug": RecipeEntry("omnireel.recipes.vae:debug_vae", "autoencoder, one minute, no use"),
     "vae-tiny": RecipeEntry("omnireel.recipes.vae:tiny_vae", "the shipped video autoencoder"),
 }

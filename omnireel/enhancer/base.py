@@ -1,0 +1,53 @@
+"""What every enhancer back-end is: one method from a prompt to an enhancement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from omnireel.enhancer.schema import StructuredPrompt, StructureError, parse_structured, to_prompt
+from omnireel.mvl.prompt import Prompt
+from omnireel.types import MediaSet
+
+
+@dataclass(frozen=True)
+class Enhancement:
+    """The prompt to generate from and how it came about."""
+
+    prompt: Prompt
+    """The enhanced prompt, or the user's own one when ``fallback_reason`` is set."""
+    structured: StructuredPrompt | None
+    raw_output: str
+    """Exactly what the model wrote, thinking included (empty for the ``off`` back-end)."""
+    fallback_reason: str = ""
+    """Why the user's text was used unchanged; empty when the enhancement was used."""
+
+
+class Enhancer(Protocol):
+    """Rewrites a prompt into the distribution that the generator was trained on."""
+
+    def enhance(self, prompt: Prompt, media: MediaSet) -> Enhancement:
+        """Enhance one prompt; ``media`` holds the decoded inputs and elements by name.
+
+        Raises:
+            Unavailable: a remote back-end cannot be reached or does not answer in time.
+        """
+        ...
+
+
+def from_output(raw: str, original: Prompt) -> Enhancement:
+    """Turn a model's raw output into an enhancement, falling back to the user's own prompt."""
+    structured: StructuredPrompt | None = None
+    try:
+        structured = parse_structured(raw)
+        return Enhancement(to_prompt(structured, original), structured, raw)
+    except StructureError as error:
+        return Enhancement(original, structured, raw, f"{error}; your text is used unchanged")
+
+
+class OffEnhancer:
+    """Passes every prompt through."""
+
+    def enhance(self, prompt: Prompt, media: MediaSet) -> Enhancement:
+        """Return ``prompt`` itself."""
+        return Enhancement(prompt, None, "", "prompt enhancement is switched off")

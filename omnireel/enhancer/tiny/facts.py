@@ -1,0 +1,75 @@
+"""Facts that a user states, and whether a rewritten prompt still states them.
+
+A fact is a class ("color", "kind", ...) with a name ("red") and words for it. ``said`` are the ways
+in which people say it ("crimson"), ``written`` the ways in which the generator's captions do. One
+way of saying can stand for several facts ("kid" is a girl or a boy): then one of them must be kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+_WORD = re.compile(r"<?[a-z0-9]+>?")
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One fact and the phrases for it (lower case, words separated by single spaces)."""
+
+    group: str
+    name: str
+    said: tuple[str, ...]
+    written: tuple[str, ...]
+
+
+class Lexicon:
+    """All facts that the enhancer can recognise."""
+
+    def __init__(self, facts: Iterable[Fact]) -> None:
+        self.facts = tuple(facts)
+        self._said: dict[tuple[str, ...], list[Fact]] = defaultdict(list)
+        for fact in self.facts:
+            for phrase in dict.fromkeys((*fact.said, *fact.written)):
+                self._said[tuple(phrase.split())].append(fact)
+        self._longest = max((len(k) for k in self._said), default=0)
+
+    @classmethod
+    def from_data(cls, data: Iterable[dict[str, Any]]) -> Lexicon:
+        """From JSON data as made by :meth:`to_data`."""
+        return cls(
+            Fact(d["group"], d["name"], tuple(d["said"]), tuple(d["written"])) for d in data
+        )
+
+    def to_data(self) -> list[dict[str, Any]]:
+        """As JSON data."""
+        return [asdict(fact) for fact in self.facts]
+
+    def stated(self, text: str) -> list[tuple[Fact, ...]]:
+        """Facts stated in ``text`` in order; each entry holds the facts that a phrase may mean."""
+        words = _WORD.findall(text.lower())
+        found: list[tuple[Fact, ...]] = []
+        i = 0
+        while i < len(words):
+            for length in range(min(self._longest, len(words) - i), 0, -1):
+                if facts := self._said.get(tuple(words[i : i + length])):
+                    found.append(tuple(facts))
+                    i += length
+                    break
+            else:
+                i += 1
+        return found
+
+    def lost(
+        self, said: str, written: str, *, ignore: frozenset[str] = frozenset()
+    ) -> list[tuple[Fact, ...]]:
+        """Facts of ``said`` that ``written`` no longer states (groups in ``ignore`` apart)."""
+        have = Counter(f for facts in self.stated(written) for f in facts)
+        return [
+            facts
+            for facts in self.stated(said)
+            if not any(f.group in ignore or have[f] for f in facts)
+        ]

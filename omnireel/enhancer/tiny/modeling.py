@@ -1,0 +1,149 @@
+"""The network: a Llama decoder that also reads image patches.
+
+Shapes: ``B`` sequences, ``N`` tokens, ``D`` width, ``P`` patches per picture (16), ``I`` pictures of
+all sequences together, in the order in which their ``<image>`` tokens appear.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import LlamaConfig, LlamaForCausalLM, PretrainedConfig, PreTrainedModel
+
+from omnireel.enhancer.tiny.vocabulary import IMAGE, build_tokenizer
+
+IMAGE_SIDE = 32
+"""Pixels; every picture is shrunk to this square."""
+PATCHES = 16
+"""Tokens per picture: a 4 x 4 grid."""
+
+
+class TinyEnhancerConfig(PretrainedConfig):  # type: ignore[misc]
+    """Sizes of the decoder (``text_config``) and of the patch encoder."""
+
+    model_type = "omnireel_enhancer"
+    sub_configs = {"text_config": LlamaConfig}  # noqa: RUF012 (transformers' interface)
+
+    def __init__(
+        self,
+        text_config: dict[str, Any] | LlamaConfig | None = None,
+        image_token_id: int = 4,
+        vision_channels: int = 32,
+        words: list[str] | None = None,
+        lexicon: list[dict[str, Any]] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if isinstance(text_config, dict):
+            text_config = LlamaConfig(**text_config)
+        self.text_config = text_config or LlamaConfig()
+        self.image_token_id = image_token_id
+        self.vision_channels = vision_channels
+        self.words = words or []
+        """The vocabulary beside special tokens and characters, see ``vocabulary``."""
+        self.lexicon = lexicon or []
+        """Facts and the words for them, see ``facts.Lexicon``."""
+        super().__init__(**kwargs)
+
+
+def tiny_config(
+    words: list[str], lexicon: list[dict[str, Any]], *, width: int = 128, layers: int = 4
+) -> TinyEnhancerConfig:
+    """A decoder for the vocabulary ``words``; the defaults are the shipped size."""
+    tokenizer = build_tokenizer(words)
+    text = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=width,
+        intermediate_size=3 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=width // 32,
+        num_key_value_heads=width // 32,
+        max_position_embeddings=512,
+        tie_word_embeddings=True,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    image_token_id = tokenizer.convert_tokens_to_ids(IMAGE)
+    return TinyEnhancerConfig(text, image_token_id, words=sorted(set(words)), lexicon=lexicon)
+
+
+class PatchEncoder(nn.Module):
+    """Three strided convolutions: a 32 x 32 picture becomes 4 x 4 tokens of width ``D``."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.convs = nn.Sequential(
+            nn.Conv2d(3, channels, 3, stride=2, padding=1),
+            nn.GELU(),
+            nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1),
+            nn.GELU(),
+            nn.Conv2d(2 * channels, width, 3, stride=2, padding=1),
+        )
+        self.position_embed = nn.Parameter(torch.zeros(PATCHES, width))
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, pixels_ICHW: Tensor) -> Tensor:
+        """Tokens ``(I, P, D)`` of pictures in -1..1."""
+        features: Tensor = self.convs(pixels_ICHW).flatten(2).transpose(1, 2)
+        return self.norm(features) + self.position_embed
+
+
+class TinyEnhancer(PreTrainedModel):  # type: ignore[misc]
+    """Reads ``<image>`` tokens as patches and continues the text."""
+
+    config_class = TinyEnhancerConfig
+    base_model_prefix = "enhancer"
+    _tied_weights_keys = {  # noqa: RUF012 (transformers' interface)
+        "language_model.lm_head.weight": "language_model.model.embed_tokens.weight"
+    }
+
+    def __init__(self, config: TinyEnhancerConfig) -> None:
+        super().__init__(config)
+        self.vision = PatchEncoder(config.vision_channels, config.text_config.hidden_size)
+        self.language_model = LlamaForCausalLM(config.text_config)
+        self.post_init()
+
+    def embed(self, ids_BN: Tensor, pixels_ICHW: Tensor | None) -> Tensor:
+        """Token embeddings ``(B, N, D)`` with the patches in their places."""
+        embedded = self.language_model.get_input_embeddings()(ids_BN)
+        if pixels_ICHW is None or not len(pixels_ICHW):
+            return embedded  # type: ignore[no-any-return]
+        patches = self.vision(pixels_ICHW).flatten(0, 1).to(embedded.dtype)
+        here = (ids_BN == self.config.image_token_id).unsqueeze(-1)
+        return embedded.masked_scatter(here, patches)  # type: ignore[no-any-return]
+
+    def forward(
+        self, input_ids: Tensor, pixel_values: Tensor | None = None, **kwargs: Any
+    ) -> Tensor:
+        """Last hidden states ``(B, N, D)``; :meth:`logits` reads words from them.
+
+        Sequences are padded on the right, so causal attention needs no mask.
+        """
+        embedded = self.embed(input_ids, pixel_values)
+        out = self.language_model.model(inputs_embeds=embedded, use_cache=False, **kwargs)
+        return out.last_hidden_state  # type: ignore[no-any-return]
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Scores of the next token for hidden states ``(..., D)``."""
+        return self.language_model.lm_head(hidden)  # type: ignore[no-any-return]
+
+    @torch.inference_mode()
+    def answer(
+        self, ids: list[int], pixels_ICHW: Tensor | None, *, max_new_tokens: int, end_id: int
+    ) -> list[int]:
+        """Greedy continuation of ``ids`` with a K/V cache, without ``end_id``."""
+        step = self.embed(torch.tensor([ids]), pixels_ICHW)
+        cache, chosen = None, list[int]()
+        for _ in range(max_new_tokens):
+            out = self.language_model(
+                inputs_embeds=step, past_key_values=cache, use_cache=True, logits_to_keep=1
+            )
+            cache = out.past_key_values
+            token = int(out.logits[0, -1].argmax())
+            if token == end_id:
+                break
+            chosen.append(token)
+            step = self.language_model.get_input_embeddings()(torch.tensor([[token]]))
+        return chosen

@@ -1,0 +1,238 @@
+"""Recipes of the tiny prompt enhancer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from omnireel.enhancer.tiny.backend import TinyEnhancer
+from omnireel.enhancer.tiny.dialogue import read_prompt
+from omnireel.enhancer.tiny.facts import Lexicon
+from omnireel.enhancer.tiny.modeling import TinyEnhancer as Model
+from omnireel.enhancer.tiny.modeling import TinyEnhancerConfig, tiny_config
+from omnireel.enhancer.tiny.sft import SftBatch, SftExample, collate, make_example
+from omnireel.enhancer.tiny.vocabulary import build_tokenizer
+from omnireel.errors import InvalidInput
+from omnireel.recipes import enhancer_words as words
+from omnireel.recipes.base import Assembly, ComponentParts, Report, Workplace, module_weights
+from omnireel.recipes.enhancer_data import Lesson, draw_lesson, with_slots
+from omnireel.recipes.enhancer_scores import score
+from omnireel.registry import atomic_folder
+from omnireel.train import FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
+from omnireel.train.callbacks import ValidationReport
+from omnireel.train.objectives.cross_entropy import CrossEntropy
+from omnireel.train.warm_start import warm_start
+
+_POOL = 8
+"""Batches that are cut from one pool of examples sorted by length, so that little is padding."""
+_LIMITS = (
+    "Knows the words of Omnireel's procedural world and common synonyms, in English. Other words "
+    "are copied through; where that fails, the user's text is used and the reply says so.",
+    "Looks at the first frame of each input at 32 x 32 pixels; names of small or textured subjects "
+    "in pictures are often wrong.",
+    "Fills what the user left open with what is most common in the procedural world.",
+)
+
+
+def _mix() -> dict[str, float]:
+    return {
+        "C1": 0.07, "C2": 0.05, "C3": 0.05, "C4": 0.06, "C5": 0.05, "C6": 0.06, "C7": 0.03,
+        "C8": 0.08, "C12": 0.04, "C16": 0.04, "C17": 0.04, "C18": 0.14, "C19": 0.05, "C20": 0.24,
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SftDataConfig:
+    """How many examples of which capability; ``mix`` holds relative weights."""
+
+    count: int = 16_000
+    mix: dict[str, float] = field(default_factory=_mix)
+    batch_size: int = 32
+    held_out: int = 40
+    """Held-out prompts of each validation."""
+
+    def __post_init__(self) -> None:
+        if self.count < self.batch_size * _POOL:
+            raise InvalidInput(
+                f"count must be at least {self.batch_size * _POOL}", field="data.count"
+            )
+        if not self.mix or min(self.mix.values()) < 0 or sum(self.mix.values()) <= 0:
+            raise InvalidInput("mix needs positive weights", field="data.mix")
+
+    def capability(self, seed: int) -> str:
+        """The capability of example ``seed``."""
+        names = sorted(self.mix)
+        weights = np.array([self.mix[n] for n in names])
+        rng = np.random.default_rng((0x656E68, seed))
+        return names[int(rng.choice(len(names), p=weights / weights.sum()))]
+
+
+class SftData:
+    """Batches of examples; a batch follows from its number alone."""
+
+    def __init__(self, folder: Path, batch_size: int, seed: int, pad_id: int) -> None:
+        with np.load(folder / "examples.npz") as data:
+            ids, starts = data["ids"], data["starts"].tolist()
+            answers, pictures, first = data["answers"], data["pictures"], data["first"].tolist()
+        self.pictures = torch.from_numpy(pictures)
+        self.examples = [
+            SftExample(
+                tuple(ids[starts[i] : starts[i + 1]].tolist()),
+                int(answers[i]),
+                tuple(range(first[i], first[i + 1])),
+            )
+            for i in range(len(answers))
+        ]
+        self._batch_size, self._seed, self._pad_id = batch_size, seed, pad_id
+
+    def batch(self, index: int) -> SftBatch:
+        """Batch ``index``: one of eight cut from a sorted random pool."""
+        pool, part = divmod(index, _POOL)
+        rng = np.random.default_rng((self._seed, pool))
+        chosen = rng.choice(len(self.examples), size=self._batch_size * _POOL, replace=False)
+        ordered = sorted(chosen.tolist(), key=lambda i: len(self.examples[i].ids))
+        part = int(rng.permutation(_POOL)[part])
+        cut = ordered[part * self._batch_size : (part + 1) * self._batch_size]
+        return collate([self.examples[i] for i in cut], self.pictures, pad_id=self._pad_id)
+
+
+@dataclass(frozen=True)
+class EnhancerRecipe:
+    """Supervised fine-tuning of the tiny enhancer: model, examples and loop."""
+
+    title: ClassVar[str] = "Omnireel tiny prompt enhancer"
+
+    trainer: TrainerConfig
+    width: int = 128
+    layers: int = 4
+    data: SftDataConfig = field(default_factory=SftDataConfig)
+
+    def model_config(self) -> TinyEnhancerConfig:
+        """Sizes, vocabulary and facts of the model."""
+        lexicon = words.lexicon().to_data()
+        return tiny_config(words.vocabulary(), lexicon, width=self.width, layers=self.layers)
+
+    def assemble(self, place: Workplace, init_from: Path | None) -> Assembly:
+        """Render and tokenise the examples once, and build the objective."""
+        config = self.model_config()
+        tokenizer = build_tokenizer(config.words)
+        folder = self._examples(place, tokenizer)
+        torch.manual_seed(self.trainer.seed)
+        model = Model(config)
+        if init_from is not None:
+            warm_start(model, init_from, ("enhancer",))
+        lessons = held_out_lessons(self.data, self.data.held_out)
+        objective = CrossEntropy(
+            model,
+            evaluate=lambda: ValidationReport(score(TinyEnhancer(model), lessons)),
+            device=self.trainer.device,
+        )
+        data = SftData(
+            folder, self.data.batch_size, self.trainer.seed, int(tokenizer.pad_token_id)
+        )
+        return Assembly(objective, data, {"examples": str(folder)})
+
+    def component(self, weights: Mapping[str, Tensor], place: Workplace) -> ComponentParts:
+        """The model with its vocabulary and facts inside the configuration."""
+        del place  # nothing is measured on the training data
+        model = Model(self.model_config())
+        model.load_state_dict(module_weights(weights, "enhancer"))
+        card: dict[str, Any] = {
+            "data": f"{self.data.count} careless -> exact prompts of the procedural world",
+            "limits": list(_LIMITS),
+        }
+        return ComponentParts(
+            "enhancer", json.loads(model.config.to_json_string(False)), model.state_dict(), card
+        )
+
+    def _examples(self, place: Workplace, tokenizer: PreTrainedTokenizerFast) -> Path:
+        made_of = [self.data.count, self.data.mix, sorted(tokenizer.get_vocab()), _DATA_VERSION]
+        key = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
+        folder = place.cache / f"enhancer-{key}"
+        if not folder.is_dir():
+            place.cache.mkdir(parents=True, exist_ok=True)
+            with atomic_folder(folder) as work:
+                _write_examples(work / "examples.npz", self.data, tokenizer, place.report)
+        return folder
+
+
+_DATA_VERSION = 1
+"""Raised when the same settings make other examples."""
+
+
+def held_out_lessons(config: SftDataConfig, count: int, first: int = 0) -> list[Lesson]:
+    """Lessons whose scenes hold combinations that training never shows."""
+    lexicon = words.lexicon()
+    return [
+        draw_lesson(config.capability(10_000_000 + i), i, "held_out", lexicon)
+        for i in range(first, first + count)
+    ]
+
+
+def _write_examples(
+    path: Path, config: SftDataConfig, tokenizer: PreTrainedTokenizerFast, report: Report
+) -> None:
+    lexicon: Lexicon = words.lexicon()
+    examples: list[SftExample] = []
+    pictures: list[np.ndarray[Any, np.dtype[np.uint8]]] = []
+    for seed in range(config.count):
+        lesson = draw_lesson(config.capability(seed), seed, "train", lexicon)
+        dialogue = read_prompt(lesson.prompt, lesson.media, tokenizer)
+        shown = range(len(pictures), len(pictures) + len(dialogue.pixels_ICHW))
+        pixels = ((dialogue.pixels_ICHW + 1.0) * 127.5).round().to(torch.uint8)
+        pictures += list(pixels.numpy())
+        thought, answer = with_slots(lesson, dialogue)
+        examples.append(make_example(dialogue, thought, answer, tuple(shown), tokenizer))
+        if seed % 200 == 0:
+            report("drawing examples", seed, config.count)
+    report("drawing examples", config.count, config.count)
+    lengths = np.array([len(e.ids) for e in examples])
+    counts = np.array([len(e.pictures) for e in examples])
+    np.savez(
+        path,
+        ids=np.concatenate([np.array(e.ids, np.int32) for e in examples]),
+        starts=np.concatenate([[0], np.cumsum(lengths)]),
+        answers=np.array([e.answer_start for e in examples]),
+        pictures=np.stack(pictures) if pictures else np.zeros((0, 3, 32, 32), np.uint8),
+        first=np.concatenate([[0], np.cumsum(counts)]),
+    )
+
+
+def debug_enhancer() -> EnhancerRecipe:
+    """A minute of work that shows that everything runs; the result is of no use."""
+    return EnhancerRecipe(
+        trainer=TrainerConfig(num_steps=20, log_every=5, validate_every=20, checkpoint_every=20),
+        width=64,
+        layers=2,
+        data=SftDataConfig(count=64, batch_size=8, held_out=2),
+    )
+
+
+def tiny_enhancer() -> EnhancerRecipe:
+    """The shipped enhancer: a quarter of an hour on one CPU core, and some minutes of rendering."""
+    return EnhancerRecipe(
+        trainer=TrainerConfig(
+            num_steps=2_500,
+            max_minutes=16.0,
+            log_every=50,
+            validate_every=1_000,
+            checkpoint_every=500,
+            threads=1,
+            optimizer=OptimizerConfig(
+                muon_lr=0.02,
+                adamw_lr=3e-3,
+                adamw_patterns=(r"embed", r"lm_head", r"norm", r"convs"),
+            ),
+            schedule=ScheduleConfig(kind="wsd", warmup_steps=50, decay_fraction=0.4),
+            feed=FeedConfig(workers=1, depth=3),
+        ),
+    )

@@ -1,0 +1,329 @@
+"""Supervised examples for the tiny enhancer from the tasks of the procedural world.
+
+1. Draw a plan of a capability; its careless text is what the user writes (varied further here), its
+   exact text is the description to learn, its scene gives the other sections.
+2. Render the first frame of each given picture or video; nothing else is looked at.
+3. Lay both out as tokens, by the same code that serves (``dialogue.read_prompt``).
+
+A user who is already exact must be left alone, so exact texts are inputs too. Words that nobody
+knows are put into question and answer alike: the model learns to copy them.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from omnireel.enhancer.schema import StructuredPrompt, mentions
+from omnireel.enhancer.tiny.dialogue import Dialogue
+from omnireel.enhancer.tiny.facts import Lexicon
+from omnireel.mvl import Element, Input, Prompt, parse
+from omnireel.recipes import enhancer_words as words
+from omnireel.types import Clip, MediaKind, Role
+from omnireel.world.captions import caption, structured
+from omnireel.world.holdout import Split, split_of
+from omnireel.world.lexicon import NOUNS, PLACE_NOUNS, STYLE_NOUNS
+from omnireel.world.render import render_image
+from omnireel.world.scene import Level, Scene
+from omnireel.world.tasks.catalog import BUILDERS, MAX_DRAWS
+from omnireel.world.tasks.plan import Draw, Given, Picture, Plan, TargetFrame
+
+PICTURE_SIDE = 64
+DURATION_S = 2.125
+SUBJECT_ROLES = (Role.REFERENCE, Role.ELEMENT)
+
+
+@dataclass(frozen=True)
+class FullDraw(Draw):
+    """Draws plans whose exact text is a full caption: that is what the enhancer shall write."""
+
+    def level(self) -> Level:
+        """Always "full"."""
+        return "full"
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """One example in words: what a user gives, and the right thought and answer."""
+
+    capability: str
+    prompt: Prompt
+    media: Mapping[str, tuple[Clip, ...]]
+    thought: str
+    answer: StructuredPrompt
+    """Mentions are written ``@name`` here."""
+    scene: Scene
+    source_scene: Scene | None
+
+
+def draw_lesson(capability: str, seed: int, split: Split, lexicon: Lexicon) -> Lesson:
+    """The lesson that belongs to these arguments (equal arguments, equal lessons)."""
+    key = zlib.crc32(f"enhancer|{capability}|{split}".encode())
+    rng = np.random.default_rng((key, seed))
+    plan = _draw_plan(capability, FullDraw(rng, split, DURATION_S))
+    question, description = _question(plan, rng)
+    missing = [m for m in re.findall(r"@\w+", question) if m not in description]
+    if missing and capability == "C19":
+        description = f"The video starts with @Image_1 and ends with @Image_2. {description}"
+    elif missing and capability == "C18":
+        description = f"The video starts from @Image_1. {description}"
+    elif missing:
+        raise RuntimeError(f"{capability} loses {missing}: {description!r}")
+    answer = _answer(plan, description)
+    thought = f"{_sees(plan)} said {_said(question, lexicon)}".strip()
+    question, answer, thought = _vary(question, answer, thought, lexicon, rng)
+    return Lesson(
+        capability=capability,
+        prompt=_prompt(question, plan.given),
+        media={g.name: (_first_frame(g, plan.scene),) for g in plan.given if _is_seen(g)},
+        thought=thought,
+        answer=answer,
+        scene=plan.scene,
+        source_scene=plan.source_scene,
+    )
+
+
+def with_slots(lesson: Lesson, dialogue: Dialogue) -> tuple[str, StructuredPrompt]:
+    """Thought and answer of a lesson with slots for names and for words that nobody knows."""
+
+    def slots(text: str) -> str:
+        for i, name in enumerate(dialogue.names):
+            text = re.sub(rf"@{name}\b", f"<m{i}>", text)
+        for i, word in enumerate(dialogue.copies):
+            text = re.sub(rf"\b{re.escape(word)}\b", f"<w{i}>", text)
+        return text
+
+    texts = {k: slots(v) for k, v in vars(lesson.answer).items() if k != "subjects"}
+    subjects = tuple(slots(s) for s in lesson.answer.subjects)
+    return slots(lesson.thought), StructuredPrompt(subjects=subjects, **texts)
+
+
+def _draw_plan(capability: str, draw: Draw) -> Plan:
+    for _ in range(MAX_DRAWS):
+        try:
+            plan = BUILDERS[capability](draw)
+        except ValueError:  # the drawn scene leaves an edit nothing to choose from
+            continue
+        if split_of(plan.scene) == draw.split and not mentions_lost(plan):
+            return plan
+    raise RuntimeError(f"{capability} drew no plan of split {draw.split!r} in {MAX_DRAWS} draws")
+
+
+def mentions_lost(plan: Plan) -> bool:
+    """Whether the exact text leaves out a mention of the careless one (frames are repaired)."""
+    frames = any(g.role in (Role.FIRST_FRAME, Role.LAST_FRAME) for g in plan.given)
+    lost = mentions(_prompt(plan.vague_text, plan.given)) - mentions(_prompt(plan.text, plan.given))
+    return bool(lost) and not frames
+
+
+def _question(plan: Plan, rng: np.random.Generator) -> tuple[str, str]:
+    """What the user writes and the exact text: mostly careless, sometimes exact already."""
+    u = rng.random()
+    plain = all(g.role in (Role.FIRST_FRAME, Role.LAST_FRAME) for g in plan.given)
+    if u < 0.12:
+        return plan.text, plan.text
+    if plain and u < 0.40:
+        level: Level = "terse" if rng.random() < 0.5 else "short"
+        return caption(plan.scene, level, rng), plan.text
+    return plan.vague_text, plan.text
+
+
+def _answer(plan: Plan, description: str) -> StructuredPrompt:
+    names = _names(plan)
+    scene = plan.scene
+    if not scene.bodies:  # the only subject was removed
+        place = PLACE_NOUNS[scene.place]
+        return StructuredPrompt((), "empty scene", _kept(plan), description, style=place)
+    sections = structured(scene, names=names)
+    by_role = {g.role: f"@{g.name}" for g in plan.given}
+    source = by_role.get(Role.SOURCE, "")
+    subjects = [s for s in sections["subjects"] if s]
+    if plan.edited:
+        pairs = zip(scene.bodies, subjects, strict=True)
+        subjects = [s for body, s in pairs if body.id in plan.edited]
+    borrowed = f"as in {source}"
+    style = f"{sections['style']}, {sections['place']}"
+    if source and plan.edited:
+        style = borrowed
+    motion, camera = str(sections["motion"]), str(sections["camera"])
+    if motion_of := source or by_role.get(Role.MOTION, ""):
+        motion = f"as in {motion_of}"
+    if camera_of := source or by_role.get(Role.CAMERA, ""):
+        camera = f"as in {camera_of}"
+    summary = " and ".join(subjects) or "empty scene"
+    if not source and Role.MOTION not in by_role:
+        summary = caption(scene, "terse", None, names=names)
+    return StructuredPrompt(
+        subjects=tuple(subjects),
+        summary=summary,
+        kept=_kept(plan),
+        description=description,
+        motion=motion,
+        camera=camera,
+        style=style,
+    )
+
+
+def _kept(plan: Plan) -> str:
+    said = []
+    for g in plan.given:
+        match g.role:
+            case Role.SOURCE:
+                said.append(f"everything else in @{g.name}")
+            case Role.REFERENCE | Role.ELEMENT:
+                said.append(f"the look of @{g.name}")
+            case Role.FIRST_FRAME:
+                said.append(f"@{g.name} as the first frame")
+            case Role.LAST_FRAME:
+                said.append(f"@{g.name} as the last frame")
+            case Role.MOTION:
+                said.append(f"the motion of @{g.name}")
+            case Role.CAMERA:
+                said.append(f"the camera of @{g.name}")
+    return ", ".join(said)
+
+
+def _names(plan: Plan) -> dict[str, str]:
+    """What the target's bodies are called: by the input that shows them, if one does."""
+    names = {}
+    for g in plan.given:
+        shot = g.shots[0]
+        if g.role in SUBJECT_ROLES and isinstance(shot, Picture) and shot.scene.bodies:
+            names[shot.scene.bodies[0].id] = f"@{g.name}"
+    return names
+
+
+def _sees(plan: Plan) -> str:
+    """What each picture shows: colour and kind of its bodies, and the place and style."""
+    said = []
+    for g in plan.given:
+        if not _is_seen(g):
+            continue
+        scene = _shown(g, plan.scene)
+        bodies = " and ".join(f"{b.material.color} {NOUNS[b.kind][0]}" for b in scene.bodies)
+        place = f" {PLACE_NOUNS[scene.place]}" if g.role is not Role.ELEMENT else ""
+        style = "" if scene.style == "natural" else f" {STYLE_NOUNS[scene.style]}"
+        said.append(f"@{g.name} {bodies or 'empty'}{place}{style}")
+    return f"sees {', '.join(said)};" if said else ""
+
+
+def _said(question: str, lexicon: Lexicon) -> str:
+    sure = [facts[0] for facts in lexicon.stated(question) if len(facts) == 1]
+    return " ".join(fact.name.replace("_", " ") for fact in sure)
+
+
+def _vary(
+    question: str,
+    answer: StructuredPrompt,
+    thought: str,
+    lexicon: Lexicon,
+    rng: np.random.Generator,
+) -> tuple[str, StructuredPrompt, str]:
+    """Other words for the same facts, empty words, courtesies, and words that nobody knows."""
+    texts = {**vars(answer), "subjects": "|".join(answer.subjects), "thought": thought}
+    if question != answer.description and rng.random() < 0.4:
+        question = _with_synonym(question, lexicon, rng)
+    if rng.random() < 0.25:
+        question, texts = _with_unknown(question, texts, lexicon, rng)
+    if rng.random() < 0.2:
+        at = _first_fact(question, lexicon, ("color", "kind"))
+        if at:
+            filler = str(rng.choice(words.FILLERS))
+            question = question.replace(at, f"{filler} {at}", 1)
+    if rng.random() < 0.2 and not question.startswith("@"):
+        question = f"{rng.choice(words.OPENINGS)} {question[0].lower()}{question[1:]}"
+    if rng.random() < 0.1:
+        question = f"{question.rstrip('.')} {rng.choice(words.ENDINGS)}"
+    thought = texts.pop("thought")
+    subjects = tuple(s for s in texts.pop("subjects").split("|") if s)
+    return question, StructuredPrompt(subjects=subjects, **texts), thought
+
+
+def _with_synonym(question: str, lexicon: Lexicon, rng: np.random.Generator) -> str:
+    for facts in lexicon.stated(question):
+        fact = facts[0]
+        if len(facts) == 1 and fact.group in ("color", "kind", "motion", "place", "style"):
+            here = _phrase(question, fact.said)
+            if here and rng.random() < 0.7:
+                question = _swap(question, here, str(rng.choice(fact.said)))
+    return question
+
+
+def _with_unknown(
+    question: str, texts: dict[str, str], lexicon: Lexicon, rng: np.random.Generator
+) -> tuple[str, dict[str, str]]:
+    """Put made-up words for a noun, a colour or an adjective into question and answer."""
+    stated = [f[0] for f in lexicon.stated(question) if len(f) == 1]
+    for fact in stated:
+        if fact.group not in ("color", "kind"):
+            continue
+        here = _phrase(question, fact.said)
+        if not here or not re.search(rf"\b{fact.written[0]}\b", texts["description"]):
+            continue
+        word = _made_up(rng)
+        if rng.random() < 0.4:
+            new_question, form = f"{word} {here}", f"{word} {fact.written[0]}"
+        else:
+            new_question, form = word, word
+        question = _swap(question, here, new_question)
+        texts = {k: _swap(t, fact.written[0], form) for k, t in texts.items()}
+        if rng.random() < 0.6:
+            break
+    return question, texts
+
+
+def _made_up(rng: np.random.Generator) -> str:
+    syllables = ("zor", "plu", "vek", "dri", "mox", "qua", "fib", "jun", "tra", "gly", "nep", "sko")
+    return "".join(rng.choice(syllables, size=int(rng.integers(2, 4))))
+
+
+def _phrase(text: str, phrases: tuple[str, ...]) -> str:
+    found = [p for p in phrases if re.search(rf"\b{re.escape(p)}\b", text)]
+    return max(found, key=len, default="")
+
+
+def _swap(text: str, old: str, new: str) -> str:
+    return re.sub(rf"\b{re.escape(old)}\b", new, text)
+
+
+def _first_fact(text: str, lexicon: Lexicon, groups: tuple[str, ...]) -> str:
+    for facts in lexicon.stated(text):
+        if facts[0].group in groups:
+            return _phrase(text, facts[0].said)
+    return ""
+
+
+def _is_seen(given: Given) -> bool:
+    return given.role not in (Role.MOTION, Role.CAMERA)
+
+
+def _shown(given: Given, target: Scene) -> Scene:
+    shot = given.shots[0]
+    return target if isinstance(shot, TargetFrame) else shot.scene
+
+
+def _first_frame(given: Given, target: Scene) -> Clip:
+    shot, time_s = given.shots[0], 0.0
+    if isinstance(shot, Picture):
+        time_s = shot.time_s
+    elif isinstance(shot, TargetFrame) and shot.index < 0:
+        time_s = DURATION_S
+    scene = _shown(given, target)
+    return Clip(render_image(scene, PICTURE_SIDE, PICTURE_SIDE, time_s))
+
+
+def _prompt(text: str, given: tuple[Given, ...]) -> Prompt:
+    inputs = [
+        Input(
+            g.name,
+            MediaKind.IMAGE if isinstance(g.shots[0], Picture | TargetFrame) else MediaKind.VIDEO,
+            role=g.role,
+        )
+        for g in given
+        if g.role is not Role.ELEMENT
+    ]
+    return parse(text, inputs, [Element(g.name) for g in given if g.role is Role.ELEMENT])
