@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -80,16 +81,15 @@ class RpcServer:
         """
         listen = self._settings.listen
         try:
+            _try_to_bind(listen)
             port = self._server.add_insecure_port(listen)
-        except RuntimeError:
-            port = 0
-        if port == 0:
+        except (OSError, RuntimeError) as error:
             prefix = str(self._settings.model_config.get("env_prefix", ""))
             raise FailedPrecondition(
                 f"cannot listen on {listen}: the port is taken or the address is not this "
                 f"machine's; stop what uses it or set {prefix}LISTEN",
                 reason="ADDRESS_IN_USE",
-            )
+            ) from error
         self._server.start()
         self.address = f"{listen.rpartition(':')[0]}:{port}"
         if self._settings.address_file is not None:
@@ -164,6 +164,18 @@ def run_main(main: Callable[[], int]) -> Any:
         sys.exit(main())
     except OmnireelError as error:
         sys.exit(f"error: {error}")
+
+
+def _try_to_bind(listen: str) -> None:
+    """Raise ``OSError`` if ``host:port`` cannot be had; gRPC's own attempt writes many lines."""
+    host, _, port = listen.rpartition(":")
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host.strip("[]"), int(port), type=socket.SOCK_STREAM
+    )[0]
+    with socket.socket(family, kind, protocol) as probe:
+        # As gRPC does: connections that linger from a former process are no obstacle.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
 
 
 def _write_atomically(path: Path, text: str) -> None:

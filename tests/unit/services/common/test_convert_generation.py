@@ -10,9 +10,7 @@ from omnireel.types import VideoFormat
 from services.common import convert_generation as convert
 from services.common.model_info import GuidanceScales, ModelCapabilities, ModelInfo, Sampling
 
-SAMPLING = Sampling(
-    VideoFormat(64, 112, 17, 8.0), 2**63 - 1, 5, 6, GuidanceScales(4.0, None, 0.0)
-)
+SAMPLING = Sampling(VideoFormat(64, 112, 17, 8.0), 2**63 - 1, 5, 6, GuidanceScales(4.0, None, 0.0))
 
 
 def test_settings_make_the_round_trip_and_unset_stays_unset():

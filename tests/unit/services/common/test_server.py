@@ -7,6 +7,7 @@ from concurrent import futures
 
 import grpc
 import pytest
+import structlog
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
@@ -29,14 +30,12 @@ class Scripted(generator_pb2_grpc.GeneratorServiceServicer):
         self.behave = lambda: None
         self.seen: list[dict] = []
 
-    def GetModelInfo(self, request, context):
-        import structlog
-
+    def GetModelInfo(self, request, context):  # noqa: N802
         self.seen.append(structlog.contextvars.get_contextvars())
         self.behave()
         return capabilities_pb2.ModelInfo(name="scripted")
 
-    def Generate(self, request, context):
+    def Generate(self, request, context):  # noqa: N802
         yield generator_pb2.GenerateResponse()
         self.behave()
         yield generator_pb2.GenerateResponse()
@@ -223,23 +222,25 @@ def test_grace_has_an_end(server, scripted):
     inside, over = threading.Event(), threading.Event()
 
     class Waiting(Scripted):
-        def Generate(self, request, context):
+        def Generate(self, request, context):  # noqa: N802
             context.add_callback(over.set)
             yield generator_pb2.GenerateResponse()
             inside.set()
             assert over.wait(60)
 
-    with RpcServer(ServiceSettings(listen="127.0.0.1:0"), [registration(Waiting())]) as other:
-        with grpc.insecure_channel(other.address) as channel:
-            stub = generator_pb2_grpc.GeneratorServiceStub(channel)
-            stream = stub.Generate(generator_pb2.GenerateRequest())
+    with (
+        RpcServer(ServiceSettings(listen="127.0.0.1:0"), [registration(Waiting())]) as other,
+        grpc.insecure_channel(other.address) as channel,
+    ):
+        stub = generator_pb2_grpc.GeneratorServiceStub(channel)
+        stream = stub.Generate(generator_pb2.GenerateRequest())
+        next(stream)
+        assert inside.wait(60)
+        other.stop(0)
+        assert over.is_set()
+        with pytest.raises(grpc.RpcError) as caught:
             next(stream)
-            assert inside.wait(60)
-            other.stop(0)
-            assert over.is_set()
-            with pytest.raises(grpc.RpcError) as caught:
-                next(stream)
-            assert isinstance(error_from_rpc(caught.value), errors.Unavailable)
+        assert isinstance(error_from_rpc(caught.value), errors.Unavailable)
 
 
 def test_a_call_that_the_caller_cancelled_is_cancelled(stub, scripted):

@@ -1,0 +1,108 @@
+"""The real engine on random weights in the shipped format."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from omnireel.errors import Cancelled, IntegrityError, InvalidInput, NotFound
+from omnireel.generate import GeneratorPipeline
+from omnireel.mvl import Prompt, TextPart
+from omnireel.types import VideoFormat
+from services.common.model_info import GuidanceScales, Sampling
+from services.generator.engine import PipelineEngine, pipeline_settings, with_defaults
+from services.generator.settings import GeneratorSettings
+from tests.support.engines.random_weights import DEFAULTS, LIMITS, save_random_weights
+
+PROMPT = Prompt((TextPart("a red ball"),))
+FORMAT = VideoFormat(32, 32, 5, 8.0)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    torch.set_num_threads(1)
+    return save_random_weights(tmp_path_factory.mktemp("tiny"))
+
+
+def load(weights, **more) -> PipelineEngine:
+    return PipelineEngine.load(GeneratorSettings(store_url="file:///s", weights=weights, **more))
+
+
+@pytest.fixture(scope="module")
+def engine(weights):
+    return load(weights)
+
+
+def make(engine, sampling, cancelled=lambda: False):
+    steps = []
+    made = engine.generate(PROMPT, {}, sampling, on_step=steps.append, cancelled=cancelled)
+    return made, steps
+
+
+def test_it_gives_what_the_pipeline_gives(engine, weights):
+    made, steps = make(engine, Sampling(FORMAT, seed=5))
+    used = Sampling(FORMAT, 5, 3, guidance=GuidanceScales(2.0, 1.0, 1.0))
+    direct = GeneratorPipeline.load(weights).generate(PROMPT, {}, pipeline_settings(used))
+    assert made.sampling == used
+    assert np.array_equal(made.latents_CTHW, direct.latents_CTHW.numpy())
+    assert np.array_equal(made.clip.frames_THWC, direct.clip.frames_THWC)
+    assert made.num_function_evaluations == direct.num_function_evaluations
+    assert [(s.step, s.num_steps) for s in steps] == [(1, 3), (2, 3), (3, 3)]
+    assert steps[0].preview_THWC.shape[0] == 5
+
+
+def test_it_warms_up(engine):
+    engine.warm_up()
+
+
+def test_it_says_what_it_is(engine):
+    info = engine.info
+    assert (info.kind, info.device, len(info.version)) == ("generator", "cpu", 16)
+    assert len(info.weights_sha256) == 64
+    assert info.num_parameters > 0
+    assert info.capabilities.sizes == LIMITS.sizes
+    assert info.capabilities.defaults.num_inference_steps == DEFAULTS.num_inference_steps
+
+
+def test_cancel_is_seen_before_the_next_step(engine):
+    executed = []
+
+    def cancelled() -> bool:
+        return len(executed) >= 1
+
+    with pytest.raises(Cancelled):
+        engine.generate(
+            PROMPT, {}, Sampling(FORMAT, 5), on_step=executed.append, cancelled=cancelled
+        )
+    assert len(executed) == 1
+
+
+def test_what_the_model_cannot_serve_is_named(engine):
+    with pytest.raises(InvalidInput) as caught:
+        make(engine, Sampling(VideoFormat(64, 64, 4, 9.0), 5, num_inference_steps=201))
+    fields = {v.field for v in caught.value.violations}
+    assert fields == {"format.size", "format.num_frames", "format.fps", "num_inference_steps"}
+
+
+def test_given_settings_win_over_defaults():
+    given = Sampling(FORMAT, 1, 9, guidance=GuidanceScales(image=0.0))
+    used = with_defaults(given, DEFAULTS)
+    assert used == dataclasses.replace(given, guidance=GuidanceScales(2.0, 0.0, 1.0))
+
+
+def test_missing_weights_are_not_found(tmp_path):
+    with pytest.raises(NotFound, match="generator"):
+        load(tmp_path)
+
+
+def test_tampered_weights_are_refused(tmp_path):
+    weights = save_random_weights(tmp_path / "tiny")
+    path = weights / "generator" / "model.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(IntegrityError, match="does not match"):
+        load(weights)
