@@ -33,6 +33,12 @@ RECIPES: dict[str, RecipeEntry] = {
     ),
     "vae-debug": RecipeEntry("omnireel.recipes.vae:debug_vae", "autoencoder, one minute, no use"),
     "vae-tiny": RecipeEntry("omnireel.recipes.vae:tiny_vae", "the shipped video autoencoder"),
+    "generator-debug": RecipeEntry(
+        "omnireel.recipes.generator:debug_generator", "generator, one minute, no use"
+    ),
+    "generator-tiny": RecipeEntry(
+        "omnireel.recipes.generator:tiny_generator", "the shipped Omni-Generator"
+    ),
 }
 
 

@@ -1,0 +1,210 @@
+"""Recipes of the Omni-Generator: flow matching over the whole mixture of tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from omnireel.errors import InvalidInput
+from omnireel.generate.components import generator_component_config, load_vae, tokenizer_of
+from omnireel.generate.settings import ModelLimits, SamplingDefaults
+from omnireel.model.positions import RotaryConfig
+from omnireel.model.sequence import pack
+from omnireel.model.text import Tokenizer
+from omnireel.model.transformer import OmniTransformer, TransformerConfig
+from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
+from omnireel.recipes.preview import GeneratorPreview
+from omnireel.registry import verify
+from omnireel.train import EmaConfig, FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
+from omnireel.train.latent_cache import (
+    LatentBatches,
+    LatentCache,
+    LatentCacheConfig,
+    build_latent_cache,
+)
+from omnireel.train.objectives.flow_matching import FlowMatching, FlowMatchingConfig
+from omnireel.train.warm_start import warm_start
+from omnireel.types import VideoFormat
+from omnireel.world.lexicon import vocabulary
+
+_LIMITS = (
+    "Knows Omnireel's procedural world only: its subjects, colours, places, motions and words.",
+    "Clips of 17 frames at 8 frames per second; small subjects lose their shape first.",
+)
+
+
+@dataclass(frozen=True)
+class TransformerSize:
+    """Size of the network; its vocabulary comes from the world's lexicon."""
+
+    width: int = 256
+    depth: int = 7
+    heads: int = 4
+    mlp_ratio: float = 4.0
+    max_text_tokens: int = 96
+
+    def build(self, latent_channels: int, words: tuple[str, ...]) -> TransformerConfig:
+        """The network's own configuration."""
+        if self.width % self.heads:
+            raise InvalidInput("model.width must be a multiple of model.heads", field="model.width")
+        head = self.width // self.heads
+        return TransformerConfig(
+            width=self.width,
+            depth=self.depth,
+            heads=self.heads,
+            mlp_ratio=self.mlp_ratio,
+            latent_channels=latent_channels,
+            vocabulary=words,
+            vocabulary_size=len(Tokenizer(words)),
+            max_text_tokens=self.max_text_tokens,
+            rotary=RotaryConfig(head_width=head, time_pairs=head // 8),
+        )
+
+
+@dataclass(frozen=True)
+class GeneratorRecipe:
+    """Generator training: network, encoded tasks, loss and loop."""
+
+    title: ClassVar[str] = "Omnireel Omni-Generator"
+
+    trainer: TrainerConfig
+    vae: Path = Path("omnireel/weights/tiny/vae")
+    """Component folder of the frozen autoencoder."""
+    model: TransformerSize = field(default_factory=TransformerSize)
+    data: LatentCacheConfig = field(default_factory=LatentCacheConfig)
+    batch_size: int = 24
+    objective: FlowMatchingConfig = field(default_factory=FlowMatchingConfig)
+    sampling: SamplingDefaults = field(default_factory=SamplingDefaults)
+    limits: ModelLimits = field(default_factory=ModelLimits)
+    held_out: int = 128
+    """Samples with held-out combinations for the validation loss."""
+    previews: int = 8
+    """Of these, how many are generated and shown at each validation."""
+    workers: int = 2
+    latent_folder: Path | None = None
+    """An existing cache to use and extend, whatever version of the world began it."""
+    held_out_folder: Path | None = None
+
+    def prepare(self, place: Workplace) -> Mapping[str, str]:
+        """Encode training and held-out samples; their folders by name."""
+        pinned = {**place.pinned, "vae": _weights(self.vae)}
+        train = self.latent_folder or _path(place.pinned.get("latents"))
+        test = self.held_out_folder or _path(place.pinned.get("held_out"))
+        pinned["latents"] = str(self._build(place, self.data, train, "encoding samples"))
+        pinned["held_out"] = str(self._build(place, self._held_out_data(), test, "encoding tests"))
+        return pinned
+
+    def assemble(self, place: Workplace, init_from: Path | None) -> Assembly:
+        """Encode the data and build the objective."""
+        pinned = self.prepare(place)
+        torch.manual_seed(self.trainer.seed)
+        vae = load_vae(self.vae)
+        model = OmniTransformer(self.model.build(vae.config.latent_channels, vocabulary()))
+        if init_from is not None:
+            warm_start(model, init_from, ("generator",))
+        device = self.trainer.device
+        held_out = LatentCache(Path(pinned["held_out"]), self._held_out_data()).records()
+        objective = FlowMatching(
+            model,
+            tokenizer_of(model.config),
+            self.objective,
+            lambda samples: pack(samples, device),
+            held_out=held_out,
+            preview=GeneratorPreview(vae, held_out[: self.previews], self.sampling, device),
+            device=device,
+        )
+        cache = LatentCache(Path(pinned["latents"]), self.data)
+        return Assembly(objective, LatentBatches(cache, self.batch_size), pinned)
+
+    def component(self, weights: Mapping[str, Tensor], place: Workplace) -> ComponentParts:
+        """The generator, tied to the autoencoder that it was trained on."""
+        del place
+        vae = load_vae(self.vae)
+        config = self.model.build(vae.config.latent_channels, vocabulary())
+        names = tuple(sorted(n for n, w in self.data.weights.items() if w > 0))
+        limits = replace(self.limits, capabilities=names)
+        data = (
+            f"{self.data.num_shards * self.data.shard_samples} encoded samples of the procedural "
+            f"world, {len(names)} capabilities"
+        )
+        card: dict[str, Any] = {"data": data, "limits": list(_LIMITS), "capabilities": names}
+        return ComponentParts(
+            "generator",
+            generator_component_config(config, self.sampling, limits, _weights(self.vae)),
+            module_weights(weights, "transformer"),
+            card,
+        )
+
+    def _held_out_data(self) -> LatentCacheConfig:
+        return replace(
+            self.data, count=self.held_out, split="held_out", seed=1_000_000, shard_samples=16
+        )
+
+    def _build(
+        self, place: Workplace, data: LatentCacheConfig, folder: Path | None, what: str
+    ) -> Path:
+        return build_latent_cache(
+            place.cache,
+            data,
+            self.vae,
+            folder=folder,
+            workers=self.workers,
+            report=lambda done, total: place.report(what, done, total),
+        )
+
+
+def _weights(folder: Path) -> str:
+    return str(verify(folder)["sha256"]["model.safetensors"])
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
+
+
+_GENERATOR_OPTIMIZER = OptimizerConfig(
+    muon_lr=0.02,
+    adamw_lr=1e-3,
+    adamw_patterns=(r"embedding", r"table", r"transformer\.out\.", r"time_", r"_in\.", r"final"),
+)
+
+
+def debug_generator() -> GeneratorRecipe:
+    """A minute of work that shows that everything runs; the result is of no use."""
+    fmt = VideoFormat(32, 32, 9, 8.0)
+    return GeneratorRecipe(
+        trainer=TrainerConfig(
+            num_steps=6, log_every=2, validate_every=3, checkpoint_every=3,
+            optimizer=_GENERATOR_OPTIMIZER,
+        ),
+        model=TransformerSize(width=64, depth=2, heads=2),
+        data=LatentCacheConfig(count=16, formats=(fmt,), format_shares=(1,), shard_samples=8),
+        batch_size=4,
+        sampling=SamplingDefaults(num_inference_steps=2),
+        limits=ModelLimits(short_side=32, sizes=((32, 32),), max_frames=9),
+        held_out=4,
+        previews=2,
+        workers=0,
+    )  # fmt: skip
+
+
+def tiny_generator() -> GeneratorRecipe:
+    """The shipped generator: hours on two CPU cores."""
+    return GeneratorRecipe(
+        trainer=TrainerConfig(
+            num_steps=200_000,
+            max_minutes=120.0,
+            log_every=20,
+            validate_every=1000,
+            checkpoint_every=200,
+            threads=1,
+            optimizer=_GENERATOR_OPTIMIZER,
+            schedule=ScheduleConfig(kind="wsd", warmup_steps=100, decay_fraction=0.35),
+            ema=EmaConfig(decays=(0.998, 0.9995)),
+            feed=FeedConfig(workers=1, depth=4),
+        )
+    )

@@ -1,0 +1,277 @@
+"""Encoded tasks of the procedural world: what the generator and the upscaler learn from.
+
+1. Sample i of shard s is task number ``seed + s * shard_samples + i`` of the mixture.
+2. A worker process renders it, encodes target and conditions with the frozen autoencoder exactly
+   as the serving pipeline does (:class:`ConditionEncoder`), and keeps float16 latents.
+3. A shard is ``latents_000000.npy`` (flat, memory-mapped) and ``latents_000000.json`` (index).
+
+The number of samples is not part of the cache's key: asking for more later adds shards.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache, lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from omnireel.errors import InvalidInput
+from omnireel.generate.components import load_vae
+from omnireel.generate.conditions import ConditionEncoder, source_ids
+from omnireel.generate.frames import frames_to_video, resize_video
+from omnireel.model.sequence import Segment
+from omnireel.model.text import Tokenizer
+from omnireel.model.vae import VideoVAE
+from omnireel.registry import verify, write_text_atomic
+from omnireel.train.clip_cache import BASE_FORMATS
+from omnireel.train.latent_record import LatentRecord, pack_records, read_record
+from omnireel.train.shards import (
+    Report,
+    build_missing,
+    one_thread,
+    open_cache_folder,
+    read_manifest,
+    save_array,
+    world_version,
+)
+from omnireel.types import Role, VideoFormat
+from omnireel.world.holdout import Split
+from omnireel.world.render import render_clip
+from omnireel.world.tasks.mix import TaskMix, default_weights, sample_mixed
+
+
+@dataclass(frozen=True)
+class LatentCacheConfig:
+    """What to encode. ``weights`` are the shares of the capabilities; ``upscale`` 2 makes
+    super-resolution pairs (target of twice the size, the base clip as a condition)."""
+
+    count: int = 12_000
+    formats: tuple[VideoFormat, ...] = BASE_FORMATS
+    format_shares: tuple[int, ...] = (2, 1, 1)
+    """Of every sum(format_shares) shards, how many hold each format."""
+    weights: dict[str, float] = field(default_factory=default_weights)
+    seed: int = 0
+    split: Split = "train"
+    shard_samples: int = 64
+    upscale: int = 1
+    base_noise: float = 0.3
+    """Upscaling: the base clip is decoded from latents with noise of up to this spread, so that the
+    model meets the kind of faults that a generator makes."""
+
+    def __post_init__(self) -> None:
+        if self.count < 1 or self.shard_samples < 1:
+            raise InvalidInput("count and shard_samples must be 1 or more", field="data.count")
+        if len(self.format_shares) != len(self.formats) or min(self.format_shares) < 1:
+            raise InvalidInput(
+                "format_shares needs one share of 1 or more per format", field="data.format_shares"
+            )
+        if self.upscale not in (1, 2):
+            raise InvalidInput("upscale is 1 or 2", field="data.upscale")
+        TaskMix(self.weights)
+
+    @property
+    def num_shards(self) -> int:
+        """Shards that hold ``count`` samples."""
+        return -(-self.count // self.shard_samples)
+
+    def format_of(self, shard: int) -> int:
+        """Which format a shard holds."""
+        pattern = [b for b, share in enumerate(self.format_shares) for _ in range(share)]
+        return pattern[shard % len(pattern)]
+
+
+def build_latent_cache(
+    root: Path,
+    config: LatentCacheConfig,
+    vae: Path,
+    *,
+    folder: Path | None = None,
+    workers: int = 2,
+    report: Report | None = None,
+) -> Path:
+    """Encode what is missing and return the cache's folder.
+
+    Args:
+        root: where caches live.
+        config: what to encode.
+        vae: component folder of the autoencoder.
+        folder: an existing cache to extend, even if another version of the world began it.
+        workers: processes; each renders and encodes with one thread.
+        report: progress in shards.
+
+    Raises:
+        InvalidInput: ``folder`` holds something else than ``config`` asks for.
+
+    """
+    content = _content(config, vae)
+    if folder is None:
+        folder = open_cache_folder(root, "latents", {**content, "world": world_version()})
+    else:
+        found = {k: v for k, v in read_manifest(folder).items() if k != "world"}
+        if found != content:
+            wrong = sorted(k for k in found.keys() | content if found.get(k) != content.get(k))
+            raise InvalidInput(
+                f"{folder} was made with other settings ({', '.join(wrong)}); leave latent_folder "
+                "empty to build a new cache",
+                field="latent_folder",
+            )
+    paths = [_index_path(folder, s) for s in range(config.num_shards)]
+    make = partial(_encode_shard, config, vae)
+    build_missing(make, paths, workers=workers, report=report, first=_prepare_worker)
+    return folder
+
+
+def _content(config: LatentCacheConfig, vae: Path) -> dict[str, Any]:
+    """Everything but the world that decides a sample, as JSON."""
+    content = {k: v for k, v in asdict(config).items() if k != "count"}
+    content["format_shares"] = list(config.format_shares)
+    content["formats"] = [asdict(f) for f in config.formats]
+    weights = {n: h for n, h in verify(vae)["sha256"].items() if n.endswith(".safetensors")}
+    return {**content, "kind": "latents", "vae": weights}
+
+
+def _index_path(folder: Path, shard: int) -> Path:
+    return folder / f"latents_{shard:06d}.json"
+
+
+def _prepare_worker() -> None:
+    one_thread()
+    torch.set_num_threads(1)
+
+
+def _encode_shard(config: LatentCacheConfig, vae: Path, path: Path, shard: int) -> None:
+    """Render and encode one shard; its index is written last and says that it is complete."""
+    fmt = config.formats[config.format_of(shard)]
+    encoder = SampleEncoder(_load_vae(vae), config)
+    first = config.seed + shard * config.shard_samples
+    records = [encoder.record(first + i, fmt) for i in range(config.shard_samples)]
+    flat, index = pack_records(records)
+    save_array(path.with_suffix(".npy"), flat)
+    write_text_atomic(path, json.dumps(index))
+
+
+@cache
+def _load_vae(folder: Path) -> VideoVAE:
+    return load_vae(folder)
+
+
+class SampleEncoder:
+    """Renders task number n of the mixture and encodes it."""
+
+    def __init__(self, vae: VideoVAE, config: LatentCacheConfig) -> None:
+        self._vae = vae
+        self._config = config
+        self._mix = TaskMix(config.weights)
+        short = min(min(f.width, f.height) for f in config.formats)
+        self._encoder = ConditionEncoder(vae, Tokenizer(()), short)
+
+    def record(self, seed: int, fmt: VideoFormat) -> LatentRecord:
+        """One sample. ``fmt`` is the base size; super-resolution targets are larger."""
+        sample = sample_mixed(seed, fmt, self._mix, split=self._config.split)
+        segments = self._encoder.segments(sample.prompt, sample.media, fmt)
+        target = sample.target.frames_THWC
+        if self._config.upscale > 1:
+            base = frames_to_video(target)
+            factor = self._config.upscale
+            large = VideoFormat(fmt.width * factor, fmt.height * factor, fmt.num_frames, fmt.fps)
+            low = resize_video(self._worn(base, seed), large.height, large.width)
+            condition = Segment(
+                self._vae.encode(low[None])[0],
+                Role.LOW_RESOLUTION,
+                len(source_ids(sample.prompt)) + 1,
+            )
+            segments = (*segments, condition)
+            target = render_clip(sample.scene, large)
+        return LatentRecord(
+            capability=sample.capability,
+            seed=seed,
+            prompt=sample.prompt,
+            vague_prompt=sample.vague_prompt,
+            target_CTHW=self._vae.encode(frames_to_video(target)[None])[0],
+            segments=segments,
+        )
+
+    def _worn(self, video_CTHW: torch.Tensor, seed: int) -> torch.Tensor:
+        """The clip as a generator might have made it: through noisy latents."""
+        rng = torch.Generator().manual_seed(seed)
+        latents = self._vae.encode(video_CTHW[None])
+        spread = self._config.base_noise * float(torch.rand((), generator=rng))
+        noise = torch.randn(latents.shape, generator=rng)
+        return self._vae.decode(latents + spread * noise)[0]
+
+
+class LatentCache:
+    """Random access to the first ``count`` samples of a cache, grouped by format."""
+
+    def __init__(self, folder: Path, config: LatentCacheConfig) -> None:
+        manifest = read_manifest(folder)
+        if manifest.get("kind") != "latents":
+            raise InvalidInput(f"{folder} holds no latents", field="latent_folder")
+        self.folder = folder
+        self._flat: list[Any] = []
+        self._rows: list[list[Mapping[str, Any]]] = []
+        self.buckets: list[list[tuple[int, int]]] = [[] for _ in config.formats]
+        for shard in range(config.num_shards):
+            path = _index_path(folder, shard)
+            if not path.is_file():
+                raise InvalidInput(
+                    f"{folder} has {shard} of {config.num_shards} shards; build it first with "
+                    "'omnireel train prepare'",
+                    field="data.count",
+                )
+            rows = json.loads(path.read_text(encoding="utf-8"))
+            self._rows.append(rows)
+            self._flat.append(np.load(path.with_suffix(".npy"), mmap_mode="r"))
+            self.buckets[config.format_of(shard)] += [(shard, i) for i in range(len(rows))]
+
+    def record(self, shard: int, i: int) -> LatentRecord:
+        """Sample ``i`` of ``shard``."""
+        return read_record(self._flat[shard], self._rows[shard][i])
+
+    def records(self) -> list[LatentRecord]:
+        """All samples (for small validation caches)."""
+        return [self.record(s, i) for s, rows in enumerate(self._rows) for i in range(len(rows))]
+
+
+class LatentBatches:
+    """``batch(step) -> list[LatentRecord]``: one format a batch, every sample once per epoch."""
+
+    def __init__(self, cache: LatentCache, batch_size: int, seed: int = 1) -> None:
+        """``batch_size`` counts samples.
+
+        Raises:
+            InvalidInput: no bucket holds a whole batch.
+
+        """
+        self._cache = cache
+        self._batch_size = batch_size
+        self._seed = seed
+        self.per_epoch = sum(len(b) // batch_size for b in cache.buckets)
+        if self.per_epoch < 1:
+            raise InvalidInput(
+                f"No format has {batch_size} samples; raise data.count or lower batch_size",
+                field="batch_size",
+            )
+        # One epoch's order is kept; read-ahead may straddle two.
+        self._order = lru_cache(maxsize=2)(self._shuffled)
+
+    def batch(self, index: int) -> list[LatentRecord]:
+        """Batch number ``index``."""
+        epoch, i = divmod(index, self.per_epoch)
+        return [self._cache.record(*place) for place in self._order(epoch)[i]]
+
+    def _shuffled(self, epoch: int) -> list[list[tuple[int, int]]]:
+        rng = np.random.default_rng([self._seed, epoch])
+        batches = []
+        for bucket in self._cache.buckets:
+            order = rng.permutation(len(bucket))
+            batches.extend(
+                [bucket[i] for i in order[start : start + self._batch_size]]
+                for start in range(0, len(bucket) - self._batch_size + 1, self._batch_size)
+            )
+        return [batches[i] for i in rng.permutation(len(batches))]
