@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from google.protobuf.duration_pb2 import Duration
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from omnireel.errors import InvalidInput, OmnireelError
 from services.common.jobs.job import JobError
@@ -14,12 +14,14 @@ RETRY_DELAY_S = 30
 
 def job_error(error: BaseException, *, retryable: bool, error_id: str = "") -> JobError:
     """What to keep of ``error``; ``retryable``: the same request may work later."""
+    if type(error) is OmnireelError:
+        # An internal error of another service: its message names the error id in that log.
+        return JobError(code_pb2.INTERNAL, error.message, error.reason, retryable)
     status = status_from_error(error, error_id=error_id)
-    known = isinstance(error, OmnireelError) and type(error) is not OmnireelError
     return JobError(
         code=status.code,
         message=status.message,
-        reason=error.reason if known and isinstance(error, OmnireelError) else "INTERNAL",
+        reason=error.reason if isinstance(error, OmnireelError) else "INTERNAL",
         retryable=retryable,
         violations=error.violations if isinstance(error, InvalidInput) else (),
     )

@@ -177,4 +177,3 @@ def test_media_belongs_to_its_caller(store: JobStore) -> None:
     found = store.find_media("me", "file:///a")
     assert found is not None and found.data == b"2"
     assert store.find_media("you", "file:///a") is None
-

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from omnireel.api.v1 import video_pb2
+from omnireel.errors import InvalidInput, NotFound, Unavailable
+from omnireel.store import open_store
+from services.common.jobs import JobStore, Lease, NewJob, Progress, Stage
+from services.gateway.capabilities import CapabilityBook
+from services.gateway.library import Library
+from services.gateway.settings import GatewaySettings
+from services.gateway.videos import Videos
+from services.gateway.watch import Watch, Watcher, read_resume_token
+from tests.support.jobs import Clock, new_store
+
+STEPS = [Progress(Stage.GENERATE, n, 4, n / 4) for n in range(1, 5)]
+
+
+class Setup:
+    def __init__(self, folder: Path, settings: GatewaySettings) -> None:
+        self.clock = Clock()
+        self.jobs: JobStore = new_store(folder, self.clock)
+        self.stopping = threading.Event()
+        store = open_store(settings.store_url)
+        self.book = CapabilityBook(settings)
+        library = Library(self.jobs, store, 60)
+        videos = Videos(self.jobs, store, library, self.book, settings)
+        self.watcher = Watcher(self.jobs, videos, 0.01, self.stopping)
+        request = video_pb2.CreateVideoRequest(enhance=False, upscale=False)
+        self.job_id = self.jobs.submit(NewJob("me", request.SerializeToString()))[0].id
+
+    def watch(self, after: int | None = None, **more: float) -> Iterator[video_pb2.VideoProgress]:
+        return self.watcher.watch(Watch("me", self.job_id, after, **more), lambda: True)
+
+    def claim(self) -> Lease:
+        claimed = self.jobs.claim(self.job_id, "w", 1000)
+        assert claimed
+        return claimed[0]
+
+
+@pytest.fixture
+def s(tmp_path: Path, settings: GatewaySettings) -> Iterator[Setup]:
+    made = Setup(tmp_path, settings)
+    yield made
+    made.book.close()
+    made.jobs.close()
+
+
+def test_from_the_present_state_to_the_end(s: Setup) -> None:
+    events = s.watch()
+    assert next(events).state == video_pb2.VIDEO_STATE_QUEUED
+    lease = s.claim()
+    assert next(events).state == video_pb2.VIDEO_STATE_RUNNING
+    s.jobs.record_progress(lease, STEPS)
+    assert [next(events).progress.step for _ in STEPS] == [1, 2, 3, 4]
+    s.jobs.succeed(lease)
+    last = next(events)
+    assert last.state == video_pb2.VIDEO_STATE_SUCCEEDED
+    assert last.video.name == f"videos/{s.job_id}" and last.progress.fraction == 1.0
+    assert list(events) == []
+
+
+def test_goes_on_where_it_was_broken_off(s: Setup) -> None:
+    lease = s.claim()
+    first = s.watch(after=0)
+    assert [next(first).resume_token for _ in range(2)] == ["1", "2"]
+    s.jobs.record_progress(lease, STEPS[:2])
+    token = next(first).resume_token
+    s.jobs.record_progress(lease, STEPS[2:])
+    s.jobs.succeed(lease)
+    rest = list(s.watch(after=read_resume_token(token)))
+    assert [event.progress.step for event in rest[:-1]] == [2, 3, 4]
+    assert [event.resume_token for event in rest] == ["4", "5", "6", "7"]
+    assert rest[-1].HasField("video")
+
+
+def test_end_is_said_again_to_who_has_seen_it(s: Setup) -> None:
+    s.jobs.request_cancel(s.job_id)
+    end = list(s.watch())
+    assert [event.state for event in end] == [video_pb2.VIDEO_STATE_CANCELLED]
+    assert list(s.watch(after=int(end[0].resume_token))) == end
+
+
+def test_cancelling_is_seen(s: Setup) -> None:
+    lease = s.claim()
+    events = s.watch()
+    next(events)
+    s.jobs.request_cancel(s.job_id)
+    assert next(events).state == video_pb2.VIDEO_STATE_CANCELLING
+    s.jobs.cancelled(lease)
+    assert next(events).state == video_pb2.VIDEO_STATE_CANCELLED
+
+
+def test_min_interval_thins_out_steps_but_not_states(s: Setup) -> None:
+    lease = s.claim()
+    for step in STEPS:
+        s.clock.tick(0.4)
+        s.jobs.record_progress(lease, [step])
+    s.jobs.succeed(lease)
+    steps = [event.progress.step for event in s.watch(after=2, min_interval_s=1.0)]
+    assert steps == [1, 4, 4]  # 0.4 s, 1.6 s, and the end
+
+
+def test_deleted_while_watched(s: Setup) -> None:
+    events = s.watch()
+    next(events)
+    s.jobs.request_cancel(s.job_id)
+    s.jobs.delete(s.job_id)
+    with pytest.raises(NotFound):
+        next(events)
+
+
+def test_stopping_gateway_sends_watchers_elsewhere(s: Setup) -> None:
+    events = s.watch()
+    next(events)
+    s.stopping.set()
+    with pytest.raises(Unavailable, match="resume token"):
+        next(events)
+
+
+def test_watcher_that_left(s: Setup) -> None:
+    assert len(list(s.watcher.watch(Watch("me", s.job_id), lambda: False))) == 1
+
+
+def test_other_peoples_videos(s: Setup) -> None:
+    with pytest.raises(NotFound):
+        next(s.watcher.watch(Watch("you", s.job_id), lambda: True))
+
+
+def test_tokens() -> None:
+    assert read_resume_token("") is None
+    assert read_resume_token("17") == 17
+    for wrong in ("-1", "1.5", "x", "٣", "9" * 12):
+        with pytest.raises(InvalidInput):
+            read_resume_token(wrong)
