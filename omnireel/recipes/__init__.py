@@ -39,6 +39,12 @@ RECIPES: dict[str, RecipeEntry] = {
     "generator-tiny": RecipeEntry(
         "omnireel.recipes.generator:tiny_generator", "the shipped Omni-Generator"
     ),
+    "upscaler-debug": RecipeEntry(
+        "omnireel.recipes.upscaler:debug_upscaler", "super-resolver, one minute, no use"
+    ),
+    "upscaler-tiny": RecipeEntry(
+        "omnireel.recipes.upscaler:tiny_upscaler", "the shipped super-resolver"
+    ),
 }
 
 

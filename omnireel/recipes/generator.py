@@ -18,14 +18,13 @@ from omnireel.model.sequence import pack
 from omnireel.model.text import Tokenizer
 from omnireel.model.transformer import OmniTransformer, TransformerConfig
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
+from omnireel.recipes.latents import LatentFolders, vae_weights
 from omnireel.recipes.preview import GeneratorPreview
-from omnireel.registry import verify
 from omnireel.train import EmaConfig, FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
 from omnireel.train.latent_cache import (
     LatentBatches,
     LatentCache,
     LatentCacheConfig,
-    build_latent_cache,
 )
 from omnireel.train.objectives.flow_matching import FlowMatching, FlowMatchingConfig
 from omnireel.train.warm_start import warm_start
@@ -86,18 +85,13 @@ class GeneratorRecipe:
     previews: int = 8
     """Of these, how many are generated and shown at each validation."""
     workers: int = 2
-    latent_folder: Path | None = None
-    """An existing cache to use and extend, whatever version of the world began it."""
-    held_out_folder: Path | None = None
+    folders: LatentFolders = field(default_factory=LatentFolders)
 
     def prepare(self, place: Workplace) -> Mapping[str, str]:
         """Encode training and held-out samples; their folders by name."""
-        pinned = {**place.pinned, "vae": _weights(self.vae)}
-        train = self.latent_folder or _path(place.pinned.get("latents"))
-        test = self.held_out_folder or _path(place.pinned.get("held_out"))
-        pinned["latents"] = str(self._build(place, self.data, train, "encoding samples"))
-        pinned["held_out"] = str(self._build(place, self._held_out_data(), test, "encoding tests"))
-        return pinned
+        return self.folders.build(
+            place, self.vae, self.data, held_out=self.held_out, workers=self.workers
+        )
 
     def assemble(self, place: Workplace, init_from: Path | None) -> Assembly:
         """Encode the data and build the objective."""
@@ -108,7 +102,7 @@ class GeneratorRecipe:
         if init_from is not None:
             warm_start(model, init_from, ("generator",))
         device = self.trainer.device
-        held_out = LatentCache(Path(pinned["held_out"]), self._held_out_data()).records()
+        held_out = self.folders.held_out_records(pinned, self.data, self.held_out)
         objective = FlowMatching(
             model,
             tokenizer_of(model.config),
@@ -135,38 +129,13 @@ class GeneratorRecipe:
         card: dict[str, Any] = {"data": data, "limits": list(_LIMITS), "capabilities": names}
         return ComponentParts(
             "generator",
-            generator_component_config(config, self.sampling, limits, _weights(self.vae)),
+            generator_component_config(config, self.sampling, limits, vae_weights(self.vae)),
             module_weights(weights, "transformer"),
             card,
         )
 
-    def _held_out_data(self) -> LatentCacheConfig:
-        return replace(
-            self.data, count=self.held_out, split="held_out", seed=1_000_000, shard_samples=16
-        )
 
-    def _build(
-        self, place: Workplace, data: LatentCacheConfig, folder: Path | None, what: str
-    ) -> Path:
-        return build_latent_cache(
-            place.cache,
-            data,
-            self.vae,
-            folder=folder,
-            workers=self.workers,
-            report=lambda done, total: place.report(what, done, total),
-        )
-
-
-def _weights(folder: Path) -> str:
-    return str(verify(folder)["sha256"]["model.safetensors"])
-
-
-def _path(text: str | None) -> Path | None:
-    return None if text is None else Path(text)
-
-
-_GENERATOR_OPTIMIZER = OptimizerConfig(
+GENERATOR_OPTIMIZER = OptimizerConfig(
     muon_lr=0.02,
     adamw_lr=1e-3,
     adamw_patterns=(r"embedding", r"table", r"transformer\.out\.", r"time_", r"_in\.", r"final"),
@@ -179,7 +148,7 @@ def debug_generator() -> GeneratorRecipe:
     return GeneratorRecipe(
         trainer=TrainerConfig(
             num_steps=6, log_every=2, validate_every=3, checkpoint_every=3,
-            optimizer=_GENERATOR_OPTIMIZER,
+            optimizer=GENERATOR_OPTIMIZER,
         ),
         model=TransformerSize(width=64, depth=2, heads=2),
         data=LatentCacheConfig(count=16, formats=(fmt,), format_shares=(1,), shard_samples=8),
@@ -202,7 +171,7 @@ def tiny_generator() -> GeneratorRecipe:
             validate_every=1000,
             checkpoint_every=200,
             threads=1,
-            optimizer=_GENERATOR_OPTIMIZER,
+            optimizer=GENERATOR_OPTIMIZER,
             schedule=ScheduleConfig(kind="wsd", warmup_steps=100, decay_fraction=0.35),
             ema=EmaConfig(decays=(0.998, 0.9995)),
             feed=FeedConfig(workers=1, depth=4),

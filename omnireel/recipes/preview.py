@@ -19,6 +19,7 @@ from omnireel.sampling.guidance import chain
 from omnireel.train import ValidationReport
 from omnireel.train.latent_record import LatentRecord
 from omnireel.types import Frames
+from omnireel.upscale.windows import WindowConfig, pack_windows
 
 
 class GeneratorPreview:
@@ -30,7 +31,11 @@ class GeneratorPreview:
         records: Sequence[LatentRecord],
         sampling: SamplingDefaults,
         device: str = "cpu",
+        *,
+        windows: WindowConfig | None = None,
     ) -> None:
+        """``windows`` are those of a super-resolver; None attends to whole samples."""
+        self._windows = windows
         self._vae = vae
         self._records = tuple(records)
         self._sampling = sampling
@@ -56,6 +61,8 @@ class GeneratorPreview:
         noise = torch.randn(record.target_CTHW.shape, generator=torch.Generator().manual_seed(seed))
 
         def pack_here(samples: tuple[OmniSample, ...]) -> PackedSequence:
+            if self._windows is not None:
+                return pack_windows(samples, self._windows, self._device)
             return pack(samples, self._device)
 
         sigmas = shifted_sigmas(self._sampling.num_inference_steps, self._sampling.shift)

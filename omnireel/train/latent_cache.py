@@ -116,9 +116,9 @@ def build_latent_cache(
         if found != content:
             wrong = sorted(k for k in found.keys() | content if found.get(k) != content.get(k))
             raise InvalidInput(
-                f"{folder} was made with other settings ({', '.join(wrong)}); leave latent_folder "
-                "empty to build a new cache",
-                field="latent_folder",
+                f"{folder} was made with other settings ({', '.join(wrong)}); leave the recipe's "
+                "folders empty to build a new cache",
+                field="folders.train",
             )
     paths = [_index_path(folder, s) for s in range(config.num_shards)]
     make = partial(_encode_shard, config, vae)
@@ -211,7 +211,7 @@ class LatentCache:
     def __init__(self, folder: Path, config: LatentCacheConfig) -> None:
         manifest = read_manifest(folder)
         if manifest.get("kind") != "latents":
-            raise InvalidInput(f"{folder} holds no latents", field="latent_folder")
+            raise InvalidInput(f"{folder} holds no latents", field="folders.train")
         self.folder = folder
         self._flat: list[Any] = []
         self._rows: list[list[Mapping[str, Any]]] = []

@@ -94,6 +94,12 @@ MAY_CHANGE_ON_RESUME = (
     "trainer.threads",
     "trainer.device",
     "trainer.feed.",
+    "data.count",
+    "folders.",
+    "workers",
+    "render_workers",
+    "previews",
+    "held_out",
 )
 """Fields (or prefixes) that may differ between a checkpoint and the run that resumes it."""
 

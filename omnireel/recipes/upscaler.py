@@ -1,0 +1,162 @@
+"""Recipes of the super-resolver: the generator's network with windowed attention, twice the size.
+
+The target is the scene rendered at twice the size; the base clip, worn by a noisy trip through the
+autoencoder and enlarged, is one more condition. Start from a trained generator with --init-from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from omnireel.generate.components import generator_component_config, load_vae, tokenizer_of
+from omnireel.generate.settings import ModelLimits, SamplingDefaults
+from omnireel.generate.upscaler import UpscaleConfig
+from omnireel.model.transformer import OmniTransformer
+from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
+from omnireel.recipes.generator import GENERATOR_OPTIMIZER, TransformerSize
+from omnireel.recipes.latents import LatentFolders, vae_weights
+from omnireel.recipes.preview import GeneratorPreview
+from omnireel.sampling import Guidance
+from omnireel.train import EmaConfig, FeedConfig, ScheduleConfig, TrainerConfig
+from omnireel.train.latent_cache import LatentBatches, LatentCache, LatentCacheConfig
+from omnireel.train.objectives.flow_matching import FlowMatching, FlowMatchingConfig
+from omnireel.train.warm_start import warm_start
+from omnireel.types import VideoFormat
+from omnireel.upscale.windows import WindowConfig, pack_windows
+from omnireel.world.lexicon import vocabulary
+
+_LIMITS = (
+    "Knows Omnireel's procedural world only.",
+    "Doubles width and height; it sharpens what the base clip shows and invents nothing new.",
+)
+
+
+@dataclass(frozen=True)
+class UpscalerRecipe:
+    """Super-resolver training: network, windows, encoded pairs, loss and loop."""
+
+    title: ClassVar[str] = "Omnireel super-resolver"
+
+    trainer: TrainerConfig
+    vae: Path = Path("omnireel/weights/tiny/vae")
+    """Component folder of the frozen autoencoder."""
+    model: TransformerSize = field(default_factory=TransformerSize)
+    upscale: UpscaleConfig = field(default_factory=UpscaleConfig)
+    data: LatentCacheConfig = field(default_factory=lambda: LatentCacheConfig(upscale=2))
+    batch_size: int = 8
+    objective: FlowMatchingConfig = field(
+        # The base clip is always there (the windows lie on it), so it is never dropped.
+        default_factory=lambda: FlowMatchingConfig(drop_video=0.0, vague_share=0.2)
+    )
+    sampling: SamplingDefaults = field(
+        default_factory=lambda: SamplingDefaults(
+            num_inference_steps=8, guidance=Guidance(text=1.0, image=1.0, video=1.0)
+        )
+    )
+    limits: ModelLimits = field(default_factory=ModelLimits)
+    """Limits on the base clip."""
+    held_out: int = 48
+    previews: int = 4
+    workers: int = 2
+    folders: LatentFolders = field(default_factory=LatentFolders)
+
+    def prepare(self, place: Workplace) -> Mapping[str, str]:
+        """Encode training and held-out pairs; their folders by name."""
+        return self.folders.build(
+            place, self.vae, self.data, held_out=self.held_out, workers=self.workers
+        )
+
+    def assemble(self, place: Workplace, init_from: Path | None) -> Assembly:
+        """Encode the pairs and build the objective."""
+        pinned = self.prepare(place)
+        torch.manual_seed(self.trainer.seed)
+        vae = load_vae(self.vae)
+        model = OmniTransformer(self.model.build(vae.config.latent_channels, vocabulary()))
+        if init_from is not None:
+            warm_start(model, init_from, ("generator", "upscaler"))
+        held_out = self.folders.held_out_records(pinned, self.data, self.held_out)
+        device = self.trainer.device
+        windows = self.upscale.window
+        objective = FlowMatching(
+            model,
+            tokenizer_of(model.config),
+            self.objective,
+            lambda samples: pack_windows(samples, windows, device),
+            held_out=held_out,
+            preview=GeneratorPreview(
+                vae, held_out[: self.previews], self.sampling, device, windows=windows
+            ),
+            validation_batch=4,
+            device=device,
+        )
+        cache = LatentCache(Path(pinned["latents"]), self.data)
+        return Assembly(objective, LatentBatches(cache, self.batch_size), pinned)
+
+    def component(self, weights: Mapping[str, Tensor], place: Workplace) -> ComponentParts:
+        """The super-resolver, tied to the autoencoder that it was trained on."""
+        del place
+        vae = load_vae(self.vae)
+        network = self.model.build(vae.config.latent_channels, vocabulary())
+        config = generator_component_config(
+            network, self.sampling, self.limits, vae_weights(self.vae)
+        )
+        data = (
+            f"{self.data.num_shards * self.data.shard_samples} encoded pairs of the procedural "
+            f"world, twice the size"
+        )
+        card: dict[str, Any] = {"data": data, "limits": list(_LIMITS)}
+        return ComponentParts(
+            "upscaler",
+            {**config, "upscale": asdict(self.upscale)},
+            module_weights(weights, "transformer"),
+            card,
+        )
+
+
+def debug_upscaler() -> UpscalerRecipe:
+    """A minute of work that shows that everything runs; the result is of no use."""
+    fmt = VideoFormat(32, 32, 9, 8.0)
+    data = LatentCacheConfig(
+        count=8, formats=(fmt,), format_shares=(1,), shard_samples=4, upscale=2
+    )
+    return UpscalerRecipe(
+        trainer=TrainerConfig(
+            num_steps=4, log_every=2, validate_every=4, checkpoint_every=4,
+            optimizer=GENERATOR_OPTIMIZER,
+        ),
+        model=TransformerSize(width=64, depth=2, heads=2),
+        upscale=UpscaleConfig(window=WindowConfig(frames=3, height=2, width=2)),
+        data=data,
+        batch_size=2,
+        sampling=SamplingDefaults(num_inference_steps=2, guidance=Guidance(1.0, 1.0, 1.0)),
+        limits=ModelLimits(short_side=32, sizes=((32, 32),), max_frames=9),
+        held_out=4,
+        previews=1,
+        workers=0,
+    )  # fmt: skip
+
+
+def tiny_upscaler() -> UpscalerRecipe:
+    """The shipped super-resolver; give it the shipped generator with --init-from."""
+    data = LatentCacheConfig(count=3_000, shard_samples=32, upscale=2)
+    return UpscalerRecipe(
+        trainer=TrainerConfig(
+            num_steps=50_000,
+            max_minutes=45.0,
+            log_every=20,
+            validate_every=500,
+            checkpoint_every=200,
+            threads=1,
+            optimizer=replace(GENERATOR_OPTIMIZER, muon_lr=0.01),
+            schedule=ScheduleConfig(kind="wsd", warmup_steps=50, decay_fraction=0.4),
+            ema=EmaConfig(decays=(0.998,)),
+            feed=FeedConfig(workers=1, depth=3),
+        ),
+        data=data,
+    )
