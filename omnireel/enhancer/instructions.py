@@ -17,7 +17,9 @@ answer with one JSON object and nothing else:
  "summary": "one short sentence",
  "kept": "what of the given images and videos must stay as it is",
  "description": "the complete prompt, 1 to 3 plain sentences",
- "motion": "who moves how", "camera": "what the camera does", "style": "look, place, light, weather"}
+ "motion": "who moves how",
+ "camera": "what the camera does",
+ "style": "look, place, light, weather"}
 Rules:
 - Never change or drop a fact that the user states: colours, kinds, counts, motion, place, style.
 - The description must stand alone and must repeat every @name of the request exactly as written; \

@@ -92,7 +92,7 @@ class OpenAIEnhancer:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self._api_key:
             headers["Authorization"] = f"Bearer {self._api_key}"
-        request = urllib.request.Request(  # noqa: S310 (the scheme is checked by EnhancerSpec)
+        request = urllib.request.Request(
             self._endpoint, json.dumps(body).encode(), headers, method="POST"
         )
         try:

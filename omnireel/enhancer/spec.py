@@ -43,9 +43,7 @@ class EnhancerSpec:
                 field="enhancer.model" if self.url else "enhancer.url",
             )
         if self.kind == "openai" and not self.url.startswith(("http://", "https://")):
-            raise InvalidInput(
-                f"{self.url!r} is not an http(s) address", field="enhancer.url"
-            )
+            raise InvalidInput(f"{self.url!r} is not an http(s) address", field="enhancer.url")
         if self.timeout_s <= 0:
             raise InvalidInput("the timeout must be above 0 s", field="enhancer.timeout_s")
         if self.max_new_tokens < 1:

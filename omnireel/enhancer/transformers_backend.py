@@ -49,7 +49,7 @@ class TransformersEnhancer:
             model = AutoModelForImageTextToText.from_pretrained(
                 folder, local_files_only=True, dtype=dtype
             )
-        except (ValueError, OSError, KeyError) as error:
+        except (ValueError, OSError, KeyError, ImportError) as error:
             raise FailedPrecondition(
                 f"{folder} cannot be loaded as a vision-language model: {error}"
             ) from error

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
 from omnireel.enhancer.tiny.backend import TinyEnhancer
@@ -45,8 +45,8 @@ _LIMITS = (
 
 def _mix() -> dict[str, float]:
     return {
-        "C1": 0.07, "C2": 0.05, "C3": 0.05, "C4": 0.06, "C5": 0.05, "C6": 0.06, "C7": 0.03,
-        "C8": 0.08, "C12": 0.04, "C16": 0.04, "C17": 0.04, "C18": 0.14, "C19": 0.05, "C20": 0.24,
+        "C1": 0.06, "C2": 0.04, "C3": 0.04, "C4": 0.04, "C5": 0.04, "C6": 0.04, "C7": 0.03,
+        "C8": 0.06, "C12": 0.03, "C16": 0.05, "C17": 0.05, "C18": 0.14, "C19": 0.04, "C20": 0.34,
     }  # fmt: skip
 
 
@@ -54,7 +54,7 @@ def _mix() -> dict[str, float]:
 class SftDataConfig:
     """How many examples of which capability; ``mix`` holds relative weights."""
 
-    count: int = 16_000
+    count: int = 12_000
     mix: dict[str, float] = field(default_factory=_mix)
     batch_size: int = 32
     held_out: int = 40
@@ -102,7 +102,20 @@ class SftData:
         ordered = sorted(chosen.tolist(), key=lambda i: len(self.examples[i].ids))
         part = int(rng.permutation(_POOL)[part])
         cut = ordered[part * self._batch_size : (part + 1) * self._batch_size]
-        return collate([self.examples[i] for i in cut], self.pictures, pad_id=self._pad_id)
+        batch = collate([self.examples[i] for i in cut], self.pictures, pad_id=self._pad_id)
+        return replace(batch, pixels_ICHW=_jitter(batch.pixels_ICHW, rng))
+
+
+def _jitter(pixels_ICHW: Tensor, rng: np.random.Generator) -> Tensor:
+    """Pictures moved by up to two pixels (edges repeated) and a little brighter or darker."""
+    out = torch.empty_like(pixels_ICHW)
+    padded = nn.functional.pad(pixels_ICHW, (2, 2, 2, 2), mode="replicate")
+    side = pixels_ICHW.shape[-1]
+    for i in range(len(out)):
+        x, y = rng.integers(0, 5, size=2)
+        out[i] = padded[i, :, y : y + side, x : x + side]
+    gain = torch.from_numpy(rng.uniform(0.9, 1.1, size=(len(out), 1, 1, 1))).float()
+    return ((out + 1.0) * gain - 1.0).clamp(-1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -136,9 +149,7 @@ class EnhancerRecipe:
             evaluate=lambda: ValidationReport(score(TinyEnhancer(model), lessons)),
             device=self.trainer.device,
         )
-        data = SftData(
-            folder, self.data.batch_size, self.trainer.seed, int(tokenizer.pad_token_id)
-        )
+        data = SftData(folder, self.data.batch_size, self.trainer.seed, int(tokenizer.pad_token_id))
         return Assembly(objective, data, {"examples": str(folder)})
 
     def component(self, weights: Mapping[str, Tensor], place: Workplace) -> ComponentParts:

@@ -20,7 +20,6 @@ from omnireel.enhancer.tiny.dialogue import Dialogue, read_prompt
 from omnireel.recipes.enhancer_data import Lesson
 
 
-
 def score(enhancer: TinyEnhancer, lessons: Sequence[Lesson]) -> dict[str, float]:
     """Shares in 0..1 over ``lessons``, before the back-end's own check, and after it.
 
@@ -51,9 +50,7 @@ def score(enhancer: TinyEnhancer, lessons: Sequence[Lesson]) -> dict[str, float]
     return scores
 
 
-def _rate(
-    enhancer: TinyEnhancer, lesson: Lesson, dialogue: Dialogue, raw: str
-) -> dict[str, float]:
+def _rate(enhancer: TinyEnhancer, lesson: Lesson, dialogue: Dialogue, raw: str) -> dict[str, float]:
     stated = float(len(enhancer.lexicon.stated(dialogue.text)))
     row = {"parsed": 0.0, "stated": stated, "kept": 0.0, "prompts_intact": 0.0, "exact": 0.0}
     answer = _parsed(raw)

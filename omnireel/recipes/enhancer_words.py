@@ -5,6 +5,8 @@ The procedural world knows how its own captions say a fact; here is how else peo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from omnireel.enhancer.tiny.facts import Fact, Lexicon
 from omnireel.world import lexicon as world
 from omnireel.world import phrases
@@ -167,9 +169,9 @@ _STRUCTURE = ("sees said everything else in look of the first last frame edited 
 
 def _group(
     group: str,
-    careless: dict[str, tuple[str, ...]],
-    more: dict[str, tuple[str, ...]],
-    written: dict[str, tuple[str, ...]],
+    careless: Mapping[str, tuple[str, ...]],
+    more: Mapping[str, tuple[str, ...]],
+    written: Mapping[str, tuple[str, ...]],
 ) -> list[Fact]:
     return [
         Fact(group, name, (*careless.get(name, ()), *more.get(name, ())), forms)

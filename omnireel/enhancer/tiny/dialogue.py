@@ -53,9 +53,7 @@ class Dialogue:
         return _SLOT.sub(fill, text)
 
 
-def read_prompt(
-    prompt: Prompt, media: MediaSet, tokenizer: PreTrainedTokenizerFast
-) -> Dialogue:
+def read_prompt(prompt: Prompt, media: MediaSet, tokenizer: PreTrainedTokenizerFast) -> Dialogue:
     """Lay out one prompt.
 
     Raises:

@@ -40,9 +40,7 @@ class Lexicon:
     @classmethod
     def from_data(cls, data: Iterable[dict[str, Any]]) -> Lexicon:
         """From JSON data as made by :meth:`to_data`."""
-        return cls(
-            Fact(d["group"], d["name"], tuple(d["said"]), tuple(d["written"])) for d in data
-        )
+        return cls(Fact(d["group"], d["name"], tuple(d["said"]), tuple(d["written"])) for d in data)
 
     def to_data(self) -> list[dict[str, Any]]:
         """As JSON data."""

@@ -1,7 +1,7 @@
 """The network: a Llama decoder that also reads image patches.
 
-Shapes: ``B`` sequences, ``N`` tokens, ``D`` width, ``P`` patches per picture (16), ``I`` pictures of
-all sequences together, in the order in which their ``<image>`` tokens appear.
+Shapes: ``B`` sequences, ``N`` tokens, ``D`` width, ``P`` patches per picture (16), ``I`` pictures
+of all sequences together, in the order in which their ``<image>`` tokens appear.
 """
 
 from __future__ import annotations
@@ -35,9 +35,8 @@ class TinyEnhancerConfig(PretrainedConfig):  # type: ignore[misc]
         lexicon: list[dict[str, Any]] | None = None,
         **kwargs: Any,
     ) -> None:
-        if isinstance(text_config, dict):
-            text_config = LlamaConfig(**text_config)
-        self.text_config = text_config or LlamaConfig()
+        given = LlamaConfig(**text_config) if isinstance(text_config, dict) else text_config
+        self.text_config: Any = given or LlamaConfig()
         self.image_token_id = image_token_id
         self.vision_channels = vision_channels
         self.words = words or []
@@ -87,7 +86,8 @@ class PatchEncoder(nn.Module):
     def forward(self, pixels_ICHW: Tensor) -> Tensor:
         """Tokens ``(I, P, D)`` of pictures in -1..1."""
         features: Tensor = self.convs(pixels_ICHW).flatten(2).transpose(1, 2)
-        return self.norm(features) + self.position_embed
+        normed: Tensor = self.norm(features)
+        return normed + self.position_embed
 
 
 class TinyEnhancer(PreTrainedModel):  # type: ignore[misc]

@@ -67,9 +67,7 @@ def make_example(
     return SftExample(ids, len(dialogue.ids), pictures)
 
 
-def collate(
-    examples: Sequence[SftExample], pictures_ICHW: Tensor, *, pad_id: int
-) -> SftBatch:
+def collate(examples: Sequence[SftExample], pictures_ICHW: Tensor, *, pad_id: int) -> SftBatch:
     """Pad ``examples`` to equal length; ``pictures_ICHW`` (uint8) is the shared table."""
     longest = max(len(e.ids) for e in examples)
     ids = torch.full((len(examples), longest), pad_id)

@@ -7,15 +7,15 @@ from collections.abc import Iterable
 MIN_LETTERS = 5
 """Shorter words are too close to each other ("bell", "bull", "ball")."""
 MIN_LETTERS_SUBSTITUTED = 6
-NO_TYPOS = frozenset(
-    "beard bears boxed clown coned cones crowd brown paint point right light night sight might "
-    "stare stars start stark state stage place plate plane plain black block clock flock sheep "
-    "shape share shake snake house horse mouse three there where these those write white while "
-    "dance trees grass glass class stone store story shore score spine spins spoon train brain "
-    "rainy rings wings kings sings beach peach teach reach knight tower lower flower shower power "
-    "father mother brother other water later hotel model metal medal round sound mound found "
-    "ground sleep sweep steep jumper singer finger winter winner dinner dragon wagon".split()
-)
+_REAL_WORDS = """
+    beard bears boxed clown coned crowd brown paint point right light sight might stare start stark
+    state stage plate plane black block clock flock sheep shape share shake snake horse mouse three
+    there where these those write white while dance trees glass class stone store story score spine
+    train brain wings kings sings peach teach reach knight tower lower flower shower power father
+    mother brother other water later hotel model metal medal round sound mound found ground sleep
+    sweep steep jumper singer finger dinner winner dragon wagon
+"""
+NO_TYPOS = frozenset(_REAL_WORDS.split())
 """Words of their own that lie one slip away from a word of the world."""
 
 

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.normalizers import Lowercase
-from tokenizers.pre_tokenizers import Punctuation, Sequence as PreTokenizers, WhitespaceSplit
+from tokenizers.pre_tokenizers import Punctuation, WhitespaceSplit
+from tokenizers.pre_tokenizers import Sequence as PreTokenizers
 from transformers import PreTrainedTokenizerFast
 
 from omnireel.types import Role
@@ -31,13 +32,8 @@ AND = '","'
 CLOSE = '"}'
 _AFTER = {"motion": '"],"motion":"'} | {k: f'","{k}":"' for k in KEYS[2:]}
 STRUCTURE = (OPEN, AND, *_AFTER.values(), CLOSE)
-SPECIAL = (
-    (PAD, BEGIN, END, UNKNOWN, IMAGE, USER, ANSWER, THINK, THINK_END)
-    + MENTIONS
-    + COPIES
-    + tuple(ROLES.values())
-    + STRUCTURE
-)
+_CONTROL = (PAD, BEGIN, END, UNKNOWN, IMAGE, USER, ANSWER, THINK, THINK_END)
+SPECIAL = (*_CONTROL, *MENTIONS, *COPIES, *ROLES.values(), *STRUCTURE)
 _CLOSING = set(".,;:!?)")
 
 
@@ -70,16 +66,13 @@ def join_tokens(tokens: Sequence[str]) -> str:
     """Tokens back to text: spaces between words, none around structure or before a comma."""
     out = ""
     for token in tokens:
+        if token in (PAD, BEGIN, END):
+            continue
         if token.startswith("##") and len(token) == 3:
             out += token[2:]
-        elif token in STRUCTURE:
-            out += token
-        elif token in (PAD, BEGIN, END):
-            continue
-        elif not out or out.endswith(STRUCTURE) or token in _CLOSING or out[-1] in "'-(":
-            out += token
-        elif token in "'-" and out[-1].isalnum():
-            out += token
         else:
-            out += f" {token}"
+            glued = not out or out.endswith(STRUCTURE) or out[-1] in "'-("
+            glued = glued or token in STRUCTURE or token in _CLOSING
+            glued = glued or (token in "'-" and out[-1].isalnum())
+            out += token if glued else f" {token}"
     return out

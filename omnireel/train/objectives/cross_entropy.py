@@ -24,15 +24,15 @@ class TokenBatch(Protocol):
     """Token ids, labels (``IGNORED`` where there is no loss) and pictures."""
 
     @property
-    def ids_BN(self) -> Tensor:
+    def ids_BN(self) -> Tensor:  # noqa: N802 (shape legend)
         """Token ids, padded on the right."""
 
     @property
-    def labels_BN(self) -> Tensor:
+    def labels_BN(self) -> Tensor:  # noqa: N802 (shape legend)
         """The same ids where they are to be learnt, else ``IGNORED``."""
 
     @property
-    def pixels_ICHW(self) -> Tensor:
+    def pixels_ICHW(self) -> Tensor:  # noqa: N802 (shape legend)
         """Pictures in -1..1 in the order of their tokens."""
 
 
