@@ -51,7 +51,8 @@ class Dispatcher:
     def stop(self) -> None:
         """Ring no more, and take this worker's slots out of the count."""
         self._stop.set()
-        self._thread.join()
+        if self._thread.ident is not None:  # it was started
+            self._thread.join()
         self._jobs.gone(self._config.worker_id)
 
     def turn(self) -> None:

@@ -59,6 +59,15 @@ def _folder_broker(url: str) -> dict[str, object]:
     }
 
 
+class _Consumer(WorkController):  # type: ignore[misc]
+    """Celery's consumer, which says when it is connected to the broker."""
+
+    connected: threading.Event
+
+    def on_consumer_ready(self, _consumer: object) -> None:
+        self.connected.set()
+
+
 class Doorbell:
     """Rings for a job, and answers rings with ``answer(job_id)`` on ``slots`` threads."""
 
@@ -76,13 +85,17 @@ class Doorbell:
         self._app.send_task(TASK, args=[job_id], queue=QUEUE, retry=False)
 
     def start(self, died: Callable[[BaseException], None]) -> None:
-        """Answer rings from now on; ``died`` hears of it if that ends by itself."""
+        """Answer rings from now on: returns when the broker is connected.
+
+        ``died`` hears of it if answering ends by itself, now or later.
+        """
+        connected = threading.Event()
         # One consumer per process: Celery keeps its stop flag in a module.
         celery_state.should_stop = None
 
         def consume() -> None:
             try:
-                WorkController(
+                consumer = _Consumer(
                     app=self._app,
                     hostname="omnireel",
                     pool_cls="threads",
@@ -91,14 +104,19 @@ class Doorbell:
                     without_mingle=True,
                     without_heartbeat=True,
                     queues=[QUEUE],
-                ).start()
+                )
+                consumer.connected = connected
+                consumer.start()
                 if celery_state.should_stop is None:
                     died(RuntimeError("the Celery consumer ended by itself"))
             except BaseException as error:  # noqa: BLE001 - handed to the process' main thread
                 died(error)
+            finally:
+                connected.set()
 
         self._thread = threading.Thread(target=consume, name="celery", daemon=True)
         self._thread.start()
+        connected.wait()
 
     def stop(self, timeout_s: float) -> None:
         """Take no new rings and wait for the running ones to end."""

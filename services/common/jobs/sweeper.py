@@ -111,7 +111,8 @@ def take_for_publishing(
 
     Free slots are those of the workers seen within ``worker_ttl_s``, less the running jobs, less
     the jobs rung for and not yet claimed. A ring that nobody answered within ``republish_s`` was
-    lost by the broker and is rung again. Higher priority first, then the older job.
+    lost by the broker and is rung again. Higher priority first, then the older job. Two dispatchers
+    at the same moment may ring for more than there are slots; such a ring just waits its turn.
     """
     slots = connection.execute(
         select(func.coalesce(func.sum(workers.c.slots), 0)).where(
