@@ -40,6 +40,7 @@ class Verb:
 
 
 BUILT_IN = (
+    Verb("demo", "omnireel.cli.demo:demo", "Make four videos with the services.", "serve"),
     Verb("generate", "omnireel.cli.generate:generate", "Make a video.", "client"),
     Verb("videos", "omnireel.cli.videos:app", "List, show, cancel, delete, download.", "client"),
     Verb("world", "omnireel.cli.world:app", "Render scenes of the procedural world."),
