@@ -6,7 +6,9 @@
 3. The target stream starts from the noisy tokens plus, where a condition lies on the target's own
    grid (editing source, first or last frame), a projection of that condition's token.
 4. It runs through the same layers with the diffusion time as modulation, attending to the cached
-   conditions and to itself, and predicts the velocity ``eps - x0``.
+   conditions and to itself, and predicts the clean latents, from which the velocity
+   ``eps - x0 = (x_t - x0) / t`` follows. Clean latents lie on a thin manifold that a narrow network
+   can represent; noise and velocity do not (JiT, arXiv 2511.13720).
 
 Attention is injected (see :mod:`omnireel.model.attention`); positions are part of the input.
 Modulation is shared by all layers plus a learned table of each (adaLN-single, PixArt-alpha,
@@ -27,6 +29,8 @@ from omnireel.model.positions import RotaryConfig, rotate, rotation_angles
 from omnireel.model.sequence import PATCH, ROLES, PackedSequence
 
 _TIME_FEATURES = 256
+_MIN_TIME = 0.05
+"""Below this time the division by t would only amplify the network's error."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class TransformerConfig:
     depth: int = 7
     heads: int = 4
     mlp_ratio: float = 4.0
-    latent_channels: int = 16
+    latent_channels: int = 48
     vocabulary: tuple[str, ...] = ()
     vocabulary_size: int = 0
     max_text_tokens: int = 96
@@ -192,8 +196,10 @@ class OmniTransformer(nn.Module):
             x_ND, _, _ = block(x_ND, modulation, rope, layout, self.attend, prefix)
         final_B2D = self.final_time(time_BD).unflatten(-1, (2, -1)) + self.final_table_2D
         shift, scale = final_B2D[packed.sample_of_target].unbind(-2)
-        out: Tensor = self.out(_norm(x_ND) * (1 + scale) + shift)
-        return out
+        clean_NP = self.out(_norm(x_ND) * (1 + scale) + shift)
+        t_N1 = timesteps_B.clamp(min=_MIN_TIME)[packed.sample_of_target][:, None]
+        velocity_NP: Tensor = (noisy_NP - clean_NP) / t_N1
+        return velocity_NP
 
     def forward(self, noisy_NP: Tensor, timesteps_B: Tensor, packed: PackedSequence) -> Tensor:
         """Both streams in one call (what training runs)."""

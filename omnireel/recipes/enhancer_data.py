@@ -22,7 +22,7 @@ from omnireel.enhancer.schema import StructuredPrompt, mentions
 from omnireel.enhancer.tiny.dialogue import Dialogue
 from omnireel.enhancer.tiny.facts import Lexicon
 from omnireel.mvl import Element, Input, Prompt, parse
-from omnireel.recipes import enhancer_words as words
+from omnireel.recipes.enhancer_variation import vary
 from omnireel.types import Clip, MediaKind, Role
 from omnireel.world.captions import caption, structured
 from omnireel.world.holdout import Split, split_of
@@ -75,7 +75,7 @@ def draw_lesson(capability: str, seed: int, split: Split, lexicon: Lexicon) -> L
         raise RuntimeError(f"{capability} loses {missing}: {description!r}")
     answer = _answer(plan, description)
     thought = f"{_sees(plan)} said {_said(question, lexicon)}".strip()
-    question, answer, thought = _vary(question, answer, thought, lexicon, rng)
+    question, answer, thought = vary(question, answer, thought, lexicon, rng)
     return Lesson(
         capability=capability,
         prompt=_prompt(question, plan.given),
@@ -214,87 +214,6 @@ def _sees(plan: Plan) -> str:
 def _said(question: str, lexicon: Lexicon) -> str:
     sure = [facts[0] for facts in lexicon.stated(question) if len(facts) == 1]
     return " ".join(fact.name.replace("_", " ") for fact in sure)
-
-
-def _vary(
-    question: str,
-    answer: StructuredPrompt,
-    thought: str,
-    lexicon: Lexicon,
-    rng: np.random.Generator,
-) -> tuple[str, StructuredPrompt, str]:
-    """Other words for the same facts, empty words, courtesies, and words that nobody knows."""
-    texts = {**vars(answer), "subjects": "|".join(answer.subjects), "thought": thought}
-    if question != answer.description and rng.random() < 0.4:
-        question = _with_synonym(question, lexicon, rng)
-    if rng.random() < 0.25:
-        question, texts = _with_unknown(question, texts, lexicon, rng)
-    if rng.random() < 0.2:
-        at = _first_fact(question, lexicon, ("color", "kind"))
-        if at:
-            filler = str(rng.choice(words.FILLERS))
-            question = question.replace(at, f"{filler} {at}", 1)
-    if rng.random() < 0.2 and not question.startswith("@"):
-        question = f"{rng.choice(words.OPENINGS)} {question[0].lower()}{question[1:]}"
-    if rng.random() < 0.1:
-        question = f"{question.rstrip('.')} {rng.choice(words.ENDINGS)}"
-    thought = texts.pop("thought")
-    subjects = tuple(s for s in texts.pop("subjects").split("|") if s)
-    return question, StructuredPrompt(subjects=subjects, **texts), thought
-
-
-def _with_synonym(question: str, lexicon: Lexicon, rng: np.random.Generator) -> str:
-    for facts in lexicon.stated(question):
-        fact = facts[0]
-        if len(facts) == 1 and fact.group in ("color", "kind", "motion", "place", "style"):
-            here = _phrase(question, fact.said)
-            if here and rng.random() < 0.7:
-                question = _swap(question, here, str(rng.choice(fact.said)))
-    return question
-
-
-def _with_unknown(
-    question: str, texts: dict[str, str], lexicon: Lexicon, rng: np.random.Generator
-) -> tuple[str, dict[str, str]]:
-    """Put made-up words for a noun, a colour or an adjective into question and answer."""
-    stated = [f[0] for f in lexicon.stated(question) if len(f) == 1]
-    for fact in stated:
-        if fact.group not in ("color", "kind"):
-            continue
-        here = _phrase(question, fact.said)
-        if not here or not re.search(rf"\b{fact.written[0]}\b", texts["description"]):
-            continue
-        word = _made_up(rng)
-        if rng.random() < 0.4:
-            new_question, form = f"{word} {here}", f"{word} {fact.written[0]}"
-        else:
-            new_question, form = word, word
-        question = _swap(question, here, new_question)
-        texts = {k: _swap(t, fact.written[0], form) for k, t in texts.items()}
-        if rng.random() < 0.6:
-            break
-    return question, texts
-
-
-def _made_up(rng: np.random.Generator) -> str:
-    syllables = ("zor", "plu", "vek", "dri", "mox", "qua", "fib", "jun", "tra", "gly", "nep", "sko")
-    return "".join(rng.choice(syllables, size=int(rng.integers(2, 4))))
-
-
-def _phrase(text: str, phrases: tuple[str, ...]) -> str:
-    found = [p for p in phrases if re.search(rf"\b{re.escape(p)}\b", text)]
-    return max(found, key=len, default="")
-
-
-def _swap(text: str, old: str, new: str) -> str:
-    return re.sub(rf"\b{re.escape(old)}\b", new, text)
-
-
-def _first_fact(text: str, lexicon: Lexicon, groups: tuple[str, ...]) -> str:
-    for facts in lexicon.stated(text):
-        if facts[0].group in groups:
-            return _phrase(text, facts[0].said)
-    return ""
 
 
 def _is_seen(given: Given) -> bool:

@@ -138,7 +138,14 @@ class GeneratorRecipe:
 GENERATOR_OPTIMIZER = OptimizerConfig(
     muon_lr=0.02,
     adamw_lr=1e-3,
-    adamw_patterns=(r"embedding", r"table", r"transformer\.out\.", r"time_", r"_in\.", r"final"),
+    adamw_patterns=(
+        r"embedding",
+        r"table",
+        r"transformer\.out\.",
+        r"time_",
+        r"(condition|target|aligned)_in\.",
+        r"final",
+    ),
 )
 
 

@@ -95,7 +95,12 @@ class VaeRecipe:
 
 @torch.no_grad()
 def latent_statistics(vae: VideoVAE, cache: ClipCache, count: int) -> tuple[Tensor, Tensor]:
-    """Per-channel mean and standard deviation ``[C]`` of unnormalised latents over clips."""
+    """Per-channel mean and divisor ``[C]`` that bring latents to about unit size.
+
+    The divisor is the geometric mean of a channel's own spread and the overall spread: dividing by
+    the own spread alone would blow faint detail up to the size of the layout, and the generator
+    would spend itself on texture before it knows where things are.
+    """
     per_bucket = max(1, count // len(cache.formats))
     latents = []
     for bucket in range(len(cache.formats)):
@@ -103,7 +108,9 @@ def latent_statistics(vae: VideoVAE, cache: ClipCache, count: int) -> tuple[Tens
             mean = vae.posterior(to_video(cache.clip(bucket, i)[None])).mean
             latents.append(mean[0].flatten(1))
     values = torch.cat(latents, dim=1).double()
-    return values.mean(1).float(), values.std(1).float()
+    spread = values.std(1)
+    overall = spread.square().mean().sqrt()
+    return values.mean(1).float(), (spread * overall).sqrt().float()
 
 
 def debug_vae() -> VaeRecipe:

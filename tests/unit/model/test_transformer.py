@@ -7,7 +7,13 @@ from dataclasses import replace
 import torch
 
 from omnireel.model.sequence import pack
-from tests.support.tiny_models import mixed_samples, noise_tokens, small_transformer
+from omnireel.model.transformer import OmniTransformer
+from tests.support.tiny_models import (
+    mixed_samples,
+    noise_tokens,
+    small_config,
+    small_transformer,
+)
 
 
 def test_packed_equals_alone():
@@ -66,10 +72,8 @@ def test_every_condition_reaches_the_target():
         torch.testing.assert_close(out[0], base.split(lengths)[0], atol=1e-5, rtol=1e-4)
 
 
-def test_a_fresh_model_predicts_zero_velocity():
-    from omnireel.model.transformer import OmniTransformer
-    from tests.support.tiny_models import small_config
-
+def test_a_fresh_model_expects_the_mean_of_all_latents():
     samples = mixed_samples()
-    out = OmniTransformer(small_config())(noise_tokens(samples), torch.ones(3), pack(samples))
-    assert out.abs().max() == 0
+    noisy = noise_tokens(samples)
+    velocity = OmniTransformer(small_config())(noisy, torch.full((3,), 0.5), pack(samples))
+    torch.testing.assert_close(noisy - 0.5 * velocity, torch.zeros_like(noisy))

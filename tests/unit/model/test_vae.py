@@ -30,7 +30,7 @@ def smooth_video(frames: int = 9, size: int = 32) -> torch.Tensor:
 def test_four_frames_make_one_latent_frame_and_an_image_makes_one(vae, frames, latent):
     video = torch.rand(2, 3, frames, 24, 16) * 2 - 1
     z = vae.encode(video)
-    assert z.shape == (2, 16, latent, 3, 2)
+    assert z.shape == (2, 48, latent, 3, 2)
     assert vae.decode(z).shape == video.shape
 
 
@@ -44,7 +44,7 @@ def test_latents_never_depend_on_later_frames(vae):
 
 
 def test_decoded_frames_never_depend_on_later_latents(vae):
-    z = torch.randn(1, 16, 4, 2, 2)
+    z = torch.randn(1, 48, 4, 2, 2)
     changed = z.clone()
     changed[:, :, 2:] = 0.0
     before, after = vae.decode(z), vae.decode(changed)
@@ -65,8 +65,8 @@ def test_an_untrained_autoencoder_is_already_a_codec():
 
 
 def test_the_cosine_basis_is_orthonormal():
-    basis = cosine_basis(16)
-    torch.testing.assert_close(basis @ basis.T, torch.eye(16), atol=1e-5, rtol=0)
+    basis = cosine_basis(48)
+    torch.testing.assert_close(basis @ basis.T, torch.eye(48), atol=1e-5, rtol=0)
 
 
 def test_unfold_inverts_fold():
@@ -77,7 +77,7 @@ def test_unfold_inverts_fold():
 def test_statistics_are_divided_out(vae):
     video = torch.rand(1, 3, 5, 16, 16)
     raw = vae.encode(video)
-    vae.set_statistics(torch.full((16,), 0.5), torch.full((16,), 2.0))
+    vae.set_statistics(torch.full((48,), 0.5), torch.full((48,), 2.0))
     torch.testing.assert_close(vae.encode(video), (raw - 0.5) / 2.0)
 
 

@@ -93,9 +93,7 @@ def segment(role: Role) -> Segment:
     ],
 )
 def test_guidance_evaluates_only_the_links_in_use(roles, words, guidance, evaluations):
-    sample = OmniSample(
-        text(5) if words else EMPTY, tuple(segment(r) for r in roles), (1, 4, 4)
-    )
+    sample = OmniSample(text(5) if words else EMPTY, tuple(segment(r) for r in roles), (1, 4, 4))
     guided = chain(sample, EMPTY, guidance)
     assert len(guided.variants) == evaluations
     assert sum(guided.weights) == pytest.approx(1.0)

@@ -1,0 +1,54 @@
+# Two commands matter: `make demo` and `make test`. Everything installs into .venv.
+PYTHON ?= python3
+VENV   ?= .venv
+OUT    ?= demo
+BIN    := $(VENV)/bin
+UV     := $(BIN)/uv
+
+.PHONY: demo test unit integration lint types protos bench clean help
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: $(VENV)/.serve  ## Make four videos with the real services; the last line is the folder
+	@$(BIN)/omnireel demo --out $(OUT)
+
+test: lint types unit integration  ## Install everything and pass every check
+
+lint: $(VENV)/.dev  ## Style and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/.dev  ## Strict types
+	$(BIN)/mypy
+
+unit: $(VENV)/.dev  ## Unit tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/unit -n 2
+
+integration: $(VENV)/.dev  ## Real services on real ports
+	$(BIN)/python -m pytest tests/integration
+
+protos: $(VENV)/.dev  ## Regenerate omnireel/api from protos/
+	PATH="$(abspath $(BIN)):$$PATH" bash protos/generate.sh
+
+bench: $(VENV)/.dev  ## Measurements: renderer speed, condition cache ratio
+	$(BIN)/python -m pytest tests/bench -s
+
+clean:  ## Remove the environment and caches
+	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "The venv module is missing; on Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet -c constraints.txt uv
+
+$(VENV)/.serve: $(UV) pyproject.toml constraints.txt
+	$(UV) pip install --python $(BIN)/python -c constraints.txt -b constraints.txt -e '.[serve]'
+	@touch $@
+
+$(VENV)/.dev: $(UV) pyproject.toml constraints.txt
+	$(UV) pip install --python $(BIN)/python -c constraints.txt -b constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.serve
