@@ -16,7 +16,9 @@ from omnireel.mvl import Input, parse
 from omnireel.recipes import enhancer_words
 from omnireel.types import Clip, MediaKind, Role
 
-KNOWN = frozenset("a the red ball green robot yellow cylinder jumps and plays".split())
+KNOWN = frozenset(
+    ("a", "the", "red", "ball", "green", "robot", "yellow", "cylinder", "jumps", "and", "plays")
+)
 IMAGE = Input("Image_1", MediaKind.IMAGE, Role.FIRST_FRAME)
 WORDS = [*KNOWN, "rolls", "in", "meadow", "natural", "camera", "static", "as", "first", "frame"]
 
