@@ -1,0 +1,95 @@
+"""Bootstrap intervals of a mean over clusters (Efron and Tibshirani, 1993, chapters 8 and 13)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from omnireel.errors import InvalidInput
+
+F64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A point estimate with the bounds of its percentile interval."""
+
+    estimate: float
+    low: float
+    high: float
+    count: int
+    """Observations behind it."""
+
+
+@dataclass(frozen=True)
+class BootstrapConfig:
+    """``level``: share of resamples inside the interval."""
+
+    resamples: int = 2000
+    level: float = 0.95
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.resamples < 1:
+            raise InvalidInput("at least one resample", field="resamples")
+        if not 0.0 < self.level < 1.0:
+            raise InvalidInput(f"level {self.level} is not between 0 and 1", field="level")
+
+
+def bootstrap(
+    rows_ND: Sequence[Sequence[float]] | F64,
+    clusters: Sequence[Hashable],
+    statistic: Callable[[F64], F64],
+    config: BootstrapConfig | None = None,
+) -> Interval:
+    """The interval of ``statistic(sum of rows over all observations)``.
+
+    Whole clusters (prompts, say) are drawn with replacement, because observations of one cluster
+    are alike. ``statistic`` maps sums ``(R, D)`` of R resamples to R numbers; they may be infinite,
+    and resamples where it is not a number are left out.
+
+    Raises:
+        InvalidInput: no observations, or not one cluster name for each.
+    """
+    config = config or BootstrapConfig()
+    rows = np.asarray(rows_ND, np.float64)
+    if len(rows) == 0:
+        raise InvalidInput("an interval needs at least one observation", field="rows")
+    if len(rows) != len(clusters):
+        raise InvalidInput(
+            f"{len(clusters)} cluster names for {len(rows)} observations", field="clusters"
+        )
+    index = {name: i for i, name in enumerate(dict.fromkeys(clusters))}
+    sums = np.zeros((len(index), rows.shape[1]))
+    np.add.at(sums, [index[name] for name in clusters], rows)
+    rng = np.random.default_rng(config.seed)
+    times = rng.multinomial(len(index), np.full(len(index), 1 / len(index)), config.resamples)
+    values = statistic(times @ sums)
+    values = values[~np.isnan(values)]
+    estimate = float(statistic(sums.sum(0, keepdims=True))[0])
+    if len(values) == 0:
+        return Interval(estimate, float("nan"), float("nan"), len(rows))
+    tail = (1.0 - config.level) / 2
+    # No interpolation between values: a ratio may be infinite in some resamples.
+    low, high = np.quantile(values, [tail, 1.0 - tail], method="inverted_cdf")
+    return Interval(estimate, float(low), float(high), len(rows))
+
+
+def mean_interval(
+    scores: Sequence[float],
+    clusters: Sequence[Hashable] | None = None,
+    config: BootstrapConfig | None = None,
+) -> Interval:
+    """The mean of ``scores`` with its interval; every score is its own cluster by default."""
+    names = range(len(scores)) if clusters is None else clusters
+    rows = np.asarray([(score, 1.0) for score in scores], np.float64).reshape(-1, 2)
+    return bootstrap(rows, list(names), _ratio, config)
+
+
+def _ratio(sums_RD: F64) -> F64:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        out: F64 = sums_RD[:, 0] / sums_RD[:, 1]
+    return out

@@ -1,0 +1,52 @@
+"""Questions with exact answers, one small file per subject, and which capability is asked which.
+
+A new metric is a new :class:`Oracle` here and its name in ``BY_CAPABILITY``.
+"""
+
+from __future__ import annotations
+
+from omnireel.errors import InvalidInput
+from omnireel.evaluate.oracles import identity, movement, pixels, setting, subjects, transfer
+from omnireel.evaluate.oracles.base import Oracle
+
+_LOOK = (subjects.COLOR, subjects.KIND, subjects.COUNT)
+_SETTING = (setting.PLACE, setting.STYLE)
+_EDIT = (pixels.KEPT, pixels.EDIT)
+
+BY_CAPABILITY: dict[str, tuple[Oracle, ...]] = {
+    "C1": (identity.IDENTITY, *_LOOK, movement.MOTION, *_SETTING),
+    "C2": (identity.IDENTITY, *_LOOK, movement.MOTION, *_SETTING),
+    "C3": (identity.IDENTITY, *_LOOK, movement.MOTION, *_SETTING),
+    "C4": (*_LOOK, movement.MOTION, *_EDIT),
+    "C5": (subjects.COUNT, *_EDIT),
+    "C6": (*_LOOK, movement.MOTION, *_EDIT),
+    "C7": (setting.STYLE, movement.MOTION, setting.PLACE, pixels.EDIT),
+    "C8": (*_LOOK, setting.PLACE, setting.WEATHER, movement.MOTION, *_EDIT),
+    "C12": (identity.IDENTITY, *_LOOK, movement.MOTION, *_EDIT),
+    "C16": (transfer.MOTION_PATH, movement.MOTION, *_LOOK, *_SETTING),
+    "C17": (transfer.CAMERA_PATH, movement.CAMERA, *_LOOK, *_SETTING),
+    "C18": (pixels.FIRST_FRAME, movement.MOTION, *_LOOK, pixels.TARGET),
+    "C19": (pixels.FIRST_FRAME, pixels.LAST_FRAME, movement.MOTION, *_LOOK, pixels.TARGET),
+    "C20": (
+        movement.RECOGNISABLE, *_LOOK, movement.MOTION, *_SETTING, setting.WEATHER,
+        movement.CAMERA,
+    ),
+}  # fmt: skip
+"""The first oracle of each row is the capability's headline."""
+
+
+def oracles_of(capability: str) -> tuple[Oracle, ...]:
+    """The oracles of a row of the capability table, headline first.
+
+    Raises:
+        InvalidInput: the capability has none.
+    """
+    if capability not in BY_CAPABILITY:
+        raise InvalidInput(
+            f"no oracles for capability {capability!r}; use one of {', '.join(BY_CAPABILITY)}",
+            field="capability",
+        )
+    return BY_CAPABILITY[capability]
+
+
+__all__ = ["BY_CAPABILITY", "Oracle", "oracles_of"]

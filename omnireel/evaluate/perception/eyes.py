@@ -1,0 +1,70 @@
+"""The three fitted readers as one component on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from omnireel.evaluate.perception.kinds import KindReader
+from omnireel.evaluate.perception.movement import MovementReader
+from omnireel.evaluate.perception.reader import ReaderConfig, SceneReader
+from omnireel.registry import load_component, save_component
+
+SHIPPED = Path(__file__).resolve().parents[2] / "weights" / "oracle"
+
+
+@dataclass(frozen=True, eq=False)
+class Perception:
+    """Readers of the scene, of a subject's kind, and of movement."""
+
+    scene: SceneReader
+    kind: KindReader
+    movement: MovementReader
+
+
+def save_perception(folder: Path, eyes: Perception, card: Mapping[str, Any]) -> Path:
+    """Write the readers as a component folder."""
+    tensors = {
+        f"{name}.{key}": tensor
+        for name, module in _modules(eyes).items()
+        for key, tensor in module.state_dict().items()
+    }
+    return save_component(
+        folder,
+        kind="oracle",
+        config=asdict(eyes.scene.config),
+        state_dict=tensors,
+        card=card,
+        dtype=torch.float16,
+    )
+
+
+@cache
+def load_perception(folder: Path = SHIPPED) -> Perception:
+    """The readers in ``folder`` (default: shipped); loaded once per process.
+
+    Raises:
+        NotFound, IntegrityError: the weights are missing or do not match their card.
+    """
+    component = load_component(folder, kind="oracle")
+    eyes = Perception(SceneReader(ReaderConfig(**component.config)), KindReader(), MovementReader())
+    for name, module in _modules(eyes).items():
+        prefix = f"{name}."
+        module.load_state_dict(
+            {
+                key.removeprefix(prefix): tensor
+                for key, tensor in component.state_dict.items()
+                if key.startswith(prefix)
+            }
+        )
+        module.eval().requires_grad_(False)
+    return eyes
+
+
+def _modules(eyes: Perception) -> dict[str, torch.nn.Module]:
+    return {"scene": eyes.scene, "kind": eyes.kind, "movement": eyes.movement}

@@ -1,0 +1,69 @@
+"""Fit the oracles' eyes: ``python -m omnireel.evaluate.perception.fit``.
+
+1. Render frames of the world with their exact labels (``samples``).
+2. Fit the scene reader on the frames, sharp and blurred.
+3. Fit the kind reader on the subjects that the scene reader finds.
+4. Render clips and fit the movement reader on the tracks found in them.
+
+Takes about twenty minutes on one CPU core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from omnireel.evaluate.perception.eyes import SHIPPED, Perception, save_perception
+from omnireel.evaluate.perception.fit_movement import (
+    MovementSamplesConfig,
+    fit_movement_reader,
+    movement_samples,
+)
+from omnireel.evaluate.perception.fit_scene import fit_kind_reader, fit_scene_reader
+from omnireel.evaluate.perception.samples import SamplesConfig, draw_samples
+from omnireel.evaluate.perception.training import LoopConfig
+
+
+def main() -> None:
+    """Render, fit and save."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=SHIPPED, help="component folder")
+    parser.add_argument("--scenes", type=int, default=SamplesConfig.scenes)
+    parser.add_argument("--clips", type=int, default=MovementSamplesConfig.clips)
+    parser.add_argument("--passes", type=float, default=4.0, help="over the frames")
+    args = parser.parse_args()
+    started = time.monotonic()
+    samples = draw_samples(SamplesConfig(scenes=args.scenes), _report("scenes"))
+    scene = fit_scene_reader(samples, LoopConfig(args.passes))
+    kind = fit_kind_reader(samples, scene, LoopConfig(2 * args.passes, 64, 3e-3))
+    rows, classes = movement_samples(
+        MovementSamplesConfig(clips=args.clips), scene, _report("clips")
+    )
+    movement = fit_movement_reader(rows, classes, LoopConfig(60.0, 128, 3e-3, 0.1, log_every=500))
+    card = {
+        "title": "Omnireel oracle",
+        "summary": "Reads subjects, colours, kinds, motions, places and styles off frames of the "
+        "procedural world: the eyes of `omnireel eval`. It never sees the prompt.",
+        "command": shlex.join(["python", "-m", "omnireel.evaluate.perception.fit", *sys.argv[1:]]),
+        "data": f"{len(samples.frames_NHWC)} frames and {args.clips} clips of the procedural world",
+        "wall_time_s": round(time.monotonic() - started),
+        "limits": ["Knows nothing but the procedural world.", "One or two subjects."],
+    }
+    save_perception(args.out, Perception(scene, kind, movement), card)
+    print(args.out)
+
+
+def _report(what: str) -> Callable[[int, int], None]:
+    def report(done: int, total: int) -> None:
+        if done % 250 == 0 or done == total:
+            print(f"rendered {done}/{total} {what}", flush=True)
+
+    return report
+
+
+if __name__ == "__main__":
+    main()
