@@ -114,7 +114,7 @@ class Pointwise(nn.Module):
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
         """Channels change, positions stay."""
-        _, _, t, h, w = x_BCTHW.shape
+        t, h = x_BCTHW.shape[2:4]
         y: Tensor = self.conv(x_BCTHW.flatten(2, 3)).unflatten(2, (t, h))
         return y
 
@@ -166,7 +166,7 @@ def cosine_basis(latent_channels: int) -> Tensor:
 
     def wave(k: int, n: int) -> Tensor:
         x = torch.cos(math.pi * k * (torch.arange(n) + 0.5) / n)
-        return x / x.norm()
+        return F.normalize(x, dim=0)
 
     orders = sorted(
         ((t, h, w) for t in range(4) for h in range(8) for w in range(8)),

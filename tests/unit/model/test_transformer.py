@@ -1,4 +1,4 @@
-"""The parity tests of the generator: packed = alone, cached = recomputed, conditions see no noise."""
+"""Parity tests of the generator: packed = alone, cached = recomputed."""
 
 from __future__ import annotations
 
