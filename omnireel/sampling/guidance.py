@@ -18,8 +18,17 @@ from omnireel.model.sequence import OmniSample
 from omnireel.model.text import TextTokens
 from omnireel.types import Role
 
-VIDEO_ROLES = frozenset({Role.SOURCE, Role.MOTION, Role.CAMERA, Role.LOW_RESOLUTION})
-"""Conditions guided by ``video``; every other visual condition is guided by ``image``."""
+_VIDEO_ROLES = frozenset({Role.SOURCE, Role.MOTION, Role.CAMERA})
+
+
+def guidance_group(role: Role) -> str:
+    """Which scale guides a visual condition: ``video``, ``image``, or ``always`` (never dropped).
+
+    The low-resolution clip is what super-resolution is about, so no variant goes without it.
+    """
+    if role is Role.LOW_RESOLUTION:
+        return "always"
+    return "video" if role in _VIDEO_ROLES else "image"
 
 
 @dataclass(frozen=True)
@@ -56,21 +65,18 @@ class GuidanceChain:
 
 def drop(sample: OmniSample, empty: TextTokens, *, keep: Mapping[str, bool]) -> OmniSample:
     """The sample without the condition groups (text, image, video) whose ``keep`` is false."""
-    segments = tuple(
-        s for s in sample.segments if keep["video" if s.role in VIDEO_ROLES else "image"]
-    )
+    segments = tuple(s for s in sample.segments if {**keep, "always": True}[guidance_group(s.role)])
     return replace(sample, text=sample.text if keep["text"] else empty, segments=segments)
 
 
 def chain(sample: OmniSample, empty: TextTokens, guidance: Guidance) -> GuidanceChain:
     """Lay out the guidance chain of one sample."""
-    has_video = any(s.role in VIDEO_ROLES for s in sample.segments)
-    has_image = any(s.role not in VIDEO_ROLES for s in sample.segments)
+    groups = {guidance_group(s.role) for s in sample.segments}
     links = [
         (name, scale)
         for name, scale, present in (
-            ("video", guidance.video, has_video),
-            ("image", guidance.image, has_image),
+            ("video", guidance.video, "video" in groups),
+            ("image", guidance.image, "image" in groups),
             ("text", guidance.text, sample.text != empty),
         )
         if present
