@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from omnireel.cli.demo_requests import DemoRequest
-from omnireel.media import SheetStyle, contact_sheet
+from omnireel.media import SheetStyle, contact_sheet, resample, resize
 from omnireel.media.sheet import Row
 from omnireel.types import Clip, Frames
 
@@ -64,12 +64,10 @@ def overview(results: Sequence[DemoResult]) -> Frames:
 def animation(results: Sequence[DemoResult]) -> Clip:
     """All videos side by side, each under its prompt, as one clip."""
     num_frames = max(len(result.upscaled.frames_THWC) for result in results)
-    frames = []
-    for i in range(num_frames):
-        cards = [_card(result, i) for result in results]
-        height = max(card.shape[0] for card in cards)
-        frames.append(np.concatenate([_padded(card, height) for card in cards], axis=1))
-    return Clip(np.stack(frames), fps=results[0].upscaled.fps)
+    cards = [_card(result, num_frames) for result in results]
+    height = max(card.shape[1] for card in cards)
+    frames_THWC = np.concatenate([_padded(card, height) for card in cards], axis=2)
+    return Clip(frames_THWC, fps=results[0].upscaled.fps)
 
 
 def _given(request: DemoRequest) -> list[Frames]:
@@ -98,18 +96,33 @@ def _arrow(side: int) -> Frames:
     return picture
 
 
-def _card(result: DemoResult, index: int) -> Frames:
-    """Frame ``index`` (the last one when the clip is shorter) under its prompt, (H, W, 3)."""
-    clip = result.upscaled
-    frame = clip.frames_THWC[min(index, len(clip.frames_THWC) - 1)]
-    card: Frames = contact_sheet([(result.request.prompt, frame)], style=CARD)[0]
-    return card
+def _card(result: DemoResult, num_frames: int) -> Frames:
+    """A clip under its prompt, (T, H, W, 3); a shorter one holds its last frame."""
+    fmt = result.upscaled.format
+    white = np.full((fmt.height, fmt.width, 3), 255, np.uint8)
+    # Where the two differ the picture shines through: one drawing serves all frames.
+    light, dark = (
+        contact_sheet([(result.request.prompt, picture)], style=CARD)[0].astype(np.float32)
+        for picture in (white, 0 * white)
+    )
+    alpha = (light - dark) / 255
+    rows, columns = (np.flatnonzero(alpha[..., 0].any(axis=axis)) for axis in (1, 0))
+    clip = resize(
+        resample(result.upscaled, fmt.fps, num_frames),
+        int(columns[-1] - columns[0] + 1),
+        int(rows[-1] - rows[0] + 1),
+    )
+    cards = np.repeat(dark[None], num_frames, axis=0)
+    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    cards[:, *window] += alpha[window] * clip.frames_THWC
+    return cards.round().astype(np.uint8)
 
 
-def _padded(card: Frames, height: int) -> Frames:
-    """``card`` at the bottom of a page of ``height``."""
-    page: Frames = np.broadcast_to(_PAGE, (height, card.shape[1], 3)).copy()
-    page[height - card.shape[0] :] = card
+def _padded(card_THWC: Frames, height: int) -> Frames:
+    """``card_THWC`` at the bottom of a page of ``height``."""
+    frames, card_height, width, _ = card_THWC.shape
+    page: Frames = np.broadcast_to(_PAGE, (frames, height, width, 3)).copy()
+    page[:, height - card_height :] = card_THWC
     return page
 
 
