@@ -158,5 +158,6 @@ def tiny_upscaler() -> UpscalerRecipe:
             ema=EmaConfig(decays=(0.998,)),
             feed=FeedConfig(workers=1, depth=3),
         ),
+        model=TransformerSize(depth=3),
         data=data,
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from omnireel.errors import InvalidInput
 from omnireel.registry import load_component
+
+_BLOCK = re.compile(r"blocks\.(\d+)\.")
 
 
 def warm_start(module: nn.Module, folder: Path, kinds: tuple[str, ...]) -> None:
@@ -26,10 +30,11 @@ def warm_start(module: nn.Module, folder: Path, kinds: tuple[str, ...]) -> None:
             field="init_from",
         )
     own = module.state_dict()
-    wrong = sorted(own.keys() ^ component.state_dict.keys()) or [
-        f"{name} {tuple(component.state_dict[name].shape)} -> {tuple(tensor.shape)}"
+    given = thin_blocks(component.state_dict, num_blocks(own))
+    wrong = sorted(own.keys() ^ given.keys()) or [
+        f"{name} {tuple(given[name].shape)} -> {tuple(tensor.shape)}"
         for name, tensor in own.items()
-        if tensor.shape != component.state_dict[name].shape
+        if tensor.shape != given[name].shape
     ]
     if wrong:
         raise InvalidInput(
@@ -37,4 +42,31 @@ def warm_start(module: nn.Module, folder: Path, kinds: tuple[str, ...]) -> None:
             "recipe's model fields to the component's config.json",
             field="init_from",
         )
-    module.load_state_dict(component.state_dict)
+    module.load_state_dict(given)
+
+
+def num_blocks(state: Mapping[str, Tensor]) -> int:
+    """How many transformer layers (``blocks.0.``, ``blocks.1.``, ..) a state holds."""
+    return 1 + max((int(m[1]) for name in state if (m := _BLOCK.match(name))), default=-1)
+
+
+def thin_blocks(state: Mapping[str, Tensor], depth: int) -> dict[str, Tensor]:
+    """Keep ``depth`` evenly spaced layers, the first and the last included, and renumber them.
+
+    A shallow network (the super-resolver) starts from a deep one (the generator) this way. A state
+    that has no more than ``depth`` layers comes back as it is.
+    """
+    have = num_blocks(state)
+    if have <= depth or depth < 1:
+        return dict(state)
+    chosen = [round(i * (have - 1) / max(1, depth - 1)) for i in range(depth)]
+    place = {old: new for new, old in enumerate(chosen)}
+    thinned: dict[str, Tensor] = {}
+    for name, tensor in state.items():
+        match = _BLOCK.match(name)
+        if match is None:
+            thinned[name] = tensor
+        elif int(match[1]) in place:
+            thinned[f"blocks.{place[int(match[1])]}.{name[match.end() :]}"] = tensor
+    return thinned
+
