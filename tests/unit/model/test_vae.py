@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from omnireel.model.vae import VAEConfig, VideoVAE, cosine_basis, fold, unfold
+from omnireel.model.convolution import fold, unfold
+from omnireel.model.vae import VAEConfig, VideoVAE, cosine_basis
 
 
 @pytest.fixture
