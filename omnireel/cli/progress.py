@@ -57,22 +57,22 @@ class JobBar:
         label = _STAGES.get(progress.stage, "working")
         if event.state == video_pb2.VIDEO_STATE_CANCELLING:
             label = "cancelling"
-        self._bar.update(
-            self._task, description=label, completed=progress.fraction, detail=detail(progress)
-        )
+        self._bar.update(self._task, description=label, completed=progress.fraction)
+        self._bar.update(self._task, detail=detail(progress, self._bar.tasks[0].time_remaining))
         if progress.stage != self._stage and not self._console.is_terminal:
             self._console.print(f"{label} {detail(progress)}".rstrip())
         self._stage = progress.stage
 
 
-def detail(progress: progress_pb2.Progress) -> str:
-    """``step 3/20, 12 s to go`` or ``2 jobs ahead``."""
+def detail(progress: progress_pb2.Progress, estimate_s: float | None = None) -> str:
+    """``step 3/20, 12 s to go`` or ``2 jobs ahead``; ``estimate_s`` is for servers without one."""
     words = []
     if progress.stage == progress_pb2.STAGE_QUEUED and progress.queue_position:
         jobs = "job" if progress.queue_position == 1 else "jobs"
         words.append(f"{progress.queue_position} {jobs} ahead")
     if progress.num_steps:
         words.append(f"step {progress.step}/{progress.num_steps}")
-    if progress.HasField("eta"):
-        words.append(f"{progress.eta.ToMilliseconds() / 1000:.0f} s to go")
+    left_s = progress.eta.ToMilliseconds() / 1000 if progress.HasField("eta") else estimate_s
+    if left_s is not None:
+        words.append(f"{left_s:.0f} s to go")
     return ", ".join(words)

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from omnireel.api.v1 import progress_pb2
 from omnireel.cli import demo as demo_module
 from omnireel.cli.demo import DemoConfig, run_demo
 from omnireel.cli.demo_pictures import DemoResult, animation, overview, result_sheet
 from omnireel.cli.demo_requests import DemoRequest, demo_requests
 from omnireel.cli.demo_stack import DemoStack, StackPlan
 from omnireel.cli.main import app
+from omnireel.cli.progress import detail
 from omnireel.client import draft
 from omnireel.errors import FailedPrecondition, InvalidInput
 from omnireel.mvl import validate
@@ -194,6 +196,14 @@ def test_the_animation_holds_the_end_of_shorter_clips() -> None:
     _, height, width, _ = clip.frames_THWC.shape
     for at, level in ((width // 4, 10), (3 * width // 4, 90)):
         assert (clip.frames_THWC[:, height - 100, at] == level).all()
+
+
+def test_the_bar_estimates_what_is_left() -> None:
+    progress = progress_pb2.Progress(step=3, num_steps=20)
+    assert detail(progress) == "step 3/20"
+    assert detail(progress, 12.4) == "step 3/20, 12 s to go"
+    progress.eta.FromSeconds(5)
+    assert detail(progress, 12.4) == "step 3/20, 5 s to go"
 
 
 def test_the_seed_has_a_range() -> None:
