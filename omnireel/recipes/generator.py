@@ -149,6 +149,13 @@ GENERATOR_OPTIMIZER = OptimizerConfig(
 )
 
 
+TINY_CAPABILITY_WEIGHTS: Mapping[str, float] = {
+    "C1": 0.06, "C2": 0.10, "C3": 0.02, "C4": 0.03, "C5": 0.03, "C6": 0.04, "C7": 0.04,
+    "C8": 0.12, "C12": 0.02, "C16": 0.02, "C17": 0.02, "C18": 0.10, "C19": 0.02, "C20": 0.38,
+}  # fmt: skip
+"""Shares of the capabilities: text to video teaches what all others build on."""
+
+
 def debug_generator() -> GeneratorRecipe:
     """A minute of work that shows that everything runs; the result is of no use."""
     fmt = VideoFormat(32, 32, 9, 8.0)
@@ -182,5 +189,10 @@ def tiny_generator() -> GeneratorRecipe:
             schedule=ScheduleConfig(kind="wsd", warmup_steps=100, decay_fraction=0.35),
             ema=EmaConfig(decays=(0.998, 0.9995)),
             feed=FeedConfig(workers=1, depth=4),
-        )
+        ),
+        data=LatentCacheConfig(
+            count=24_000, format_shares=(6, 1, 1), weights=dict(TINY_CAPABILITY_WEIGHTS)
+        ),
+        batch_size=32,
+        objective=FlowMatchingConfig(shift=2.0, vague_share=0.05),
     )
