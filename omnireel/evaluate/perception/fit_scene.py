@@ -66,7 +66,7 @@ def fit_kind_reader(samples: Samples, reader: SceneReader, config: LoopConfig) -
 
 
 def _crops_of(samples: Samples, reader: SceneReader) -> tuple[F32, Indices]:
-    """Crops of every subject found, sharp and worsened, with its true kind."""
+    """Crops of every subject found, half of the frames worsened, with its true kind."""
     # Local: observation is built on the readers, and only fitting goes the other way.
     from omnireel.evaluate.perception.observe import subject_masks
 
@@ -75,20 +75,18 @@ def _crops_of(samples: Samples, reader: SceneReader) -> tuple[F32, Indices]:
     for start in range(0, len(samples.frames_NHWC), CHUNK):
         part = slice(start, start + CHUNK)
         truth = samples.kind_Nhw[part]
-        video = _video(samples.frames_NHWC[part])
-        for shown in (worsen(video, 0.0), worsen(video, 1.0)):
-            frames: Frames = (
-                shown.permute(0, 2, 3, 1).add(1.0).mul(127.5).round().numpy().astype(np.uint8)
-            )
-            reading = reader.read(frames)
-            for i in range(len(frames)):
-                alone = FrameReading(*(v[i : i + 1] for v in vars(reading).values()))
-                for mask in subject_masks(alone):
-                    votes = np.bincount(truth[i][mask[0] > 0.5], minlength=len(KIND_CLASSES) + 1)
-                    found = crops(mask, frames[i : i + 1])
-                    if len(found) and votes[1:].max() >= PURE * max(votes.sum(), 1):
-                        pictures.append(found.astype(np.float16))
-                        kinds.append(np.array([votes[1:].argmax()]))
+        video = worsen(_video(samples.frames_NHWC[part]), BLURRED)
+        scaled = video.permute(0, 2, 3, 1).add(1.0).mul(127.5).round()
+        frames: Frames = scaled.numpy().astype(np.uint8)
+        reading = reader.read(frames)
+        for i in range(len(frames)):
+            alone = FrameReading(*(v[i : i + 1] for v in vars(reading).values()))
+            for mask in subject_masks(alone):
+                votes = np.bincount(truth[i][mask[0] > 0.5], minlength=len(KIND_CLASSES) + 1)
+                found = crops(mask, frames[i : i + 1])
+                if len(found) and votes[1:].max() >= PURE * max(votes.sum(), 1):
+                    pictures.append(found.astype(np.float16))
+                    kinds.append(np.array([votes[1:].argmax()]))
     return np.concatenate(pictures), np.concatenate(kinds)
 
 

@@ -7,7 +7,10 @@ taken out; a network with one hidden layer, fitted on the world, turns them into
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -79,7 +82,7 @@ def features(track: ScreenTrack | None, flow: Flow) -> F32:
     return np.concatenate([out, camera])
 
 
-def _points(values_T: F32) -> F32:
+def _points(values_T: npt.NDArray[np.floating[Any]]) -> F32:
     out: F32 = np.interp(
         np.linspace(0, 1, POINTS), np.linspace(0, 1, max(len(values_T), 1)), values_T
     ).astype(np.float32)

@@ -25,8 +25,10 @@ Cells = npt.NDArray[np.bool_]
 
 MIN_SHARE = 0.12
 """A colour that covers less of all subjects than this is a misreading, no second subject."""
-MAX_CONTACT = 0.4
-"""A colour of whose cells more than this share touch a larger one is a part of that subject."""
+APART = 1.15
+"""Distance (see `distance`) from which two colours are two subjects."""
+FEW_CELLS = 4
+"""Cells of a frame below which a colour's place in it is not looked at."""
 MIN_CELLS = 6.0
 """Mean cells per frame below which nothing counts as a subject."""
 
@@ -104,9 +106,9 @@ def observe(frames_THWC: Frames, eyes: Perception) -> Observation:
 
 
 def subject_masks(reading: FrameReading) -> list[F32]:
-    """Masks of the subjects, largest first, told apart by their colours.
+    """Masks of the subjects, largest first, told apart by colour and distance.
 
-    A colour whose cells mostly touch those of a larger one is a misread part of that subject.
+    A colour that never gets far from a larger one is a part of that subject, say its hair.
     """
     shown = reading.subject > 0.5
     total = float(shown.sum())
@@ -114,24 +116,31 @@ def subject_masks(reading: FrameReading) -> list[F32]:
         return []
     best = 1 + reading.color_TChw[:, 1:].argmax(1)
     mass = np.bincount(best[shown], minlength=len(COLOR_CLASSES))
-    least = max(MIN_SHARE * total, MIN_CELLS)
-    kept: list[int] = []
-    for color in (int(c) for c in np.argsort(-mass) if mass[c] >= least):
+    groups: list[Cells] = []
+    for color in (int(c) for c in np.argsort(-mass) if mass[c] >= MIN_CELLS):
         cells = shown & (best == color)
-        if not any(_contact(cells, shown & (best == other)) > MAX_CONTACT for other in kept):
-            kept.append(color)
-    if not kept:
-        return []
-    nearest = np.asarray(kept)[reading.color_TChw[:, kept].argmax(1)]
-    masks = [(reading.subject * (shown & (nearest == c))).astype(np.float32) for c in kept]
+        apart = [distance(cells, group) for group in groups]
+        if not groups or (min(apart) >= APART and mass[color] >= MIN_SHARE * total):
+            groups.append(cells)
+        else:
+            groups[int(np.argmin(apart))] |= cells
+    masks = [(reading.subject * group).astype(np.float32) for group in groups]
     return sorted(masks, key=lambda mask: -float(mask.sum()))
 
 
-def _contact(cells_Thw: Cells, other_Thw: Cells) -> float:
-    """Share of the cells that touch one of the others."""
-    wide = np.pad(other_Thw, ((0, 0), (1, 1), (1, 1)))
-    near = wide[:, :-2, 1:-1] | wide[:, 2:, 1:-1] | wide[:, 1:-1, :-2] | wide[:, 1:-1, 2:]
-    return float((near & cells_Thw).sum() / cells_Thw.sum())
+def distance(a_Thw: Cells, b_Thw: Cells) -> float:
+    """How far two sets of cells get from each other, in the sum of their radii.
+
+    Discs that touch are 1 apart. The upper fifth of the frames that show both decides.
+    """
+    found = []
+    for a, b in zip(a_Thw, b_Thw, strict=True):
+        na, nb = int(a.sum()), int(b.sum())
+        if min(na, nb) < FEW_CELLS:
+            continue
+        (ya, xa), (yb, xb) = (np.argwhere(cells).mean(0) for cells in (a, b))
+        found.append(np.hypot(ya - yb, xa - xb) / (np.sqrt(na / np.pi) + np.sqrt(nb / np.pi)))
+    return float(np.quantile(found, 0.8)) if found else 0.0
 
 
 def _colors(reading: FrameReading, mask_Thw: F32) -> F32:

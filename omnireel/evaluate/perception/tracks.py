@@ -50,10 +50,10 @@ def track_of(mask_Thw: F32, frames_THWC: Frames) -> ScreenTrack:
     cx, cy = columns @ x / safe, rows @ y / safe
     vx = (columns * (x[None] - cx[:, None]) ** 2).sum(1) / safe
     vy = (rows * (y[None] - cy[:, None]) ** 2).sum(1) / safe
-    values = [cx, cy, 2 * np.sqrt(vx), 2 * np.sqrt(vy), area / short**2]
-    filled = [_fill(v, seen) for v in values]
-    patches = _patches(mask_Thw, frames_THWC, filled[0], filled[1], np.sqrt(filled[4]))
-    return ScreenTrack(*filled, seen_T=seen, change_L=_changes(patches[seen]))
+    values = (cx, cy, 2 * np.sqrt(vx), 2 * np.sqrt(vy), area / short**2)
+    x_T, y_T, width, height, share = (_fill(v, seen) for v in values)
+    patches = _patches(mask_Thw, frames_THWC, x_T, y_T, np.sqrt(share))
+    return ScreenTrack(x_T, y_T, width, height, share, seen, _changes(patches[seen]))
 
 
 def _fill(values_T: F32, seen_T: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> F32:
