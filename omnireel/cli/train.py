@@ -60,6 +60,22 @@ def export(
     typer.echo(export_run(run, out, cache=cache, report=_report(), scores=_scores(score), raw=raw))
 
 
+@app.command("prepare")
+def prepare(
+    recipe: Annotated[str, typer.Argument(help="Recipe name.")],
+    cache: Cache = Path("runs/cache"),
+    assign: Annotated[
+        list[str] | None, typer.Option("--set", help="field=value, for example data.count=20000.")
+    ] = None,
+) -> None:
+    """Build a recipe's data only. Example: omnireel train prepare generator-tiny."""
+    from omnireel.recipes.run import RunRequest, prepare_data
+
+    request = RunRequest(recipe, out=Path(), cache=cache, overrides=tuple(assign or ()))
+    for name, folder in prepare_data(request, _report()).items():
+        typer.echo(f"{name}: {folder}")
+
+
 def _train_command(name: str) -> None:
     @app.command(name, help=f"Train: {RECIPES[name].summary}.\n\nExample: omnireel train {name}")
     def train(

@@ -58,6 +58,9 @@ class Recipe(Protocol):
     def trainer(self) -> TrainerConfig:
         """The loop's configuration."""
 
+    def prepare(self, place: Workplace) -> Mapping[str, str]:
+        """Build the data and nothing else; what :attr:`Assembly.pinned` will say of it."""
+
     def assemble(self, place: Workplace, init_from: Path | None) -> Assembly:
         """Prepare the data and build the objective (warm-started if asked)."""
 

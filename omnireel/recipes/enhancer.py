@@ -56,7 +56,7 @@ class SftDataConfig:
 
     count: int = 12_000
     mix: dict[str, float] = field(default_factory=_mix)
-    batch_size: int = 32
+    batch_size: int = 16
     held_out: int = 40
     """Held-out prompts of each validation."""
 
@@ -133,6 +133,10 @@ class EnhancerRecipe:
         """Sizes, vocabulary and facts of the model."""
         lexicon = words.lexicon().to_data()
         return tiny_config(words.vocabulary(), lexicon, width=self.width, layers=self.layers)
+
+    def prepare(self, place: Workplace) -> Mapping[str, str]:
+        """Render and tokenise the examples; their folder by name."""
+        return {"examples": str(self._examples(place, build_tokenizer(self.model_config().words)))}
 
     def assemble(self, place: Workplace, init_from: Path | None) -> Assembly:
         """Render and tokenise the examples once, and build the objective."""
@@ -232,9 +236,9 @@ def tiny_enhancer() -> EnhancerRecipe:
     """The shipped enhancer: a quarter of an hour on one CPU core, and some minutes of rendering."""
     return EnhancerRecipe(
         trainer=TrainerConfig(
-            num_steps=2_500,
-            max_minutes=16.0,
-            log_every=50,
+            num_steps=4_000,
+            max_minutes=20.0,
+            log_every=20,
             validate_every=1_000,
             checkpoint_every=500,
             threads=1,

@@ -115,6 +115,16 @@ def read_run(folder: Path) -> SavedRun:
     )
 
 
+def prepare_data(request: RunRequest, report: Report) -> dict[str, str]:
+    """Build a recipe's data and nothing else; returns its folders by name.
+
+    A run that is training is not disturbed: it uses the samples that it started with, and takes
+    more in when it is resumed with a larger ``data.count``.
+    """
+    recipe = override(build_recipe(request.recipe), request.overrides)
+    return dict(recipe.prepare(Workplace(request.cache, report)))
+
+
 def _write_run(request: RunRequest, recipe: Recipe, pinned: Mapping[str, str]) -> None:
     init_from, commands = str(request.init_from or ""), [request.command]
     if request.resume:

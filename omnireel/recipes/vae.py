@@ -49,9 +49,13 @@ class VaeRecipe:
     clip_folder: Path | None = None
     """A finished clip cache to use as it is, instead of one that fits ``data``."""
 
+    def prepare(self, place: Workplace) -> Mapping[str, str]:
+        """Render the clips; their folder by name."""
+        return {"clips": str(self._clips(place))}
+
     def assemble(self, place: Workplace, init_from: Path | None) -> Assembly:
         """Render the clips and build the objective."""
-        folder = self._clips(place)
+        pinned = self.prepare(place)
         torch.manual_seed(self.trainer.seed)
         vae = VideoVAE(self.model)
         if init_from is not None:
@@ -62,8 +66,8 @@ class VaeRecipe:
             for i, fmt in enumerate(self.data.formats)
         )
         objective = Autoencoding(vae, self.objective, held_out, self.trainer.device)
-        data = ClipBatches(ClipCache(folder), self.batches)
-        return Assembly(objective, data, {"clips": str(folder)})
+        data = ClipBatches(ClipCache(Path(pinned["clips"])), self.batches)
+        return Assembly(objective, data, pinned)
 
     def component(self, weights: Mapping[str, Tensor], place: Workplace) -> ComponentParts:
         """The autoencoder with the latents' statistics measured on training clips."""

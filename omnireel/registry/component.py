@@ -27,7 +27,7 @@ from omnireel.registry.card import card_markdown
 from omnireel.registry.folders import atomic_folder, sha256_file
 
 FORMAT_VERSION = 1
-MAX_FILE_BYTES = 15 * 2**20
+MAX_FILE_BYTES = 2**24 - 2**16
 """Limit of one weight file, so that every file stays welcome in a git repository."""
 
 

@@ -15,15 +15,12 @@
 from __future__ import annotations
 
 import json
-import random
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -123,35 +120,6 @@ def latest_checkpoint(run: Path) -> Path | None:
     if not name.startswith("step_") or Path(name).name != name:
         raise IntegrityError(f"{pointer} is damaged; write the name of a step_* folder into it")
     return pointer.parent / name
-
-
-def random_state() -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The global random states of torch, numpy and Python, as tensors and as JSON."""
-    tensors = {"torch": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        for i, state in enumerate(torch.cuda.get_rng_state_all()):
-            tensors[f"cuda.{i}"] = state
-    name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
-    tensors["numpy"] = torch.from_numpy(np.asarray(keys).astype(np.int64))
-    version, internal, gauss = random.getstate()
-    tensors["python"] = torch.tensor(internal, dtype=torch.int64)
-    return tensors, {
-        "numpy": [name, position, has_gauss, cached],
-        "python": [version, gauss],
-    }
-
-
-def restore_random_state(tensors: Mapping[str, Tensor], data: Mapping[str, Any]) -> None:
-    """Restore what :func:`random_state` gave. Generators of absent GPUs are skipped."""
-    torch.set_rng_state(tensors["torch"])
-    for i in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
-        if f"cuda.{i}" in tensors:
-            torch.cuda.set_rng_state(tensors[f"cuda.{i}"], i)
-    name, position, has_gauss, cached = data["numpy"]
-    keys = tensors["numpy"].numpy().astype(np.uint32)
-    np.random.set_state((name, keys, position, has_gauss, cached))
-    version, gauss = data["python"]
-    random.setstate((version, tuple(tensors["python"].tolist()), gauss))
 
 
 def _damaged(folder: Path, what: str) -> IntegrityError:

@@ -267,7 +267,7 @@ class LatentBatches:
 
     def _shuffled(self, epoch: int) -> list[list[tuple[int, int]]]:
         rng = np.random.default_rng([self._seed, epoch])
-        batches = []
+        batches: list[list[tuple[int, int]]] = []
         for bucket in self._cache.buckets:
             order = rng.permutation(len(bucket))
             batches.extend(

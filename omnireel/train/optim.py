@@ -75,7 +75,8 @@ def orthogonalise(matrices_BMN: Tensor, steps: int) -> Tensor:
     for _ in range(steps):
         gram = x @ x.mT
         x = a * x + torch.baddbmm(b * gram, gram, gram, alpha=c) @ x
-    return (x.mT if tall else x).to(matrices_BMN.dtype)
+    orthogonal: Tensor = (x.mT if tall else x).to(matrices_BMN.dtype)
+    return orthogonal
 
 
 class Muon(torch.optim.Optimizer):
@@ -143,7 +144,7 @@ class Optimizers:
         if not trainable:
             raise InvalidInput("The objective has no trainable parameter", field="objective")
         self.muon_names, self.adamw_names = split_parameters(config, trainable)
-        self._names = {parameter: name for name, parameter in trainable.items()}
+        self._names: dict[Tensor, str] = {p: name for name, p in trainable.items()}
         self._all: dict[str, torch.optim.Optimizer] = {}
         if self.muon_names:
             self._all["muon"] = Muon(
@@ -210,7 +211,8 @@ def split_parameters(
     config: OptimizerConfig, named: Mapping[str, nn.Parameter]
 ) -> tuple[list[str], list[str]]:
     """Names for Muon and names for AdamW, see :class:`OptimizerConfig`."""
-    muon, adamw = [], []
+    muon: list[str] = []
+    adamw: list[str] = []
     for name, parameter in named.items():
         matrix = parameter.ndim == 2 or (config.muon_kernels and parameter.ndim > 2)
         listed = any(re.search(pattern, name) for pattern in config.adamw_patterns)

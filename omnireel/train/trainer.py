@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -30,15 +29,16 @@ from omnireel.train.checkpoint import (
     Checkpoint,
     latest_checkpoint,
     load_checkpoint,
-    random_state,
-    restore_random_state,
     save_checkpoint,
 )
 from omnireel.train.ema import Ema, EmaConfig
 from omnireel.train.feed import Feed, FeedConfig, TrainData
 from omnireel.train.lock import run_lock
+from omnireel.train.means import RunningMeans
 from omnireel.train.objective import LossReport, Objective, named_parameters, named_tensors
 from omnireel.train.optim import OptimizerConfig, Optimizers
+from omnireel.train.randomness import random_state, restore_random_state, step_seed
+from omnireel.train.same_run import check_same_config
 from omnireel.train.schedule import ScheduleConfig, multiplier
 
 
@@ -82,28 +82,6 @@ class TrainerConfig:
             raise InvalidInput("autocast is 'off' or 'bfloat16'", field="trainer.autocast")
 
 
-MAY_CHANGE_ON_RESUME = (
-    "trainer.num_steps",
-    "trainer.max_minutes",
-    "trainer.non_finite",
-    "trainer.max_skips",
-    "trainer.log_every",
-    "trainer.validate_every",
-    "trainer.checkpoint_every",
-    "trainer.keep_checkpoints",
-    "trainer.threads",
-    "trainer.device",
-    "trainer.feed.",
-    "data.count",
-    "folders.",
-    "workers",
-    "render_workers",
-    "previews",
-    "held_out",
-)
-"""Fields (or prefixes) that may differ between a checkpoint and the run that resumes it."""
-
-
 @dataclass(frozen=True)
 class TrainResult:
     """How a run ended."""
@@ -141,7 +119,7 @@ class Trainer:
         self._elapsed_before = 0.0
         self._started = 0.0
         self._stop = False
-        self._log = _RunningMeans()
+        self._log = RunningMeans()
 
     def request_stop(self) -> None:
         """Finish the current step, write a checkpoint and return (safe in a signal handler)."""
@@ -203,7 +181,7 @@ class Trainer:
             if not bool(torch.isfinite(report.loss)):
                 self._skip("loss")
                 return
-            (report.loss / self.config.accumulate).backward()
+            torch.autograd.backward(report.loss / self.config.accumulate)
             self._log.add({"loss": float(report.loss.detach()), **report.metrics})
             self.num_samples += report.num_samples
             self._log.samples += report.num_samples
@@ -312,7 +290,7 @@ class Trainer:
     def _resume(self) -> None:
         checkpoint = load_checkpoint(self.run)
         state = checkpoint.state
-        _check_same_config(state["config"], self.description)
+        check_same_config(state["config"], self.description)
         if checkpoint.model.keys() != self.tensors.keys():
             some = sorted(checkpoint.model.keys() ^ self.tensors.keys())[:3]
             raise IntegrityError(f"The checkpoint in {self.run} fits another model: {some}")
@@ -325,47 +303,3 @@ class Trainer:
         restore_random_state(checkpoint.random, state["random"])
         self.step, self.skipped = checkpoint.step, state["skipped"]
         self.num_samples, self._elapsed_before = state["num_samples"], state["elapsed_s"]
-
-
-class _RunningMeans:
-    """Means of logged numbers, and samples per second, since they were last taken."""
-
-    def __init__(self) -> None:
-        self._values: dict[str, list[float]] = defaultdict(list)
-        self._since = time.monotonic()
-        self.samples = 0
-
-    def add(self, values: Mapping[str, float]) -> None:
-        for name, value in values.items():
-            self._values[name].append(value)
-
-    def take(self) -> tuple[dict[str, float], float]:
-        means = {name: sum(v) / len(v) for name, v in self._values.items()}
-        now = time.monotonic()
-        speed = self.samples / max(now - self._since, 1e-9)
-        self._values.clear()
-        self._since, self.samples = now, 0
-        return means, speed
-
-
-def step_seed(seed: int, step: int, micro: int) -> int:
-    """A seed for the random numbers of one micro-batch (splitmix64 of the three numbers)."""
-    mask = (1 << 64) - 1
-    x = (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9 + micro * 0x94D049BB133111EB) & mask
-    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & mask
-    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & mask
-    return (x ^ (x >> 31)) >> 1
-
-
-def _check_same_config(saved: Mapping[str, Any], current: Mapping[str, Any]) -> None:
-    changed = [
-        f"{name} ({saved.get(name)!r} -> {current.get(name)!r})"
-        for name in sorted(saved.keys() | current.keys())
-        if saved.get(name) != current.get(name) and not name.startswith(MAY_CHANGE_ON_RESUME)
-    ]
-    if changed:
-        raise InvalidInput(
-            f"The run was started with another configuration: {', '.join(changed[:5])}; undo the "
-            "change, or start a new run with --init-from",
-            field=changed[0].split(" ")[0],
-        )

@@ -69,4 +69,3 @@ def thin_blocks(state: Mapping[str, Tensor], depth: int) -> dict[str, Tensor]:
         elif int(match[1]) in place:
             thinned[f"blocks.{place[int(match[1])]}.{name[match.end() :]}"] = tensor
     return thinned
-

@@ -183,5 +183,5 @@ class FlowMatching:
         noisy_NP = ((1 - times_N1) * clean_NP + times_N1 * noise_NP).to(self._device)
         velocity_NP = (noise_NP - clean_NP).to(self._device)
         predicted_NP = self.model(noisy_NP, times_B.to(self._device), self._pack(samples))
-        squares_N = (predicted_NP.float() - velocity_NP).square().mean(1)
+        squares_N: Tensor = (predicted_NP.float() - velocity_NP).square().mean(1)
         return squares_N.view(len(batch), count).mean(1)

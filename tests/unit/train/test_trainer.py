@@ -11,7 +11,7 @@ from omnireel.errors import FailedPrecondition, InvalidInput
 from omnireel.train import Callback, FeedConfig, StepEvent, TrainerConfig
 from omnireel.train.callbacks import RunInfo, ValidationReport
 from omnireel.train.feed import Feed
-from omnireel.train.trainer import step_seed
+from omnireel.train.randomness import step_seed
 from tests.support.toy_training import ToyData, ToyObjective, toy_trainer
 
 

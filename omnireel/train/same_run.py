@@ -1,0 +1,53 @@
+"""What may differ between a checkpoint and the run that resumes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from omnireel.errors import InvalidInput
+
+MAY_CHANGE_ON_RESUME = (
+    "trainer.num_steps",
+    "trainer.max_minutes",
+    "trainer.non_finite",
+    "trainer.max_skips",
+    "trainer.log_every",
+    "trainer.validate_every",
+    "trainer.checkpoint_every",
+    "trainer.keep_checkpoints",
+    "trainer.threads",
+    "trainer.device",
+    "trainer.feed.",
+    "data.count",
+    "folders.",
+    "workers",
+    "render_workers",
+    "previews",
+    "held_out",
+)
+"""Fields (or prefixes) that may differ between a checkpoint and the run that resumes it."""
+
+
+def check_same_config(saved: Mapping[str, Any], current: Mapping[str, Any]) -> None:
+    """Refuse to resume with other settings than the run was started with.
+
+    Args:
+        saved: flat configuration in the checkpoint.
+        current: flat configuration of the resuming run.
+
+    Raises:
+        InvalidInput: they differ in a field that matters; the message names fields and values.
+
+    """
+    changed = [
+        f"{name} ({saved.get(name)!r} -> {current.get(name)!r})"
+        for name in sorted(saved.keys() | current.keys())
+        if saved.get(name) != current.get(name) and not name.startswith(MAY_CHANGE_ON_RESUME)
+    ]
+    if changed:
+        raise InvalidInput(
+            f"The run was started with another configuration: {', '.join(changed[:5])}; undo the "
+            "change, or start a new run with --init-from",
+            field=changed[0].split(" ")[0],
+        )

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from omnireel.errors import AlreadyExists, InvalidInput, NotFound
+from omnireel.generate import GeneratorPipeline, UpscalePipeline
+from omnireel.generate.components import load_vae
+from omnireel.recipes.export import export_run
+from omnireel.recipes.run import RunRequest, read_run, run_recipe
+from omnireel.registry import load_component
+from omnireel.train import checkpoint
+
+
+def _quiet(what: str, done: int, total: int) -> None:
+    return None
+
+
+VAE_SIZE = (
+    'data.formats=[{"width": 32, "height": 32, "num_frames": 5, "fps": 8.0}]',
+    "data.count=4",
+    "data.shard_clips=4",
+    "held_out_per_format=1",
+    "trainer.num_steps=2",
+    "trainer.validate_every=2",
+    "trainer.checkpoint_every=1",
+)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trained and exported debug ladder: vae, generator, upscaler."""
+    root = tmp_path_factory.mktemp("ladder")
+    cache = root / "cache"
+    run_recipe(
+        RunRequest("vae-debug", root / "vae-run", cache, overrides=VAE_SIZE, command="omnireel a"),
+        (),
+        _quiet,
+    )
+    export_run(root / "vae-run", root / "tiny/vae", cache=cache, report=_quiet)
+    for name, init in (("generator", None), ("upscaler", root / "tiny/generator")):
+        small = (
+            f"vae={root}/tiny/vae",
+            "data.count=4",
+            "data.shard_samples=4",
+            'data.formats=[{"width": 32, "height": 32, "num_frames": 5, "fps": 8.0}]',
+            'data.weights={"C20": 1.0}',
+            "held_out=2",
+            "previews=1",
+            "batch_size=2",
+            "trainer.num_steps=2",
+            "trainer.validate_every=2",
+        )
+        run_recipe(
+            RunRequest(f"{name}-debug", root / name, cache, init_from=init, overrides=small),
+            (),
+            _quiet,
+        )
+        export_run(
+            root / name, root / f"tiny/{name}", cache=cache, report=_quiet, scores={"extra": 1.0}
+        )
+    return root
+
+
+def test_the_exported_ladder_is_served(root: Path) -> None:
+    pipeline = GeneratorPipeline.load(root / "tiny")
+    assert pipeline.limits.capabilities == ("C20",)
+    UpscalePipeline.load(root / "tiny")
+    card = load_component(root / "tiny/generator").card
+    assert card["scores"]["extra"] == 1.0 and "loss" in card["scores"]
+    assert card["steps"] == 2 and card["recipe"] == "generator-debug"
+
+
+def test_exported_vae_has_the_average_and_measured_statistics(root: Path) -> None:
+    vae = load_vae(root / "tiny/vae")
+    assert float(vae.latent_std.max()) > 0 and not torch.equal(
+        vae.latent_std, torch.ones_like(vae.latent_std)
+    )
+    saved = checkpoint.load_checkpoint(root / "vae-run")
+    name = "encoder.shortcut.conv.weight"
+    expected = saved.ema[f"0.999/vae.{name}"]
+    assert torch.allclose(vae.state_dict()[name], expected.bfloat16().float())
+
+
+def test_resume_reads_its_own_data_and_recipe(root: Path, tmp_path: Path) -> None:
+    request = RunRequest(
+        "vae-debug", tmp_path / "run", root / "cache", overrides=VAE_SIZE, command="omnireel first"
+    )
+    run_recipe(request, (), _quiet)
+    pinned = read_run(request.out).pinned["clips"]
+    assert Path(pinned).parent == root / "cache"
+    with pytest.raises(AlreadyExists, match="--resume"):
+        run_recipe(request, (), _quiet)
+    more = replace(
+        request, resume=True, overrides=("trainer.num_steps=3",), command="omnireel second"
+    )
+    assert run_recipe(more, (), _quiet).step == 3
+    saved = read_run(request.out)
+    assert saved.commands == ("omnireel first", "omnireel second")
+    assert saved.recipe.trainer.num_steps == 3 and saved.pinned["clips"] == pinned
+    with pytest.raises(InvalidInput, match=r"objective\.edge_weight"):
+        run_recipe(replace(more, overrides=("objective.edge_weight=0.9",)), (), _quiet)
+    with pytest.raises(InvalidInput, match="holds a run of vae-debug"):
+        run_recipe(replace(more, recipe="generator-debug"), (), _quiet)
+
+
+def test_warm_start_takes_the_weights_and_refuses_other_shapes(root: Path, tmp_path: Path) -> None:
+    still = (*VAE_SIZE, "trainer.num_steps=1", "trainer.optimizer.adamw_lr=0")
+    still = (*still, "trainer.optimizer.muon_lr=0", "trainer.ema.decays=[0.5]")
+    run_recipe(
+        RunRequest(
+            "vae-debug",
+            tmp_path / "warm",
+            root / "cache",
+            init_from=root / "tiny/vae",
+            overrides=still,
+        ),
+        (),
+        _quiet,
+    )
+    weights = checkpoint.load_checkpoint(tmp_path / "warm").model
+    source = load_component(root / "tiny/vae").state_dict
+    name = "decoder.lift.conv.weight"
+    assert torch.equal(weights[f"vae.{name}"], source[name])
+    with pytest.raises(InvalidInput, match="another architecture"):
+        run_recipe(
+            RunRequest(
+                "vae-debug",
+                tmp_path / "other",
+                root / "cache",
+                init_from=root / "tiny/vae",
+                overrides=(*VAE_SIZE, "model.pixel_channels=16"),
+            ),
+            (),
+            _quiet,
+        )
+    assert not (tmp_path / "other" / "recipe.json").exists()
+
+
+def test_nothing_to_resume_or_export(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="holds no training run"):
+        run_recipe(RunRequest("vae-debug", tmp_path, tmp_path, resume=True), (), _quiet)
+    with pytest.raises(NotFound, match="holds no training run"):
+        export_run(tmp_path, tmp_path / "out", cache=tmp_path, report=_quiet)
+
+
+def test_damaged_recipe_file(tmp_path: Path) -> None:
+    (tmp_path / "recipe.json").write_text(json.dumps({"recipe": "vae-debug"}))
+    with pytest.raises(InvalidInput, match="damaged"):
+        read_run(tmp_path)
+
+
+def test_validation_pictures_are_kept(root: Path, tmp_path: Path) -> None:
+    from omnireel.train.pictures import save_media
+
+    frames = np.zeros((3, 4, 4, 3), np.uint8)
+    paths = save_media({"clip": frames, "image": frames[:1]}, tmp_path)
+    assert [p.name for p in paths] == ["clip.webp", "image.png"]
+    assert all(p.stat().st_size > 0 for p in paths)

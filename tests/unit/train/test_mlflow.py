@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from omnireel.errors import FailedPrecondition
+from omnireel.train.callbacks import ValidationReport
+from omnireel.train.mlflow_callback import MlflowCallback
+from tests.support.toy_training import ToyObjective, toy_trainer
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    mlflow = pytest.importorskip("mlflow")
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+class WithMedia(ToyObjective):
+    def validate(self) -> ValidationReport:
+        report = super().validate()
+        return ValidationReport(report.metrics, {"still": np.zeros((1, 4, 4, 3), np.uint8)})
+
+
+def _client(uri: str) -> Any:
+    return mlflow.MlflowClient(tracking_uri=uri)
+
+
+def test_metrics_configuration_and_media_reach_one_run(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/ml.db"
+    run = tmp_path / "run"
+    description = {"model.width": 4}
+
+    def trainer(**changes: Any) -> Any:
+        return toy_trainer(
+            run, MlflowCallback(uri), objective=WithMedia(), description=description, **changes
+        )
+
+    trainer(num_steps=6).fit()
+    run_id = (run / "mlflow_run_id").read_text().strip()
+    trainer(num_steps=12).fit(resume=True)
+    assert (run / "mlflow_run_id").read_text().strip() == run_id
+    client = _client(uri)
+    found = client.get_run(run_id)
+    assert found.info.status == "FINISHED"
+    assert found.data.params["model.width"] == "4" and "git_revision" in found.data.tags
+    assert [m.step for m in client.get_metric_history(run_id, "loss")] == [3, 6, 9, 12]
+    assert "validation.value" in found.data.metrics
+    assert [a.path for a in client.list_artifacts(run_id, "validation/00000012")] == [
+        "validation/00000012/still.png"
+    ]
+
+
+def test_a_failed_run_is_marked(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/ml.db"
+    run = tmp_path / "run"
+    trainer = toy_trainer(
+        run, MlflowCallback(uri), objective=ToyObjective(bad_steps=(3,)), non_finite="stop"
+    )
+    with pytest.raises(FailedPrecondition):
+        trainer.fit()
+    run_id = (run / "mlflow_run_id").read_text().strip()
+    assert _client(uri).get_run(run_id).info.status == "FAILED"
+
+
+def test_absence_of_mlflow_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    with pytest.raises(FailedPrecondition, match="--mlflow off"):
+        MlflowCallback("sqlite:///x.db")
