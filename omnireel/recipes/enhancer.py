@@ -236,11 +236,10 @@ def tiny_enhancer() -> EnhancerRecipe:
     """The shipped enhancer: a quarter of an hour on one CPU core, and some minutes of rendering."""
     return EnhancerRecipe(
         trainer=TrainerConfig(
-            num_steps=4_000,
-            max_minutes=20.0,
+            num_steps=2_500,
             log_every=20,
             validate_every=1_000,
-            checkpoint_every=500,
+            checkpoint_every=100,
             threads=1,
             optimizer=OptimizerConfig(
                 muon_lr=0.02,
