@@ -5,7 +5,7 @@
 3. Fit the kind reader on the subjects that the scene reader finds.
 4. Render clips and fit the movement reader on the tracks found in them.
 
-Takes about twenty minutes on one CPU core.
+Takes about twenty minutes on one CPU core; equal arguments give equal readers on equal hardware.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from omnireel.evaluate.perception.fit_scene import fit_kind_reader, fit_scene_re
 from omnireel.evaluate.perception.samples import SamplesConfig, draw_samples
 from omnireel.evaluate.perception.training import LoopConfig
 
+SCENE_PASSES, KIND_PASSES, MOVEMENT_PASSES = 5.0, 8.0, 60.0
+
 
 def main() -> None:
     """Render, fit and save."""
@@ -34,16 +36,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=SHIPPED, help="component folder")
     parser.add_argument("--scenes", type=int, default=SamplesConfig.scenes)
     parser.add_argument("--clips", type=int, default=MovementSamplesConfig.clips)
-    parser.add_argument("--passes", type=float, default=4.0, help="over the frames")
+    parser.add_argument("--passes", type=float, default=SCENE_PASSES, help="over the frames")
     args = parser.parse_args()
     started = time.monotonic()
     samples = draw_samples(SamplesConfig(scenes=args.scenes), _report("scenes"))
     scene = fit_scene_reader(samples, LoopConfig(args.passes))
-    kind = fit_kind_reader(samples, scene, LoopConfig(2 * args.passes, 64, 3e-3))
+    kind = fit_kind_reader(samples, scene, LoopConfig(KIND_PASSES, 64, 3e-3))
     rows, classes = movement_samples(
         MovementSamplesConfig(clips=args.clips), scene, _report("clips")
     )
-    movement = fit_movement_reader(rows, classes, LoopConfig(60.0, 128, 3e-3, 0.1, log_every=500))
+    movement = fit_movement_reader(
+        rows, classes, LoopConfig(MOVEMENT_PASSES, 128, 3e-3, 0.1, log_every=500)
+    )
     card = {
         "title": "Omnireel oracle",
         "summary": "Reads subjects, colours, kinds, motions, places and styles off frames of the "

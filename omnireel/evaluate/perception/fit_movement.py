@@ -33,7 +33,7 @@ UNKNOWN = -100
 class MovementSamplesConfig:
     """How many clips, and what is in them."""
 
-    clips: int = 2000
+    clips: int = 1500
     seed: int = 0x0EA2
     distribution: SceneDistribution = field(
         default_factory=lambda: SceneDistribution(

@@ -25,7 +25,7 @@ WAVES = 6
 """Waves per clip up to which tracks are analysed."""
 HIDDEN = 48
 CURVE_FEATURES = 5 + WAVES
-TRACK_FEATURES = 8 * CURVE_FEATURES + 3 * 4 + len(LAGS) + 6
+TRACK_FEATURES = 9 * CURVE_FEATURES + 3 * 4 + len(LAGS) + 6
 NUM_FEATURES = TRACK_FEATURES + 3 * CURVE_FEATURES + 7
 
 
@@ -72,6 +72,7 @@ def features(track: ScreenTrack | None, flow: Flow) -> F32:
     growth = np.exp(-cam_s)
     parts = [
         _curve(x), _curve(y), _curve(size), _curve(aspect), _curve(height),
+        _curve(_points(track.lean_T)),
         _curve((x - cam_x) * growth), _curve((y - cam_y) * growth), _curve(size - cam_s),
         _together(x, size), _together(x, y), _together(y, size),
         np.log(track.change_L + 0.01),

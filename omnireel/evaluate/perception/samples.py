@@ -34,7 +34,7 @@ U8 = npt.NDArray[np.uint8]
 class SamplesConfig:
     """How many scenes, and how often the rare things occur in them."""
 
-    scenes: int = 6000
+    scenes: int = 3500
     frames_per_scene: int = 4
     seed: int = 0x0EA1
     """Starts a stream of its own; neither training nor evaluation cases draw from it."""

@@ -19,8 +19,9 @@ PATCH = 12
 class ScreenTrack:
     """Per frame, in short sides of the picture: centre ``x_T``, ``y_T`` (from the picture's
     middle; y grows downwards), ``width_T`` and ``height_T`` (two standard deviations of the mask),
-    and ``area_T`` (share of a square of one short side). Where the subject is not seen
-    (``seen_T`` false) the values are interpolated.
+    ``area_T`` (share of a square of one short side) and ``lean_T`` (covariance of x and y over
+    their summed variances, -0.5..0.5; positive when the top leans left). Where the subject is not
+    seen (``seen_T`` false) the values are interpolated.
 
     ``change_L`` is the mean absolute difference (0..1) of the centred, size-normalised subject
     between frames that are ``LAGS`` apart.
@@ -31,6 +32,7 @@ class ScreenTrack:
     width_T: F32
     height_T: F32
     area_T: F32
+    lean_T: F32
     seen_T: np.ndarray[tuple[int], np.dtype[np.bool_]]
     change_L: F32
 
@@ -50,10 +52,12 @@ def track_of(mask_Thw: F32, frames_THWC: Frames) -> ScreenTrack:
     cx, cy = columns @ x / safe, rows @ y / safe
     vx = (columns * (x[None] - cx[:, None]) ** 2).sum(1) / safe
     vy = (rows * (y[None] - cy[:, None]) ** 2).sum(1) / safe
-    values = (cx, cy, 2 * np.sqrt(vx), 2 * np.sqrt(vy), area / short**2)
-    x_T, y_T, width, height, share = (_fill(v, seen) for v in values)
+    cross = np.einsum("thw,tw,th->t", mask_Thw, x[None] - cx[:, None], y[None] - cy[:, None]) / safe
+    lean = cross / np.maximum(vx + vy, 1e-6)
+    values = (cx, cy, 2 * np.sqrt(vx), 2 * np.sqrt(vy), area / short**2, lean)
+    x_T, y_T, width, height, share, lean_T = (_fill(v, seen) for v in values)
     patches = _patches(mask_Thw, frames_THWC, x_T, y_T, np.sqrt(share))
-    return ScreenTrack(x_T, y_T, width, height, share, seen, _changes(patches[seen]))
+    return ScreenTrack(x_T, y_T, width, height, share, lean_T, seen, _changes(patches[seen]))
 
 
 def _fill(values_T: F32, seen_T: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> F32:

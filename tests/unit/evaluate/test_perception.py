@@ -83,6 +83,16 @@ def test_unseen_frames_are_interpolated() -> None:
     assert np.diff(track.x_T) == pytest.approx(4 / 32)
 
 
+def test_lean_has_the_side_of_the_top() -> None:
+    mask = np.zeros((2, 32, 32), np.float32)
+    for row in range(8, 24):
+        mask[0, row, row : row + 3] = 1.0  # the top is left of the foot
+        mask[1, row, 31 - row : 34 - row] = 1.0
+    lean = track_of(mask, np.zeros((2, 64, 64, 3), np.uint8)).lean_T
+    assert lean[0] > 0.3
+    assert lean[1] == pytest.approx(-lean[0], abs=0.01)
+
+
 def test_spinning_look_changes_a_resting_one_does_not() -> None:
     mask = np.zeros((9, 32, 32), np.float32)
     mask[:, 8:24, 8:24] = 1.0
