@@ -247,3 +247,11 @@ def test_wrong_arguments_are_refused() -> None:
 @pytest.mark.parametrize("capability", ["C4", "C20"])
 def test_held_out_samples_render(capability: str) -> None:
     assert split_of(sample(capability, 0, "held_out").scene) == "held_out"
+
+
+@pytest.mark.parametrize("seed", [468, 1358, 4360])
+def test_a_subject_that_no_other_color_fits_is_drawn_again(seed: int) -> None:
+    plan = draw_plan("C8", seed, 2.125, "train")
+    assert plan.source_scene is not None
+    before, after = (s.bodies[0].material.color for s in (plan.source_scene, plan.scene))
+    assert before != after

@@ -90,12 +90,16 @@ def attribute(draw: Draw) -> Plan:
     source = draw.scene(distribution=NATURAL)
     if change == "place":
         return _plan(source, _place(draw, source))
-    return _plan(source, _color(draw, source) if change == "color" else _texture(draw, source))
+    if change == "texture":
+        return _plan(source, _texture(draw, source))
+    while not _fitting_colors(source):  # a rare scene leaves its subject no other clear colour
+        source = draw.scene(distribution=NATURAL)
+    return _plan(source, _color(draw, source))
 
 
 def _color(draw: Draw, source: Scene) -> Change:
     body = source.bodies[0]
-    color = draw.one_of(tuple(c for c in COLORS if _color_suits(c, source)))
+    color = draw.one_of(_fitting_colors(source))
     new = replace(body, material=replace(body.material, color=color))
     clothed = body.kind in CLOTHED
     return Change(
@@ -106,6 +110,10 @@ def _color(draw: Draw, source: Scene) -> Change:
         draw.one_of(VAGUE_RECOLOR).format(color=color, name=vague_name(body, draw.rng)),
         (body.id,),
     )
+
+
+def _fitting_colors(scene: Scene) -> tuple[str, ...]:
+    return tuple(c for c in COLORS if _color_suits(c, scene))
 
 
 def _color_suits(color: str, scene: Scene) -> bool:
