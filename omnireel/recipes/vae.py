@@ -77,9 +77,9 @@ class VaeRecipe:
         mean, std = latent_statistics(vae, clips, self.statistics_clips)
         vae.set_statistics(mean, std)
         data = (
-            f"{self.data.num_shards * self.data.shard_clips} clips of the procedural world "
-            f"({', '.join(f'{f.width}x{f.height}' for f in self.data.formats)}, "
-            f"{self.data.formats[0].num_frames} frames)"
+            f"{sum(map(clips.size, range(len(clips.formats))))} clips of the procedural world "
+            f"({', '.join(f'{f.width}x{f.height}' for f in clips.formats)}, "
+            f"{clips.formats[0].num_frames} frames)"
         )
         card: dict[str, Any] = {"data": data, "limits": list(_LIMITS)}
         return ComponentParts("vae", asdict(self.model), vae.state_dict(), card)
@@ -140,7 +140,7 @@ def tiny_vae() -> VaeRecipe:
     return VaeRecipe(
         trainer=TrainerConfig(
             num_steps=20_000,
-            max_minutes=90.0,
+            max_minutes=60.0,
             log_every=20,
             validate_every=500,
             checkpoint_every=250,
