@@ -10,6 +10,8 @@ import hashlib
 import json
 import multiprocessing
 import os
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -116,7 +118,10 @@ def build_missing(
                 report(done, len(paths))
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=first) as pool:
+    arguments = (os.getpid(), first)
+    with ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_start_worker, initargs=arguments
+    ) as pool:
         futures = [pool.submit(make, paths[i], i) for i in missing]
         try:
             for future in as_completed(futures):
@@ -127,6 +132,19 @@ def build_missing(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _start_worker(parent: int, first: Callable[[], None] | None) -> None:
+    """A worker ends with the process that it works for, however that one ended."""
+
+    def follow() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+    if first is not None:
+        first()
 
 
 def one_thread() -> None:
