@@ -9,9 +9,9 @@ from itertools import permutations
 import numpy as np
 
 from omnireel.evaluate.perception import Observation, Perception, Subject, observe
-from omnireel.evaluate.perception.reader import COLOR_CLASSES, KIND_CLASSES
+from omnireel.evaluate.perception.reader import KIND_CLASSES
 from omnireel.types import Clip
-from omnireel.world.scene import Body
+from omnireel.world.scene import COLORS, Body
 from omnireel.world.tasks import TaskSample
 
 MOST_SUBJECTS = 4
@@ -67,6 +67,6 @@ class Judgement:
 def _fit(body: Body, subject: Subject | None) -> float:
     if subject is None:
         return -20.0
-    color = subject.color_C[COLOR_CLASSES.index(body.material.color)]
+    color = subject.color_C[COLORS.index(body.material.color)]
     kind = subject.kind_K[KIND_CLASSES.index(body.kind)]
     return float(np.log(color + 1e-3) + np.log(kind + 1e-3))

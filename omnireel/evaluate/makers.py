@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
+from torch import Tensor
 
 from omnireel.evaluate.cases import Case
 from omnireel.generate import GenerationSettings, GeneratorPipeline
@@ -49,9 +50,27 @@ class PipelineMaker:
             on_step=lambda event: on_step(event.step, event.num_steps),
         ).clip
 
-    @torch.inference_mode()
     def ceiling(self, clip: Clip) -> Clip:
         """The clip through the autoencoder and back."""
-        vae = self.pipeline.conditions.vae
-        video = frames_to_video(clip.frames_THWC)[None].to(vae.latent_mean.device)
-        return Clip(video_to_frames(vae.decode(vae.encode(video))[0]), fps=clip.fps)
+        return through_vae(clip, self.pipeline.conditions.vae)
+
+
+class Autoencoder(Protocol):
+    """What is needed of a video autoencoder: ``BCTHW`` in -1..1 to latents and back."""
+
+    latent_mean: Tensor
+
+    def encode(self, video_BCTHW: Tensor) -> Tensor:
+        """Latents of a video."""
+        ...
+
+    def decode(self, latents_BCTHW: Tensor) -> Tensor:
+        """The video of latents."""
+        ...
+
+
+@torch.inference_mode()
+def through_vae(clip: Clip, vae: Autoencoder) -> Clip:
+    """What is left of a clip after encoding and decoding."""
+    video = frames_to_video(clip.frames_THWC)[None].to(vae.latent_mean.device)
+    return Clip(video_to_frames(vae.decode(vae.encode(video))[0]), fps=clip.fps)

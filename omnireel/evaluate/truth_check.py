@@ -8,13 +8,17 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from omnireel.evaluate.bootstrap import Interval, mean_interval
 from omnireel.evaluate.cases import Case, CaseConfig, cases_of
 from omnireel.evaluate.judgement import Viewer
+from omnireel.evaluate.makers import through_vae
 from omnireel.evaluate.oracles import oracles_of
 from omnireel.evaluate.perception import Perception, load_perception
 from omnireel.evaluate.quick import score_all, shuffled_partner
+from omnireel.generate.components import load_vae
 from omnireel.media import resize
 from omnireel.types import Clip
 from omnireel.world.tasks import CAPABILITIES
@@ -99,10 +103,13 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=50)
     parser.add_argument("--capability", action="append", choices=CAPABILITIES)
     parser.add_argument("--blurred", action="store_true")
+    parser.add_argument("--vae", type=Path, help="autoencoder to send the clips through")
     parser.add_argument("--single", action="store_true")
     args = parser.parse_args()
     eyes = load_perception()
     corrupt = blurred if args.blurred else sharp
+    if args.vae is not None:
+        corrupt = partial(through_vae, vae=load_vae(args.vae))
     for capability in args.capability or CAPABILITIES:
         for e in oracle_error(
             capability, eyes, count=args.count, corrupt=corrupt, single=args.single

@@ -1,6 +1,6 @@
 """Seeing: from decoded frames to the world's facts, never through a model's latents.
 
-Read in this order: ``reader`` (subjects, colours, place, mood), ``kinds`` (what a subject is),
+Read in this order: ``reader`` (subjects, colours, place, mood), ``subject`` (what a subject is),
 ``flow`` and ``tracks`` (what moves), ``movement`` (how it moves), ``observe`` (all of it
 together). The readers are fitted on exact renderings by ``python -m
 omnireel.evaluate.perception.fit``; their error on ground truth is measured by

@@ -8,6 +8,7 @@ from omnireel.evaluate.perception.reader import F32
 from omnireel.types import Frames
 
 SIDE = 24
+CHANNELS = 7
 """Samples along each side of a crop."""
 REACH = 5.0
 """Side of a crop in standard deviations of the mask along its longer axis; a disc then fills 80 %
@@ -15,15 +16,15 @@ of the crop's width."""
 
 
 def crops(mask_Thw: F32, frames_THWC: Frames) -> F32:
-    """Crops (N, 4, SIDE, SIDE) of the frames that show the subject: mask, and colour (-1..1) less
-    the subject's mean colour, so that the look is told apart from the paint.
+    """Crops (N, CHANNELS, SIDE, SIDE) of the frames that show the subject: its mask, its colours
+    (-1..1), and its colours less their mean, so that the look is told apart from the paint.
     """
     out = [
         _crop(mask, frame)
         for mask, frame in zip(mask_Thw, frames_THWC, strict=True)
         if mask.sum() >= 3.0
     ]
-    return np.stack(out) if out else np.zeros((0, 4, SIDE, SIDE), np.float32)
+    return np.stack(out) if out else np.zeros((0, CHANNELS, SIDE, SIDE), np.float32)
 
 
 def _crop(mask_hw: F32, frame_HWC: Frames) -> F32:
@@ -39,7 +40,9 @@ def _crop(mask_hw: F32, frame_HWC: Frames) -> F32:
     at_y, at_x = (cy + grid) * scale - 0.5, (cx + grid) * scale - 0.5
     color = bilinear(frame_HWC.astype(np.float32) / 127.5 - 1.0, at_y, at_x)
     mean = (color * shape[..., None]).sum((0, 1)) / max(float(shape.sum()), 1e-3)
-    out: F32 = np.concatenate([shape[None], np.moveaxis(color - mean, -1, 0)])
+    out: F32 = np.concatenate(
+        [shape[None], np.moveaxis(color, -1, 0), np.moveaxis(color - mean, -1, 0)]
+    )
     return out.astype(np.float32)
 
 

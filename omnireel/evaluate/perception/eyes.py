@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
-from omnireel.evaluate.perception.kinds import KindReader
 from omnireel.evaluate.perception.movement import MovementReader
 from omnireel.evaluate.perception.reader import ReaderConfig, SceneReader
+from omnireel.evaluate.perception.subject import SubjectReader
 from omnireel.registry import load_component, save_component
 
 SHIPPED = Path(__file__).resolve().parents[2] / "weights" / "oracle"
@@ -20,10 +20,10 @@ SHIPPED = Path(__file__).resolve().parents[2] / "weights" / "oracle"
 
 @dataclass(frozen=True, eq=False)
 class Perception:
-    """Readers of the scene, of a subject's kind, and of movement."""
+    """Readers of the scene, of one subject, and of movement."""
 
     scene: SceneReader
-    kind: KindReader
+    subject: SubjectReader
     movement: MovementReader
 
 
@@ -52,7 +52,9 @@ def load_perception(folder: Path = SHIPPED) -> Perception:
         NotFound, IntegrityError: the weights are missing or do not match their card.
     """
     component = load_component(folder, kind="oracle")
-    eyes = Perception(SceneReader(ReaderConfig(**component.config)), KindReader(), MovementReader())
+    eyes = Perception(
+        SceneReader(ReaderConfig(**component.config)), SubjectReader(), MovementReader()
+    )
     for name, module in _modules(eyes).items():
         prefix = f"{name}."
         module.load_state_dict(
@@ -67,4 +69,4 @@ def load_perception(folder: Path = SHIPPED) -> Perception:
 
 
 def _modules(eyes: Perception) -> dict[str, torch.nn.Module]:
-    return {"scene": eyes.scene, "kind": eyes.kind, "movement": eyes.movement}
+    return {"scene": eyes.scene, "subject": eyes.subject, "movement": eyes.movement}

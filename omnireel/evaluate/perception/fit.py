@@ -2,7 +2,7 @@
 
 1. Render frames of the world with their exact labels (``samples``).
 2. Fit the scene reader on the frames, sharp and blurred.
-3. Fit the kind reader on the subjects that the scene reader finds.
+3. Fit the subject reader on the subjects that the scene reader finds.
 4. Render clips and fit the movement reader on the tracks found in them.
 
 Takes about twenty minutes on one CPU core; equal arguments give equal readers on equal hardware.
@@ -17,17 +17,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from omnireel.evaluate.perception.eyes import SHIPPED, Perception, save_perception
+from omnireel.evaluate.perception.eyes import SHIPPED, Perception, load_perception, save_perception
 from omnireel.evaluate.perception.fit_movement import (
     MovementSamplesConfig,
     fit_movement_reader,
     movement_samples,
 )
-from omnireel.evaluate.perception.fit_scene import fit_kind_reader, fit_scene_reader
+from omnireel.evaluate.perception.fit_scene import fit_scene_reader, fit_subject_reader
 from omnireel.evaluate.perception.samples import SamplesConfig, draw_samples
 from omnireel.evaluate.perception.training import LoopConfig
 
-SCENE_PASSES, KIND_PASSES, MOVEMENT_PASSES = 5.0, 8.0, 60.0
+SCENE_PASSES, SUBJECT_PASSES, MOVEMENT_PASSES = 5.0, 8.0, 60.0
 
 
 def main() -> None:
@@ -37,11 +37,13 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=SamplesConfig.scenes)
     parser.add_argument("--clips", type=int, default=MovementSamplesConfig.clips)
     parser.add_argument("--passes", type=float, default=SCENE_PASSES, help="over the frames")
+    parser.add_argument("--init-from", type=Path, help="go on from the scene reader in here")
     args = parser.parse_args()
     started = time.monotonic()
     samples = draw_samples(SamplesConfig(scenes=args.scenes), _report("scenes"))
-    scene = fit_scene_reader(samples, LoopConfig(args.passes))
-    kind = fit_kind_reader(samples, scene, LoopConfig(KIND_PASSES, 64, 3e-3))
+    start = load_perception(args.init_from).scene if args.init_from else None
+    scene = fit_scene_reader(samples, LoopConfig(args.passes), start)
+    subject = fit_subject_reader(samples, scene, LoopConfig(SUBJECT_PASSES, 64, 3e-3))
     rows, classes = movement_samples(
         MovementSamplesConfig(clips=args.clips), scene, _report("clips")
     )
@@ -57,7 +59,7 @@ def main() -> None:
         "wall_time_s": round(time.monotonic() - started),
         "limits": ["Knows nothing but the procedural world.", "One or two subjects."],
     }
-    save_perception(args.out, Perception(scene, kind, movement), card)
+    save_perception(args.out, Perception(scene, subject, movement), card)
     print(args.out)
 
 

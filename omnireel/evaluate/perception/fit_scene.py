@@ -1,16 +1,17 @@
-"""Fitting of the scene reader and of the kind reader, on the same frames."""
+"""Fitting of the scene reader and of the subject reader, on the same frames."""
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from omnireel.evaluate.perception.crops import SIDE, crops
-from omnireel.evaluate.perception.kinds import KindReader
-from omnireel.evaluate.perception.reader import F32, KIND_CLASSES, FrameReading, SceneReader
+from omnireel.evaluate.perception.crops import CHANNELS, SIDE, crops
+from omnireel.evaluate.perception.reader import F32, FrameReading, SceneReader
 from omnireel.evaluate.perception.samples import Samples
+from omnireel.evaluate.perception.subject import SubjectReader
 from omnireel.evaluate.perception.training import Indices, LoopConfig, fit_loop
 from omnireel.types import Frames
 
@@ -21,13 +22,15 @@ BLURRED = 0.5
 """Share of frames shown blurred: readers of generated frames must not need sharp edges."""
 CHUNK = 64
 PURE = 0.7
-"""Share of a subject's cells that must have one true kind for it to be a sample of that kind."""
+"""Share of a subject's cells that must truly be of one body for it to be a sample."""
 
 
-def fit_scene_reader(samples: Samples, config: LoopConfig) -> SceneReader:
-    """A scene reader fitted on ``samples``."""
+def fit_scene_reader(
+    samples: Samples, config: LoopConfig, start: SceneReader | None = None
+) -> SceneReader:
+    """A scene reader fitted on ``samples``; it goes on from ``start``, if given, in place."""
     torch.manual_seed(config.seed)
-    reader = SceneReader()
+    reader = (start or SceneReader()).requires_grad_(True)
 
     def loss(at: Indices) -> Tensor:
         video = _video(samples.frames_NHWC[at])
@@ -44,37 +47,39 @@ def fit_scene_reader(samples: Samples, config: LoopConfig) -> SceneReader:
         return total
 
     fit_loop("scene", reader, len(samples.frames_NHWC), loss, config)
-    return reader
+    return reader.requires_grad_(False)
 
 
-def fit_kind_reader(samples: Samples, reader: SceneReader, config: LoopConfig) -> KindReader:
-    """A kind reader fitted on the subjects that ``reader`` finds in ``samples``."""
+def fit_subject_reader(samples: Samples, reader: SceneReader, config: LoopConfig) -> SubjectReader:
+    """A subject reader fitted on what ``reader`` finds in ``samples``."""
     torch.manual_seed(config.seed)
-    pictures, kinds = _crops_of(samples, reader)
-    model = KindReader()
+    pictures, truth = _crops_of(samples, reader)
+    model = SubjectReader()
 
     def loss(at: Indices) -> Tensor:
         x = torch.from_numpy(pictures[at]).float()
         flip = torch.rand(len(at)) < 0.5
         x[flip] = x[flip].flip(3)
-        x = x * (1.0 + 0.1 * torch.randn(len(x), 4, 1, 1)) + 0.03 * torch.randn_like(x)
-        target = torch.from_numpy(kinds[at])
-        return F.cross_entropy(model(x), target, label_smoothing=0.03)
+        x = x * (1.0 + 0.1 * torch.randn(len(x), CHANNELS, 1, 1)) + 0.03 * torch.randn_like(x)
+        kind, color = model(x)
+        target = torch.from_numpy(truth[at])
+        return F.cross_entropy(kind, target[:, 0], label_smoothing=0.03) + F.cross_entropy(
+            color, target[:, 1], label_smoothing=0.03
+        )
 
-    fit_loop("kind", model, len(kinds), loss, config)
+    fit_loop("subject", model, len(truth), loss, config)
     return model
 
 
 def _crops_of(samples: Samples, reader: SceneReader) -> tuple[F32, Indices]:
-    """Crops of every subject found, half of the frames worsened, with its true kind."""
+    """Crops of every subject found, half of the frames worsened, with true kind and colour."""
     # Local: observation is built on the readers, and only fitting goes the other way.
     from omnireel.evaluate.perception.observe import subject_masks
 
     torch.manual_seed(1)
-    pictures, kinds = [np.zeros((0, 4, SIDE, SIDE), np.float16)], [np.zeros(0, np.int64)]
+    pictures, classes = [np.zeros((0, CHANNELS, SIDE, SIDE), np.float16)], []
     for start in range(0, len(samples.frames_NHWC), CHUNK):
         part = slice(start, start + CHUNK)
-        truth = samples.kind_Nhw[part]
         video = worsen(_video(samples.frames_NHWC[part]), BLURRED)
         scaled = video.permute(0, 2, 3, 1).add(1.0).mul(127.5).round()
         frames: Frames = scaled.numpy().astype(np.uint8)
@@ -82,12 +87,20 @@ def _crops_of(samples: Samples, reader: SceneReader) -> tuple[F32, Indices]:
         for i in range(len(frames)):
             alone = FrameReading(*(v[i : i + 1] for v in vars(reading).values()))
             for mask in subject_masks(alone):
-                votes = np.bincount(truth[i][mask[0] > 0.5], minlength=len(KIND_CLASSES) + 1)
                 found = crops(mask, frames[i : i + 1])
-                if len(found) and votes[1:].max() >= PURE * max(votes.sum(), 1):
+                kind = _owner(samples.kind_Nhw[start + i], mask[0])
+                color = _owner(samples.color_Nhw[start + i], mask[0])
+                if len(found) and kind and color:
                     pictures.append(found.astype(np.float16))
-                    kinds.append(np.array([votes[1:].argmax()]))
-    return np.concatenate(pictures), np.concatenate(kinds)
+                    classes.append((kind - 1, color - 1))
+    return np.concatenate(pictures), np.array(classes, np.int64)
+
+
+def _owner(truth_hw: npt.NDArray[np.uint8], mask_hw: F32) -> int:
+    """The class that most of a mask's cells truly have; 0 if it is no clear case."""
+    votes = np.bincount(truth_hw[mask_hw > 0.5], minlength=2)
+    winner = int(votes[1:].argmax()) + 1
+    return winner if votes[winner] >= PURE * max(votes.sum(), 1) else 0
 
 
 def _video(frames_NHWC: Frames) -> Tensor:

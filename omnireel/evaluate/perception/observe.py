@@ -20,6 +20,7 @@ from omnireel.evaluate.perception.reader import (
 )
 from omnireel.evaluate.perception.tracks import ScreenTrack, track_of
 from omnireel.types import Frames
+from omnireel.world.scene import COLORS
 
 Cells = npt.NDArray[np.bool_]
 
@@ -39,7 +40,7 @@ class Subject:
 
     mask_Thw: F32
     color_C: F32
-    """Probability by colour (COLOR_CLASSES, 0 for none)."""
+    """Probability by colour (COLORS)."""
     kind_K: F32
     """Probability by kind (KIND_CLASSES)."""
     motion_M: F32
@@ -49,7 +50,7 @@ class Subject:
     @property
     def color(self) -> str:
         """The most likely colour."""
-        return COLOR_CLASSES[int(self.color_C.argmax())]
+        return COLORS[int(self.color_C.argmax())]
 
     @property
     def kind(self) -> str:
@@ -85,11 +86,12 @@ def observe(frames_THWC: Frames, eyes: Perception) -> Observation:
     subjects = []
     camera = eyes.movement.read(features(found[0][1] if found else None, flow))[1]
     for mask, track in found:
+        kind, color = eyes.subject.read(crops(mask, frames))
         subjects.append(
             Subject(
                 mask_Thw=mask,
-                color_C=_colors(reading, mask),
-                kind_K=eyes.kind.read(crops(mask, frames)),
+                color_C=color,
+                kind_K=kind,
                 motion_M=eyes.movement.read(features(track, flow))[0],
                 track=track,
             )
@@ -141,10 +143,3 @@ def distance(a_Thw: Cells, b_Thw: Cells) -> float:
         (ya, xa), (yb, xb) = (np.argwhere(cells).mean(0) for cells in (a, b))
         found.append(np.hypot(ya - yb, xa - xb) / (np.sqrt(na / np.pi) + np.sqrt(nb / np.pi)))
     return float(np.quantile(found, 0.8)) if found else 0.0
-
-
-def _colors(reading: FrameReading, mask_Thw: F32) -> F32:
-    """Mean probability by colour over a subject; class 0 (no subject) gets none."""
-    out: F32 = np.moveaxis(reading.color_TChw, 1, -1)[mask_Thw > 0].mean(0)
-    out[0] = 0.0
-    return out / max(float(out.sum()), 1e-6)

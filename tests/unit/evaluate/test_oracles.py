@@ -22,9 +22,9 @@ from omnireel.evaluate.oracles.pixels import (
 )
 from omnireel.evaluate.oracles.transfer import agreement
 from omnireel.evaluate.perception import Perception
-from omnireel.evaluate.perception.kinds import KindReader
 from omnireel.evaluate.perception.movement import MovementReader
 from omnireel.evaluate.perception.reader import SceneReader
+from omnireel.evaluate.perception.subject import SubjectReader
 from omnireel.types import Clip, VideoFormat
 from omnireel.world.holdout import split_of
 from omnireel.world.tasks import CAPABILITIES, TaskSample, sample_task
@@ -34,7 +34,7 @@ FORMAT = VideoFormat(32, 32, 5, 8.0)
 
 @pytest.fixture(scope="module")
 def viewer() -> Iterator[Viewer]:
-    yield Viewer(Perception(SceneReader().eval(), KindReader().eval(), MovementReader().eval()))
+    yield Viewer(Perception(SceneReader().eval(), SubjectReader().eval(), MovementReader().eval()))
 
 
 def _case(capability: str, seed: int = 3) -> TaskSample:
