@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -141,7 +140,7 @@ class DemoStack:
         )
 
     def _interrupt(self, up: subprocess.Popen[str]) -> None:
-        up.send_signal(signal.SIGINT)
+        up.terminate()
         try:
             up.wait(self._plan.give_up_s)
         except subprocess.TimeoutExpired:

@@ -15,6 +15,7 @@ from PIL import Image
 from omnireel.cli.demo import DemoConfig, run_demo
 from omnireel.media import DecodeLimits, read_clip, read_image
 from services.common.stack.state import read_state
+from tests.support.interrupts import HEED_INTERRUPTS
 from tests.support.stack_cli import COMMAND
 
 SLUGS = ["1_text_to_video", "2_element", "3_edit", "4_first_frame"]
@@ -90,6 +91,7 @@ def test_it_can_leave_the_stack_running_for_the_next_one(
 def test_an_interrupted_demo_stops_what_it_started(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     code = (
+        f"{HEED_INTERRUPTS}; "
         "from pathlib import Path; from omnireel.cli.demo import DemoConfig, run_demo; "
         "from tests.support.stack_cli import COMMAND; "
         f"run_demo(DemoConfig(Path({str(folder)!r}), stack_command=COMMAND))"

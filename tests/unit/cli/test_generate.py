@@ -18,6 +18,7 @@ from omnireel.api.v1 import mvl_pb2, progress_pb2, video_pb2
 from omnireel.cli.main import app
 from omnireel.cli.progress import detail
 from tests.support.gateway import RESULT, FakeGateway, status
+from tests.support.interrupts import HEED_INTERRUPTS
 
 RUNNER = CliRunner()
 
@@ -128,7 +129,12 @@ def test_no_gateway_names_the_command_that_starts_one() -> None:
 
 def test_ctrl_c_cancels_the_job(gateway: FakeGateway, tmp_path: Path) -> None:
     gateway.script.hang_after = 2
-    command = [sys.executable, "-m", "omnireel.cli.main", "generate", "a ball"]
+    command = [
+        sys.executable,
+        "-c",
+        f"{HEED_INTERRUPTS}; from omnireel.cli.main import main; main()",
+    ]
+    command += ["generate", "a ball"]
     with subprocess.Popen(
         [*command, "--out", str(tmp_path / "a.mp4"), "--address", gateway.address],
         stderr=subprocess.PIPE,
