@@ -24,7 +24,7 @@ BY_CAPABILITY: dict[str, tuple[Oracle, ...]] = {
     "C8": (*_LOOK, setting.PLACE, setting.WEATHER, movement.MOTION, *_EDIT),
     "C12": (identity.IDENTITY, *_LOOK, movement.MOTION, *_EDIT),
     "C16": (transfer.MOTION_PATH, movement.MOTION, *_LOOK, *_SETTING),
-    "C17": (transfer.CAMERA_PATH, movement.CAMERA, *_LOOK, *_SETTING),
+    "C17": (movement.CAMERA, transfer.CAMERA_PATH, *_LOOK, *_SETTING),
     "C18": (pixels.FIRST_FRAME, movement.MOTION, *_LOOK, pixels.TARGET),
     "C19": (pixels.FIRST_FRAME, pixels.LAST_FRAME, movement.MOTION, *_LOOK, pixels.TARGET),
     "C20": (

@@ -16,15 +16,17 @@ from omnireel.evaluate.perception.reader import F32
 from omnireel.types import Role
 
 REST = 0.02
-"""Movement, in short sides, that counts as none."""
+"""Movement of a subject, in short sides, that counts as none."""
+CAMERA_REST = 0.08
+"""As above for the place, whose flow also depends on what stands where in it."""
 
 
-def agreement(a_TD: F32, b_TD: F32) -> float:
+def agreement(a_TD: F32, b_TD: F32, at_rest: float = REST) -> float:
     """Concordance of two sets of curves (T, D), at most 1."""
     count = min(len(a_TD), len(b_TD))
     a, b = a_TD[:count], b_TD[:count]
     a, b = a - a.mean(0), b - b.mean(0)
-    rest = REST**2 * count
+    rest = at_rest**2 * count
     top = 2 * float((a * b).sum()) + rest
     return top / (float((a * a).sum() + (b * b).sum()) + rest)
 
@@ -43,7 +45,8 @@ def _camera(case: Judgement) -> float | None:
     source = given(case, Role.CAMERA)
     if source is None:
         return None
-    return agreement(_camera_path(case.viewer.look(source)), _camera_path(case.seen))
+    wanted, got = _camera_path(case.viewer.look(source)), _camera_path(case.seen)
+    return agreement(wanted, got, CAMERA_REST)
 
 
 def _path(seen: Observation) -> F32 | None:
