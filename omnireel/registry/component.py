@@ -205,6 +205,8 @@ def _write_shards(work: Path, tensors: Mapping[str, torch.Tensor], limit: int) -
     ]
     for name, shard in zip(names, shards, strict=True):
         save_file(shard, work / name)
+        # safetensors writes for the owner alone; a server runs under another user than a trainer.
+        (work / name).chmod(0o644)
     return names
 
 

@@ -124,3 +124,10 @@ def test_shared_memory_tensors_are_accepted(tmp_path: Path) -> None:
     tied = torch.ones(4)
     loaded = load_component(_save(tmp_path / "vae", state_dict={"a": tied, "b": tied.view(2, 2)}))
     assert loaded.state_dict["b"].shape == (2, 2)
+
+
+def test_another_user_can_read_what_was_saved(tmp_path: Path) -> None:
+    folder = save_component(
+        tmp_path / "vae", kind="vae", config={}, state_dict={"w": torch.ones(2)}, card={}
+    )
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in folder.iterdir())
