@@ -20,7 +20,7 @@ from omnireel.enhancer.tiny.facts import Lexicon
 from omnireel.enhancer.tiny.modeling import TinyEnhancer as Model
 from omnireel.enhancer.tiny.modeling import TinyEnhancerConfig, tiny_config
 from omnireel.enhancer.tiny.sft import SftBatch, SftExample, collate, make_example
-from omnireel.enhancer.tiny.vocabulary import build_tokenizer
+from omnireel.enhancer.tiny.vocabulary import THINK_END, build_tokenizer
 from omnireel.errors import InvalidInput
 from omnireel.recipes import enhancer_words as words
 from omnireel.recipes.base import Assembly, ComponentParts, Report, Workplace, module_weights
@@ -34,6 +34,8 @@ from omnireel.train.warm_start import warm_start
 
 _POOL = 8
 """Batches that are cut from one pool of examples sorted by length, so that little is padding."""
+EXPORT_HELD_OUT = 160
+"""Held-out prompts behind the scores in the card; validation during training uses others."""
 _LIMITS = (
     "Knows the words of Omnireel's procedural world and common synonyms, in English. Other words "
     "are copied through; where that fails, the user's text is used and the reply says so.",
@@ -77,9 +79,15 @@ class SftDataConfig:
 
 
 class SftData:
-    """Batches of examples; a batch follows from its number alone."""
+    """Batches of examples; a batch follows from its number alone.
 
-    def __init__(self, folder: Path, batch_size: int, seed: int, pad_id: int) -> None:
+    Every third batch is of thoughts about pictures only: they are short, so seeing is practised
+    more often at little cost.
+    """
+
+    def __init__(
+        self, folder: Path, batch_size: int, seed: int, tokenizer: PreTrainedTokenizerFast
+    ) -> None:
         with np.load(folder / "examples.npz") as data:
             ids, starts = data["ids"], data["starts"].tolist()
             answers, pictures, first = data["answers"], data["pictures"], data["first"].tolist()
@@ -92,17 +100,27 @@ class SftData:
             )
             for i in range(len(answers))
         ]
-        self._batch_size, self._seed, self._pad_id = batch_size, seed, pad_id
+        thought_end = int(tokenizer.convert_tokens_to_ids(THINK_END))
+        self.thoughts = [e.only_thought(thought_end) for e in self.examples if e.pictures]
+        self._batch_size, self._seed = batch_size, seed
+        self._pad_id = int(tokenizer.pad_token_id)
 
     def batch(self, index: int) -> SftBatch:
-        """Batch ``index``: one of eight cut from a sorted random pool."""
+        """Batch ``index``: thoughts, or one of eight cut from a sorted random pool."""
+        rng = np.random.default_rng((self._seed, 1, index))
+        if index % 3 == 2 and self.thoughts:
+            picked = rng.integers(len(self.thoughts), size=2 * self._batch_size)
+            return self._collate([self.thoughts[i] for i in picked], rng)
         pool, part = divmod(index, _POOL)
-        rng = np.random.default_rng((self._seed, pool))
+        rng = np.random.default_rng((self._seed, 0, pool))
         chosen = rng.choice(len(self.examples), size=self._batch_size * _POOL, replace=False)
         ordered = sorted(chosen.tolist(), key=lambda i: len(self.examples[i].ids))
         part = int(rng.permutation(_POOL)[part])
         cut = ordered[part * self._batch_size : (part + 1) * self._batch_size]
-        batch = collate([self.examples[i] for i in cut], self.pictures, pad_id=self._pad_id)
+        return self._collate([self.examples[i] for i in cut], rng)
+
+    def _collate(self, examples: list[SftExample], rng: np.random.Generator) -> SftBatch:
+        batch = collate(examples, self.pictures, pad_id=self._pad_id)
         return replace(batch, pixels_ICHW=_jitter(batch.pixels_ICHW, rng))
 
 
@@ -153,15 +171,17 @@ class EnhancerRecipe:
             evaluate=lambda: ValidationReport(score(TinyEnhancer(model), lessons)),
             device=self.trainer.device,
         )
-        data = SftData(folder, self.data.batch_size, self.trainer.seed, int(tokenizer.pad_token_id))
+        data = SftData(folder, self.data.batch_size, self.trainer.seed, tokenizer)
         return Assembly(objective, data, {"examples": str(folder)})
 
     def component(self, weights: Mapping[str, Tensor], place: Workplace) -> ComponentParts:
         """The model with its vocabulary and facts inside the configuration."""
-        del place  # nothing is measured on the training data
         model = Model(self.model_config())
         model.load_state_dict(module_weights(weights, "enhancer"))
+        place.report("scoring held-out prompts", 0, EXPORT_HELD_OUT)
+        lessons = held_out_lessons(self.data, EXPORT_HELD_OUT, first=self.data.held_out)
         card: dict[str, Any] = {
+            "scores": score(TinyEnhancer(model), lessons),
             "data": f"{self.data.count} careless -> exact prompts of the procedural world",
             "limits": list(_LIMITS),
         }
@@ -236,7 +256,7 @@ def tiny_enhancer() -> EnhancerRecipe:
     """The shipped enhancer: a quarter of an hour on one CPU core, and some minutes of rendering."""
     return EnhancerRecipe(
         trainer=TrainerConfig(
-            num_steps=2_500,
+            num_steps=3_000,
             log_every=20,
             validate_every=1_000,
             checkpoint_every=100,

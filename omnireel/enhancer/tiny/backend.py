@@ -19,6 +19,8 @@ from omnireel.registry import load_component
 from omnireel.types import MediaSet, Role
 
 MAX_ANSWER_TOKENS = 160
+MAX_DRAFTS = 5
+"""A draft that loses a fact of the user is thrown away and another one is written."""
 _COPY = re.compile(r"<w\d>")
 _BORROWED_PLACE = re.compile(r"(background of|place of|scene shown in|scene of) (<m|@)")
 
@@ -45,30 +47,47 @@ class TinyEnhancer:
         return cls(model)
 
     def enhance(self, prompt: Prompt, media: MediaSet) -> Enhancement:
-        """Enhance one prompt; whatever goes wrong ends in the user's text and the reason."""
-        raw, structured = "", None
+        """Enhance one prompt: the first draft that keeps every fact is used.
+
+        When none does, the user's text is used and the reply gives the fault of the first draft.
+        """
         try:
             dialogue = read_prompt(prompt, media, self.tokenizer)
-            slots = self.write(dialogue)
-            raw = dialogue.restore(slots)
-            self._check(dialogue, prompt, parse_structured(slots))
+        except StructureError as error:
+            return Enhancement(prompt, None, "", f"{error}; your text is used unchanged")
+        first: Enhancement | None = None
+        for draft in range(MAX_DRAFTS):
+            result = self.check(prompt, dialogue, self.write(dialogue, draft))
+            if not result.fallback_reason:
+                return result
+            first = first or result
+        assert first is not None
+        return first
+
+    def check(self, prompt: Prompt, dialogue: Dialogue, written: str) -> Enhancement:
+        """The enhancement that the answer ``written`` (with slots) makes, or the fall-back."""
+        raw = written
+        try:
+            raw = dialogue.restore(written)
+            self._check_facts(dialogue, prompt, parse_structured(written))
             structured = _capitalised(parse_structured(raw))
             return Enhancement(to_prompt(structured, prompt), structured, raw)
         except StructureError as error:
-            return Enhancement(prompt, structured, raw, f"{error}; your text is used unchanged")
+            return Enhancement(prompt, None, raw, f"{error}; your text is used unchanged")
 
-    def write(self, dialogue: Dialogue) -> str:
-        """The model's answer with slots in place of names and copied words."""
+    def write(self, dialogue: Dialogue, draft: int = 0) -> str:
+        """An answer of the model, with slots in place of names and copied words."""
         with torch.inference_mode():
             ids = self.model.answer(
                 list(dialogue.ids),
                 dialogue.pixels_ICHW,
                 max_new_tokens=MAX_ANSWER_TOKENS,
                 end_id=self.tokenizer.eos_token_id,
+                draft=draft,
             )
         return v.join_tokens(self.tokenizer.convert_ids_to_tokens(ids))
 
-    def _check(self, dialogue: Dialogue, prompt: Prompt, answer: StructuredPrompt) -> None:
+    def _check_facts(self, dialogue: Dialogue, prompt: Prompt, answer: StructuredPrompt) -> None:
         """What the user said must be in the description; what nobody said must not be copied."""
         if lost := lost_facts(self.lexicon, dialogue.text, prompt, answer.description):
             words = ", ".join(f"'{fact.name.replace('_', ' ')}'" for fact in lost)

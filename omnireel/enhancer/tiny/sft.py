@@ -28,6 +28,10 @@ class SftExample:
     answer_start: int
     pictures: tuple[int, ...]
 
+    def only_thought(self, end_id: int) -> SftExample:
+        """The example up to the end of the thought (token ``end_id``): what the pictures show."""
+        return SftExample(self.ids[: self.ids.index(end_id) + 1], self.answer_start, self.pictures)
+
 
 @dataclass(frozen=True, eq=False)
 class SftBatch:

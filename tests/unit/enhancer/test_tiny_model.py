@@ -93,10 +93,11 @@ def test_a_component_is_saved_checked_and_read(model: Model, tmp_path: Path) -> 
 class Scripted(TinyEnhancer):
     """Answers what it is told to."""
 
-    says = ""
+    says: tuple[str, ...] = ()
 
-    def write(self, dialogue: Dialogue) -> str:
-        return self.says
+    def write(self, dialogue: Dialogue, draft: int = 0) -> str:
+        said = self.says[min(draft, len(self.says) - 1)]
+        return f'<think> x </think>{{"subjects":["x"],"description":"{said}"}}'
 
 
 @pytest.mark.parametrize(
@@ -114,7 +115,7 @@ def test_facts_and_unknown_words_are_guarded(
     model: Model, asked: str, said: str, reason: str
 ) -> None:
     enhancer = Scripted(model)
-    enhancer.says = f'<think> x </think>{{"subjects":["x"],"description":"{said}"}}'
+    enhancer.says = (said,)
     prompt = parse(asked)
     result = enhancer.enhance(prompt, {})
     if reason:
@@ -123,6 +124,25 @@ def test_facts_and_unknown_words_are_guarded(
     else:
         assert result.fallback_reason == ""
         assert result.prompt.text == f"A{said[1:]}".replace("<w0>", "zorple")
+
+
+def test_the_first_draft_that_keeps_every_fact_is_used(model: Model) -> None:
+    enhancer = Scripted(model)
+    enhancer.says = ("a blue ball rolls.", "a red cube rolls.", "a red ball rolls.", "a red ball.")
+    result = enhancer.enhance(parse("a red ball"), {})
+    assert result.prompt.text == "A red ball rolls."
+    enhancer.says = ("a blue ball rolls.", "a red cube rolls.")
+    result = enhancer.enhance(parse("a red ball"), {})
+    assert "would have lost 'red'" in result.fallback_reason
+    assert '"a blue ball rolls."' in result.raw_output
+
+
+def test_drafts_differ_and_repeat(model: Model) -> None:
+    drafts = [
+        model.answer([1, 20, 30], None, max_new_tokens=12, end_id=-1, draft=d) for d in (1, 2, 1)
+    ]
+    assert drafts[0] == drafts[2]
+    assert drafts[0] != drafts[1]
 
 
 def test_a_random_model_falls_back(model: Model) -> None:
