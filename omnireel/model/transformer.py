@@ -8,7 +8,8 @@
 4. It runs through the same layers with the diffusion time as modulation, attending to the cached
    conditions and to itself, and predicts the clean latents, from which the velocity
    ``eps - x0 = (x_t - x0) / t`` follows. Clean latents lie on a thin manifold that a narrow network
-   can represent; noise and velocity do not (JiT, arXiv 2511.13720).
+   can represent; noise and velocity do not (JiT, arXiv 2511.13720). Where a condition lies on the
+   target's grid the prediction is a change to it: "keep everything else" is where learning starts.
 
 Attention is injected (see :mod:`omnireel.model.attention`); positions are part of the input.
 Modulation is shared by all layers plus a learned table of each (adaLN-single, PixArt-alpha,
@@ -56,12 +57,17 @@ class TransformerConfig:
 
 @dataclass(frozen=True, eq=False)
 class ConditionCache:
-    """Keys and values ``[Nc, K, E]`` of the condition stream in every layer, and the tokens that
-    lie on the target's grid, already projected. Independent of the diffusion time."""
+    """What the condition stream leaves for the target stream, independent of the diffusion time.
+
+    Keys and values ``[Nc, K, E]`` of every layer; and of the conditions that lie on the target's
+    grid the projected tokens (``aligned_ND``) and the latents themselves (``base_NP``, their mean
+    where several lie on one token, 0 where none does).
+    """
 
     keys: tuple[Tensor, ...]
     values: tuple[Tensor, ...]
     aligned_ND: Tensor
+    base_NP: Tensor
 
 
 class Attention(nn.Module):
@@ -157,13 +163,18 @@ class OmniTransformer(nn.Module):
         """Run the condition stream once; valid for every diffusion time."""
         x_ND = self.role_embedding(packed.roles)
         x_ND = x_ND.index_add(0, packed.text_slots, self.text_embedding(packed.text_ids))
-        d = self.config.width
-        aligned_ND = x_ND.new_zeros(packed.target_positions_N4.shape[0], d)
+        num_targets = packed.target_positions_N4.shape[0]
+        aligned_ND = x_ND.new_zeros(num_targets, self.config.width)
+        base_NP = x_ND.new_zeros(num_targets, self.out.out_features)
         if packed.patch_slots.numel():
             patches = packed.patches_NP.to(x_ND.dtype)
             x_ND = x_ND.index_add(0, packed.patch_slots, self.condition_in(patches))
-            lying = self.aligned_in(patches[packed.aligned_patch])
-            aligned_ND = aligned_ND.index_add(0, packed.aligned_target, lying)
+            lying_NP = patches[packed.aligned_patch]
+            at = packed.aligned_target
+            aligned_ND = aligned_ND.index_add(0, at, self.aligned_in(lying_NP))
+            count_N1 = base_NP.new_zeros(num_targets, 1)
+            count_N1 = count_N1.index_add(0, at, base_NP.new_ones(at.shape[0], 1))
+            base_NP = base_NP.index_add(0, at, lying_NP) / count_N1.clamp(min=1.0)
         rope = _rope(packed.condition_positions_N4, self.config.rotary, x_ND.dtype)
         keys, values = [], []
         for i, block in enumerate(self.blocks):
@@ -172,7 +183,7 @@ class OmniTransformer(nn.Module):
             x_ND, k, v = block(x_ND, block.condition_table_6D, rope, layout, self.attend)
             keys.append(k)
             values.append(v)
-        return ConditionCache(tuple(keys), tuple(values), aligned_ND)
+        return ConditionCache(tuple(keys), tuple(values), aligned_ND, base_NP)
 
     def denoise(
         self,
@@ -196,7 +207,7 @@ class OmniTransformer(nn.Module):
             x_ND, _, _ = block(x_ND, modulation, rope, layout, self.attend, prefix)
         final_B2D = self.final_time(time_BD).unflatten(-1, (2, -1)) + self.final_table_2D
         shift, scale = final_B2D[packed.sample_of_target].unbind(-2)
-        clean_NP = self.out(_norm(x_ND) * (1 + scale) + shift)
+        clean_NP = cache.base_NP + self.out(_norm(x_ND) * (1 + scale) + shift)
         t_N1 = timesteps_B.clamp(min=_MIN_TIME)[packed.sample_of_target][:, None]
         velocity_NP: Tensor = (noisy_NP - clean_NP) / t_N1
         return velocity_NP

@@ -79,7 +79,11 @@ class UpscalerRecipe:
         vae = load_vae(self.vae)
         model = OmniTransformer(self.model.build(vae.config.latent_channels, vocabulary()))
         if init_from is not None:
-            warm_start(model, init_from, ("generator", "upscaler"))
+            kind = warm_start(model, init_from, ("generator", "upscaler"))
+            if kind == "generator":
+                # A generator predicts whole clips; here the prediction is a change to the base.
+                torch.nn.init.zeros_(model.out.weight)
+                torch.nn.init.zeros_(model.out.bias)
         held_out = self.folders.held_out_records(pinned, self.data, self.held_out)
         device = self.trainer.device
         windows = self.upscale.window

@@ -14,8 +14,8 @@ from omnireel.registry import load_component
 _BLOCK = re.compile(r"blocks\.(\d+)\.")
 
 
-def warm_start(module: nn.Module, folder: Path, kinds: tuple[str, ...]) -> None:
-    """Copy a component's weights into ``module``.
+def warm_start(module: nn.Module, folder: Path, kinds: tuple[str, ...]) -> str:
+    """Copy a component's weights into ``module`` and say which kind it was.
 
     Raises:
         NotFound, IntegrityError: see :func:`omnireel.registry.load_component`.
@@ -43,6 +43,7 @@ def warm_start(module: nn.Module, folder: Path, kinds: tuple[str, ...]) -> None:
             field="init_from",
         )
     module.load_state_dict(given)
+    return component.kind
 
 
 def num_blocks(state: Mapping[str, Tensor]) -> int:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from omnireel.model.sequence import pack
+from omnireel.model.sequence import pack, patchify
 from omnireel.model.transformer import OmniTransformer
 from tests.support.tiny_models import (
     mixed_samples,
@@ -72,8 +72,13 @@ def test_every_condition_reaches_the_target():
         torch.testing.assert_close(out[0], base.split(lengths)[0], atol=1e-5, rtol=1e-4)
 
 
-def test_a_fresh_model_expects_the_mean_of_all_latents():
+def test_a_fresh_model_expects_the_condition_under_the_target_or_the_mean():
     samples = mixed_samples()
     noisy = noise_tokens(samples)
     velocity = OmniTransformer(small_config())(noisy, torch.full((3,), 0.5), pack(samples))
-    torch.testing.assert_close(noisy - 0.5 * velocity, torch.zeros_like(noisy))
+    expected = [
+        torch.zeros(12, 16),
+        patchify(samples[1].segments[1].latents_CTHW),
+        patchify(samples[2].segments[0].latents_CTHW),
+    ]
+    torch.testing.assert_close(noisy - 0.5 * velocity, torch.cat(expected))
