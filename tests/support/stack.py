@@ -69,6 +69,15 @@ class Api:
     def get(self, job_id: str) -> video_pb2.Video:
         return self.videos.GetVideo(video_pb2.GetVideoRequest(name=f"videos/{job_id}"))
 
+    def state_or_gone(self, job_id: str) -> video_pb2.VideoState | None:
+        """The job's state; None when there is no such job (any more)."""
+        try:
+            return self.get(job_id).state
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                return None
+            raise
+
     def watch(self, job_id: str, token: str = "") -> Iterator[video_pb2.VideoProgress]:
         request = video_pb2.WatchVideoRequest(name=f"videos/{job_id}", resume_token=token)
         return iter(self.videos.WatchVideo(request, timeout=60))

@@ -266,7 +266,7 @@ def test_cancel_and_delete(s: Served) -> None:
     assert at_two.wait(20)
     with futures.ThreadPoolExecutor() as pool:
         deleting = pool.submit(s.api.delete, job_id)
-        while s.api.get(job_id).state != video_pb2.VIDEO_STATE_CANCELLING:
+        while s.api.state_or_gone(job_id) == video_pb2.VIDEO_STATE_RUNNING:
             time.sleep(0.01)
         go_on.set()
         deleting.result()
