@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -73,8 +74,9 @@ def model_limits(component: LoadedComponent) -> ModelLimits:
 
 
 def weights_sha256(component: LoadedComponent) -> str:
-    """The recorded hash of a component's weights: its version."""
-    return str(component.card["sha256"]["model.safetensors"])
+    """The recorded hash of a component's weights: its version (of all its files, if several)."""
+    hashes = [h for name, h in sorted(component.card["sha256"].items()) if name.endswith("tensors")]
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 def check_vae(component: LoadedComponent, vae_folder: Path) -> None:

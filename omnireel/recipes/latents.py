@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from omnireel.generate.components import weights_sha256
 from omnireel.recipes.base import Workplace
-from omnireel.registry import verify
+from omnireel.registry import load_component
 from omnireel.train.latent_cache import LatentCache, LatentCacheConfig, build_latent_cache
 from omnireel.train.latent_record import LatentRecord
 
@@ -61,7 +62,7 @@ class LatentFolders:
 
 def vae_weights(folder: Path) -> str:
     """The SHA-256 of an autoencoder's weights."""
-    return str(verify(folder)["sha256"]["model.safetensors"])
+    return weights_sha256(load_component(folder, kind="vae"))
 
 
 def _held_out(data: LatentCacheConfig, count: int) -> LatentCacheConfig:

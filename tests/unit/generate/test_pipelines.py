@@ -10,9 +10,11 @@ import pytest
 
 from omnireel.errors import Cancelled, IntegrityError, InvalidInput
 from omnireel.generate import GenerationSettings, GeneratorPipeline, UpscalePipeline, source_ids
+from omnireel.generate.components import weights_sha256
 from omnireel.model.sequence import ALIGNED_ROLES
 from omnireel.mvl import parse
 from omnireel.mvl.prompt import Element, Input
+from omnireel.registry import load_component, save_component
 from omnireel.sampling import Guidance
 from omnireel.types import Clip, MediaKind, Role, VideoFormat
 from tests.support.engines.random_weights import save_random_weights
@@ -148,3 +150,18 @@ def test_models_of_another_autoencoder_are_refused(weights, tmp_path):
     for pipeline in (GeneratorPipeline, UpscalePipeline):
         with pytest.raises(IntegrityError, match="another autoencoder"):
             pipeline.load(mixed)
+
+
+def test_weights_in_several_files_have_one_version(weights, tmp_path):
+    component = load_component(weights / "vae")
+    folder = save_component(
+        tmp_path / "vae",
+        kind="vae",
+        config=component.config,
+        state_dict=component.state_dict,
+        card={},
+        max_file_bytes=10_000,
+    )
+    assert len(list(folder.glob("*.safetensors"))) > 1
+    version = weights_sha256(load_component(folder))
+    assert len(version) == 64 and version != weights_sha256(component)
