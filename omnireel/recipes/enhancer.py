@@ -39,8 +39,10 @@ EXPORT_HELD_OUT = 160
 _LIMITS = (
     "Knows the words of Omnireel's procedural world and common synonyms, in English. Other words "
     "are copied through; where that fails, the user's text is used and the reply says so.",
-    "Looks at the first frame of each input at 32 x 32 pixels; names of small or textured subjects "
-    "in pictures are often wrong.",
+    "Looks at the first frame of each input at 32 x 32 pixels and sees place and colour, but does "
+    "not recognise what a subject is. Where a prompt depends on that ('make it blue'), the user's "
+    "text is used.",
+    "Two subjects in one prompt are often mixed up; the check then sends the user's text back.",
     "Fills what the user left open with what is most common in the procedural world.",
 )
 

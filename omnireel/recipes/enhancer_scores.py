@@ -15,7 +15,8 @@ from omnireel.enhancer.schema import (
     parse_structured,
     to_prompt,
 )
-from omnireel.enhancer.tiny.backend import TinyEnhancer, lost_facts
+from omnireel.enhancer.tiny.backend import TinyEnhancer
+from omnireel.enhancer.tiny.checks import lost_facts
 from omnireel.enhancer.tiny.dialogue import Dialogue, read_prompt
 from omnireel.recipes.enhancer_data import Lesson
 
@@ -38,7 +39,7 @@ def score(enhancer: TinyEnhancer, lessons: Sequence[Lesson]) -> dict[str, float]
         result = enhancer.enhance(lesson.prompt, lesson.media)
         seconds = time.perf_counter() - started
         dialogue = read_prompt(lesson.prompt, lesson.media, enhancer.tokenizer)
-        first = _restored(dialogue, enhancer.write(dialogue))
+        first = _restored(dialogue, enhancer.write(dialogue).text)
         row = {"latency_s": seconds, "used": float(not result.fallback_reason)}
         rows.append(row | _rate(enhancer, lesson, dialogue, first))
     names = sorted({name for row in rows for name in row})

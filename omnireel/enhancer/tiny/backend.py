@@ -1,4 +1,4 @@
-"""The tiny model as an enhancer: read, answer, check the facts, write MVL."""
+"""The tiny model as an enhancer: read, write drafts, check them, write MVL."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ import torch
 from omnireel.enhancer.base import Enhancement
 from omnireel.enhancer.schema import StructuredPrompt, StructureError, parse_structured, to_prompt
 from omnireel.enhancer.tiny import vocabulary as v
+from omnireel.enhancer.tiny.checks import Draft, check_draft, unsure_words
 from omnireel.enhancer.tiny.dialogue import Dialogue, read_prompt
-from omnireel.enhancer.tiny.facts import Fact, Lexicon
+from omnireel.enhancer.tiny.facts import Lexicon
 from omnireel.enhancer.tiny.modeling import TinyEnhancer as Model
 from omnireel.enhancer.tiny.modeling import TinyEnhancerConfig
 from omnireel.mvl.prompt import Prompt
 from omnireel.registry import load_component
-from omnireel.types import MediaSet, Role
+from omnireel.types import MediaSet
 
 MAX_ANSWER_TOKENS = 160
 MAX_DRAFTS = 5
 """A draft that loses a fact of the user is thrown away and another one is written."""
-_COPY = re.compile(r"<w\d>")
-_BORROWED_PLACE = re.compile(r"(background of|place of|scene shown in|scene of) (<m|@)")
 
 
 class TinyEnhancer:
@@ -56,56 +55,38 @@ class TinyEnhancer:
         except StructureError as error:
             return Enhancement(prompt, None, "", f"{error}; your text is used unchanged")
         first: Enhancement | None = None
-        for draft in range(MAX_DRAFTS):
-            result = self.check(prompt, dialogue, self.write(dialogue, draft))
+        for number in range(MAX_DRAFTS):
+            result = self.check(prompt, dialogue, self.write(dialogue, number))
             if not result.fallback_reason:
                 return result
             first = first or result
         assert first is not None
         return first
 
-    def check(self, prompt: Prompt, dialogue: Dialogue, written: str) -> Enhancement:
-        """The enhancement that the answer ``written`` (with slots) makes, or the fall-back."""
-        raw = written
+    def check(self, prompt: Prompt, dialogue: Dialogue, draft: Draft) -> Enhancement:
+        """The enhancement that a draft makes, or the fall-back and why."""
+        raw = draft.text
         try:
-            raw = dialogue.restore(written)
-            self._check_facts(dialogue, prompt, parse_structured(written))
+            raw = dialogue.restore(draft.text)
+            written = parse_structured(draft.text).description
+            check_draft(self.lexicon, prompt, dialogue, written, draft.unsure)
             structured = _capitalised(parse_structured(raw))
             return Enhancement(to_prompt(structured, prompt), structured, raw)
         except StructureError as error:
             return Enhancement(prompt, None, raw, f"{error}; your text is used unchanged")
 
-    def write(self, dialogue: Dialogue, draft: int = 0) -> str:
-        """An answer of the model, with slots in place of names and copied words."""
+    def write(self, dialogue: Dialogue, number: int = 0) -> Draft:
+        """Draft ``number`` (0 is the model's best guess)."""
         with torch.inference_mode():
-            ids = self.model.answer(
+            ids, sure = self.model.answer(
                 list(dialogue.ids),
                 dialogue.pixels_ICHW,
                 max_new_tokens=MAX_ANSWER_TOKENS,
                 end_id=self.tokenizer.eos_token_id,
-                draft=draft,
+                draft=number,
             )
-        return v.join_tokens(self.tokenizer.convert_ids_to_tokens(ids))
-
-    def _check_facts(self, dialogue: Dialogue, prompt: Prompt, answer: StructuredPrompt) -> None:
-        """What the user said must be in the description; what nobody said must not be copied."""
-        if lost := lost_facts(self.lexicon, dialogue.text, prompt, answer.description):
-            words = ", ".join(f"'{fact.name.replace('_', ' ')}'" for fact in lost)
-            raise StructureError(f"the rewritten prompt would have lost {words}")
-        said, written = set(_COPY.findall(dialogue.text)), set(_COPY.findall(answer.description))
-        if dropped := said - written:
-            words = ", ".join(f"'{dialogue.restore(w)}'" for w in sorted(dropped))
-            raise StructureError(f"the tiny enhancer does not know {words}")
-
-
-def lost_facts(lexicon: Lexicon, said: str, prompt: Prompt, written: str) -> list[Fact]:
-    """Facts that the user said and the description ``written`` does not; what it takes from a
-    given video or picture instead ("moves as in <m0>") is not lost."""
-    roles = {i.role for i in prompt.inputs}
-    ignore = {"motion"} if roles & {Role.MOTION, Role.SOURCE} else set[str]()
-    if _BORROWED_PLACE.search(written):
-        ignore.add("place")
-    return [facts[0] for facts in lexicon.lost(said, written, ignore=frozenset(ignore))]
+        tokens = self.tokenizer.convert_ids_to_tokens(ids)
+        return Draft(v.join_tokens(tokens), unsure_words(tokens, sure))
 
 
 def _capitalised(answer: StructuredPrompt) -> StructuredPrompt:

@@ -151,31 +151,32 @@ class TinyEnhancer(PreTrainedModel):  # type: ignore[misc]
         max_new_tokens: int,
         end_id: int,
         draft: int = 0,
-    ) -> list[int]:
-        """Continuation of ``ids`` with a K/V cache, without ``end_id``.
+    ) -> tuple[list[int], list[float]]:
+        """Continuation of ``ids`` with a K/V cache, without ``end_id``, and the probabilities.
 
         Draft 0 is greedy. Each other draft is drawn at temperature 0.7 from tokens of at least a
         tenth of the best one's probability, with the draft's number as the seed.
         """
         rng = torch.Generator().manual_seed(draft)
         step = self.embed(torch.tensor([ids]), pixels_ICHW)
-        cache, chosen = None, list[int]()
+        cache, chosen, sure = None, list[int](), list[float]()
         for _ in range(max_new_tokens):
             out = self.language_model(
                 inputs_embeds=step, past_key_values=cache, use_cache=True, logits_to_keep=1
             )
             cache = out.past_key_values
-            token = _choose(out.logits[0, -1].float(), rng if draft else None)
+            probabilities = out.logits[0, -1].float().softmax(-1)
+            token = _choose(probabilities, rng if draft else None)
             if token == end_id:
                 break
             chosen.append(token)
+            sure.append(float(probabilities[token]))
             step = self.language_model.get_input_embeddings()(torch.tensor([[token]]))
-        return chosen
+        return chosen, sure
 
 
-def _choose(logits: Tensor, rng: torch.Generator | None) -> int:
+def _choose(probabilities: Tensor, rng: torch.Generator | None) -> int:
     if rng is None:
-        return int(logits.argmax())
-    probabilities = logits.softmax(-1)
-    probabilities[probabilities < 0.1 * probabilities.max()] = 0.0
-    return int(torch.multinomial(probabilities ** (1 / 0.7), 1, generator=rng))
+        return int(probabilities.argmax())
+    likely = probabilities.where(probabilities >= 0.1 * probabilities.max(), 0.0)
+    return int(torch.multinomial(likely ** (1 / 0.7), 1, generator=rng))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from omnireel.enhancer.schema import mentions, to_prompt
-from omnireel.enhancer.tiny.backend import lost_facts
+from omnireel.enhancer.tiny.checks import lost_facts
 from omnireel.enhancer.tiny.dialogue import read_prompt
 from omnireel.enhancer.tiny.sft import answer_tokens
 from omnireel.enhancer.tiny.vocabulary import build_tokenizer

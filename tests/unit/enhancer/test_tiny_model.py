@@ -10,14 +10,16 @@ import torch
 
 from omnireel.enhancer import EnhancerSpec, open_enhancer
 from omnireel.enhancer.tiny.backend import TinyEnhancer
+from omnireel.enhancer.tiny.checks import Draft, unsure_words
 from omnireel.enhancer.tiny.dialogue import Dialogue, read_prompt
 from omnireel.enhancer.tiny.modeling import PATCHES, tiny_config
 from omnireel.enhancer.tiny.modeling import TinyEnhancer as Model
 from omnireel.errors import IntegrityError
-from omnireel.mvl import parse
+from omnireel.mvl import Input, parse
 from omnireel.recipes import enhancer_words
 from omnireel.registry import save_component
 from omnireel.train.objectives.cross_entropy import IGNORED, CrossEntropy
+from omnireel.types import MediaKind, Role
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +43,12 @@ def test_patches_take_the_places_of_image_tokens(model: Model) -> None:
 
 def test_cached_generation_equals_a_full_forward_pass(model: Model) -> None:
     ids = [1, 20, 30, 40, 50]
-    answer = model.answer(ids, None, max_new_tokens=6, end_id=-1)
+    answer, sure = model.answer(ids, None, max_new_tokens=6, end_id=-1)
     for i in range(6):
         hidden = model(torch.tensor([ids + answer[:i]]))
-        assert int(model.logits(hidden[0, -1]).argmax()) == answer[i]
+        probabilities = model.logits(hidden[0, -1]).softmax(-1).detach()
+        assert int(probabilities.argmax()) == answer[i]
+        assert float(probabilities[answer[i]]) == pytest.approx(sure[i], abs=1e-5)
 
 
 def test_the_loss_reads_answer_tokens_only(model: Model) -> None:
@@ -95,9 +99,12 @@ class Scripted(TinyEnhancer):
 
     says: tuple[str, ...] = ()
 
-    def write(self, dialogue: Dialogue, draft: int = 0) -> str:
-        said = self.says[min(draft, len(self.says) - 1)]
-        return f'<think> x </think>{{"subjects":["x"],"description":"{said}"}}'
+    unsure: frozenset[str] = frozenset()
+
+    def write(self, dialogue: Dialogue, number: int = 0) -> Draft:
+        said = self.says[min(number, len(self.says) - 1)]
+        text = f'<think> x </think>{{"subjects":["x"],"description":"{said}"}}'
+        return Draft(text, self.unsure)
 
 
 @pytest.mark.parametrize(
@@ -109,6 +116,10 @@ class Scripted(TinyEnhancer):
         ("a zorple ball", "a <w0> ball rolls.", ""),
         ("a zorple ball", "a ball rolls.", "does not know 'zorple'"),
         ("a ball", "a <w0> ball rolls.", "not given"),
+        ("a red ball", "a red ball and a cube roll.", "would have added 'cube'"),
+        ("a red ball", "a red ball and a blue ball roll.", "would have added 'ball'"),
+        ("a red ball and some object", "a red ball and a cube roll.", ""),
+        ("something red", "a red cube slides.", ""),
     ],
 )
 def test_facts_and_unknown_words_are_guarded(
@@ -137,6 +148,26 @@ def test_the_first_draft_that_keeps_every_fact_is_used(model: Model) -> None:
     assert '"a blue ball rolls."' in result.raw_output
 
 
+def test_guesses_at_pictures_are_not_passed_on(model: Model) -> None:
+    enhancer = Scripted(model)
+    enhancer.says, enhancer.unsure = (
+        ("the video starts from <m0>. a red cube spins.",),
+        frozenset({"cube"}),
+    )
+    frame = [Input("Image_1", MediaKind.IMAGE, Role.FIRST_FRAME)]
+    result = enhancer.enhance(parse("animate @Image_1", frame), {})
+    assert "cannot make out" in result.fallback_reason
+    result = enhancer.enhance(parse("animate @Image_1, the cube spins", frame), {})
+    assert result.prompt.text == "The video starts from @Image_1. A red cube spins."
+
+
+def test_unsure_words_are_those_of_the_seeing_part() -> None:
+    tokens = ["<think>", "sees", "<m0>", "red", "cube", ";", "said", "jump", "</think>"]
+    probabilities = [0.9, 0.9, 0.9, 0.8, 0.2, 0.9, 0.9, 0.1, 0.9]
+    assert unsure_words(tokens, probabilities) == {"cube"}
+    assert unsure_words(["<think>", "said", "red"], [0.9, 0.9, 0.1]) == frozenset()
+
+
 def test_drafts_differ_and_repeat(model: Model) -> None:
     drafts = [
         model.answer([1, 20, 30], None, max_new_tokens=12, end_id=-1, draft=d) for d in (1, 2, 1)
@@ -151,3 +182,15 @@ def test_a_random_model_falls_back(model: Model) -> None:
     assert result.prompt == prompt
     assert result.fallback_reason
     assert result.raw_output or read_prompt(prompt, {}, TinyEnhancer(model).tokenizer)
+
+
+def test_the_shipped_model_keeps_plain_facts_and_owns_up_to_unknown_words() -> None:
+    enhancer = open_enhancer()
+    result = enhancer.enhance(parse("crimson orb bouncing in the garden"), {})
+    assert result.fallback_reason == ""
+    assert {"red", "ball", "meadow."} <= set(result.prompt.text.split())
+    assert result.structured is not None
+    prompt = parse("a dragon playing chess")
+    result = enhancer.enhance(prompt, {})
+    assert result.prompt == prompt
+    assert "'chess'" in result.fallback_reason

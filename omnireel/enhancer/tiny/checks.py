@@ -1,0 +1,103 @@
+"""What a draft must not do: lose a fact, invent a subject, or guess at what a picture shows.
+
+A model of a million parameters makes such mistakes; all of them can be seen in the text, so a draft
+with one is thrown away.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from omnireel.enhancer.schema import StructureError
+from omnireel.enhancer.tiny.dialogue import Dialogue
+from omnireel.enhancer.tiny.facts import Fact, Lexicon
+from omnireel.enhancer.tiny.vocabulary import THINK_END
+from omnireel.mvl.prompt import MentionPart, Prompt
+from omnireel.types import Role
+
+SURE = 0.5
+"""Least probability of a colour or kind that the model says it sees."""
+_COPY = re.compile(r"<w\d>")
+_BORROWED_PLACE = re.compile(r"(background of|place of|scene shown in|scene of) (<m|@)")
+_SOME_SUBJECT = re.compile(r"\b(thing|something|object|someone|figure|character|toy)\b")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An answer with slots, and the words in it that were guesses at what pictures show."""
+
+    text: str
+    unsure: frozenset[str] = frozenset()
+
+
+def unsure_words(tokens: Sequence[str], probabilities: Sequence[float]) -> frozenset[str]:
+    """Words of the thought's part on pictures ("sees ... ;") with a probability below ``SURE``."""
+    if "sees" not in tokens[:2]:
+        return frozenset()
+    ends = [i for i, token in enumerate(tokens) if token in (";", THINK_END)]
+    seen = range(ends[0] if ends else len(tokens))
+    return frozenset(tokens[i] for i in seen if probabilities[i] < SURE)
+
+
+def check_draft(
+    lexicon: Lexicon, prompt: Prompt, dialogue: Dialogue, written: str, unsure: frozenset[str]
+) -> None:
+    """Check the description ``written`` (with slots).
+
+    Raises:
+        StructureError: it must not be used; the message says why.
+    """
+    said = dialogue.text
+    if lost := lost_facts(lexicon, said, prompt, written):
+        raise StructureError(f"the rewritten prompt would have lost {_names(lost)}")
+    if dropped := set(_COPY.findall(said)) - set(_COPY.findall(written)):
+        words = ", ".join(f"'{dialogue.restore(w)}'" for w in sorted(dropped))
+        raise StructureError(f"the tiny enhancer does not know {words}")
+    if added := added_subjects(lexicon, said, prompt, written):
+        raise StructureError(f"the rewritten prompt would have added {_names(added)}")
+    stated = {fact for facts in lexicon.stated(said) for fact in facts}
+    guessed = [
+        facts[0]
+        for facts in lexicon.stated(written)
+        if facts[0].group in ("color", "kind")
+        and not stated.intersection(facts)
+        and unsure.intersection(facts[0].written)
+    ]
+    if guessed:
+        raise StructureError("the tiny enhancer cannot make out what the given pictures show")
+
+
+def lost_facts(lexicon: Lexicon, said: str, prompt: Prompt, written: str) -> list[Fact]:
+    """Facts that the user said and the description ``written`` does not; what it takes from a
+    given video or picture instead ("moves as in <m0>") is not lost."""
+    roles = {i.role for i in prompt.inputs}
+    ignore = {"motion"} if roles & {Role.MOTION, Role.SOURCE} else set[str]()
+    if _BORROWED_PLACE.search(written):
+        ignore.add("place")
+    return [facts[0] for facts in lexicon.lost(said, written, ignore=frozenset(ignore))]
+
+
+def added_subjects(lexicon: Lexicon, said: str, prompt: Prompt, written: str) -> list[Fact]:
+    """Subjects that nobody asked for: a kind twice, or one more than the user named.
+
+    Edits speak of what the video shows, and "something" or a prompt without any subject asks for
+    one, so there only a doubled kind counts.
+    """
+    if any(i.role is Role.SOURCE for i in prompt.inputs):
+        return []
+    kinds = [facts[0] for facts in lexicon.stated(written) if facts[0].group == "kind"]
+    asked = {fact for facts in lexicon.stated(said) for fact in facts if fact.group == "kind"}
+    doubled = [fact for fact, count in Counter(kinds).items() if count > 1]
+    subjects = {i.name for i in prompt.inputs if i.role is Role.REFERENCE}
+    subjects |= {e.name for e in prompt.elements}
+    named = any(isinstance(p, MentionPart) and p.name in subjects for p in prompt.parts)
+    if _SOME_SUBJECT.search(said) or not (asked or named or _COPY.search(said)):
+        return doubled
+    return doubled or [fact for fact in kinds if fact not in asked]
+
+
+def _names(facts: list[Fact]) -> str:
+    return ", ".join(f"'{fact.name.replace('_', ' ')}'" for fact in dict.fromkeys(facts))
