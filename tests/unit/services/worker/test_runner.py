@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,15 +106,18 @@ def test_cancel_before_the_last_stage_ends(b: Bench) -> None:
 
 def test_worker_that_lost_its_job_writes_nothing(b: Bench) -> None:
     job = b.submit()
+    stolen = threading.Event()
 
     def steal(step: int) -> None:
         if step == 2:
             b.clock.tick(100)
             b.jobs.sweep()
             assert b.jobs.claim(job.id, "thief", 1000)
+            stolen.set()
 
     b.generator.hook = steal
     b.runner().run(job.id)
+    assert stolen.wait(20)  # a heartbeat may end the run between the sweep and the claim
     held = b.jobs.get(job.id)
     assert (held.state, held.lease_owner, held.token) == (JobState.RUNNING, "thief", 2)
     assert Stage.GENERATE not in b.jobs.stage_outputs([job.id])[job.id]
