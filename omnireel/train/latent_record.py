@@ -48,7 +48,7 @@ def pack_records(records: Sequence[LatentRecord]) -> tuple[Halves, list[dict[str
         row: dict[str, Any] = {
             "capability": record.capability,
             "seed": record.seed,
-            "prompt": _prompt_json(record.prompt),
+            "prompt": prompt_json(record.prompt),
             "vague": _parts_json(record.vague_prompt),
             "target": put(record.target_CTHW),
             "segments": [],
@@ -69,7 +69,7 @@ def pack_records(records: Sequence[LatentRecord]) -> tuple[Halves, list[dict[str
 
 def read_record(flat: Halves, row: Mapping[str, Any]) -> LatentRecord:
     """The record that ``row`` of the index describes; latents become float32 copies."""
-    prompt = _prompt_from(row["prompt"])
+    prompt = prompt_from_json(row["prompt"])
     return LatentRecord(
         capability=row["capability"],
         seed=row["seed"],
@@ -96,7 +96,8 @@ def _latents(flat: Halves, where: Mapping[str, Any]) -> Tensor:
     return torch.from_numpy(values.astype(np.float32).reshape(shape))
 
 
-def _prompt_json(prompt: Prompt) -> dict[str, Any]:
+def prompt_json(prompt: Prompt) -> dict[str, Any]:
+    """A prompt as JSON data, without the places of its media."""
     return {
         "parts": _parts_json(prompt),
         "inputs": [[i.name, i.kind.value, i.role.value] for i in prompt.inputs],
@@ -111,7 +112,8 @@ def _parts_json(prompt: Prompt) -> list[list[str]]:
     ]
 
 
-def _prompt_from(data: Mapping[str, Any]) -> Prompt:
+def prompt_from_json(data: Mapping[str, Any]) -> Prompt:
+    """The inverse of :func:`prompt_json`."""
     return Prompt(
         parts=_parts_from(data["parts"]),
         inputs=tuple(Input(n, MediaKind(k), Role(r)) for n, k, r in data["inputs"]),
