@@ -5,10 +5,10 @@
 3. In its turn (:mod:`omnireel.registry.claims`) the alias is read again: the champion must still be
    the one that the verdict compared with. So of two promotions at once the second is told that the
    champion has changed, and neither is lost unseen.
-4. The step is written to the model's history, then the alias is set, then read back. A process that
-   is killed in between leaves a history entry that no alias confirms, and such entries do not count.
+4. The step is written to the model's history, then the alias is set, then read back. A process
+   that is killed in between leaves a step that no alias confirms; such steps do not count.
 
-MLflow itself lets anyone with write access set any alias; the rule binds those who use this module.
+MLflow itself lets anyone with write access set any alias; the rule binds who uses this module.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ import torch
 
 from omnireel.registry import save_component
 
-
 CACHE = Path.home() / ".cache" / "omnireel"
 
 
