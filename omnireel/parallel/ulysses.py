@@ -1,0 +1,78 @@
+"""Attention over tokens that are spread over a group of ranks (DeepSpeed Ulysses, 2309.14509).
+
+1. Every rank has all heads of its own tokens. One all-to-all gives it all tokens of its own heads:
+   part r of the gathered rows are those of rank r.
+2. Attention runs as on one rank; the layout names gathered rows (:mod:`omnireel.parallel.shard`).
+3. A second all-to-all brings the results back to where their tokens are.
+
+Queries, keys and values travel in one message. It is an ``AttentionFn`` like any other
+(:mod:`omnireel.model.attention`), so the transformer does not know of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from omnireel.errors import InvalidInput
+from omnireel.model.attention import AttentionFn, AttentionLayout, padded_attention
+from omnireel.parallel.exchange import all_to_all
+from omnireel.parallel.mesh import ALONE, SequenceGroup
+
+
+class UlyssesAttention:
+    """``(q_NKE, k_MKE, v_MKE, layout) -> out_NKE`` over the group that is set at the moment."""
+
+    def __init__(self, inner: AttentionFn = padded_attention) -> None:
+        """``inner`` attends once the tokens are together."""
+        self._inner = inner
+        self._group = ALONE
+
+    @property
+    def group(self) -> SequenceGroup:
+        """The ranks that share the sequences of this moment."""
+        return self._group
+
+    @contextmanager
+    def over(self, group: SequenceGroup) -> Iterator[None]:
+        """Share sequences with ``group`` inside the block (backward passes included)."""
+        before, self._group = self._group, group
+        try:
+            yield
+        finally:
+            self._group = before
+
+    def __call__(
+        self, q_NKE: Tensor, k_MKE: Tensor, v_MKE: Tensor, layout: AttentionLayout
+    ) -> Tensor:
+        """Attend.
+
+        Raises:
+            InvalidInput: the heads cannot be divided among the ranks.
+
+        """
+        group = self._group
+        if group.degree == 1:
+            return self._inner(q_NKE, k_MKE, v_MKE, layout)
+        check_heads(q_NKE.shape[1], group.degree)
+        n, m = q_NKE.shape[0], k_MKE.shape[0]
+        rows_RKE = torch.cat([q_NKE, k_MKE, v_MKE])
+        rows_PRkE = rows_RKE.unflatten(1, (group.degree, -1)).transpose(0, 1)
+        gathered_PRkE = all_to_all(rows_PRkE, group)
+        q, k, v = (x.flatten(0, 1) for x in gathered_PRkE.split([n, m, m], dim=1))
+        out_PNkE = self._inner(q, k, v, layout).unflatten(0, (group.degree, -1))
+        return all_to_all(out_PNkE, group).transpose(0, 1).flatten(1, 2)
+
+
+def check_heads(heads: int, degree: int) -> None:
+    """Raise :class:`InvalidInput` unless ``degree`` ranks get equally many heads."""
+    if heads % degree:
+        choices = [d for d in range(1, heads + 1) if heads % d == 0]
+        raise InvalidInput(
+            f"{heads} heads cannot be shared by {degree} ranks; the Ulysses degree must be one of "
+            f"{', '.join(map(str, choices))}",
+            field="balance.degrees",
+        )
