@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from omnireel.errors import InvalidInput
+from omnireel.model.sequence import pack, patchify
+from omnireel.sampling.guidance import Guidance, chain
+from omnireel.sampling.sampler import sample_latents
+from omnireel.sampling.schedule import shifted_sigmas
+from omnireel.train.objectives.packed import (
+    fixed_velocity,
+    frozen_copy,
+    guided_velocity,
+    omni_sample,
+    stack_tokens,
+    trained_velocity,
+)
+from omnireel.train.objectives.trajectory_matching import (
+    PhaseGrid,
+    TrajectoryMatching,
+    TrajectoryMatchingConfig,
+    trajectory_errors,
+)
+from omnireel.train.objectives.velocity import roll_out
+from tests.support.mixture_2d import MODES, Field, Mixture, generate, same_distribution, train
+from tests.support.tiny_models import latents, small_transformer
+from tests.support.tiny_records import TOKENIZER, record
+
+GUIDANCE = 1.5
+GRID = PhaseGrid(TrajectoryMatchingConfig(fine_steps=20, phases=2, shift=1.0))
+WANTED = Mixture(MODES, torch.tensor([0.4, 0.2, 0.2, 0.2]))
+"""What the condition asks for; without it all modes are equally likely."""
+ANYTHING = Mixture(MODES)
+
+
+def _teacher(x: Tensor, t: Tensor) -> Tensor:
+    free = ANYTHING.velocity(x, t)
+    return free + GUIDANCE * (WANTED.velocity(x, t) - free)
+
+
+def _student(num_steps: int, sign: float = 1.0) -> Field:
+    student = Field(WANTED.velocity)
+
+    def loss(rng: torch.Generator) -> Tensor:
+        clean, noise = WANTED.sample(256, rng), torch.randn(256, 2, generator=rng)
+        steps_B = GRID.draw(256, rng)
+        errors_B = trajectory_errors(
+            student, student, _teacher, clean, noise, steps_B, GRID, huber_width=0.05
+        )
+        return sign * errors_B.mean()
+
+    train({"student": student}, loss, num_steps, lr=4e-3)
+    return student
+
+
+def test_two_steps_of_the_student_match_twenty_guided_ones() -> None:
+    teacher = generate(_teacher, GRID.sigmas, seed=5)
+    assert same_distribution(generate(_teacher, GRID.sigmas), teacher)
+    assert not same_distribution(generate(_student(0), GRID.edges), teacher)
+    assert same_distribution(generate(_student(300), GRID.edges), teacher)
+
+
+def test_a_flipped_sign_does_not_match() -> None:
+    teacher = generate(_teacher, GRID.sigmas, seed=5)
+    assert not same_distribution(generate(_student(60, sign=-1.0), GRID.edges), teacher)
+
+
+def test_phases_lie_on_the_students_own_schedule() -> None:
+    grid = PhaseGrid(TrajectoryMatchingConfig(fine_steps=30, phases=10, shift=3.0))
+    assert torch.allclose(grid.edges, shifted_sigmas(10, 3.0))
+    ends = grid.phase_end(torch.arange(30))
+    assert torch.equal(ends, grid.edges[1:].repeat_interleave(3))
+    assert bool((ends <= grid.sigmas[1:]).all()) and ends[-1] == 0
+    with pytest.raises(InvalidInput, match="multiple of phases"):
+        TrajectoryMatchingConfig(fine_steps=25, phases=10)
+
+
+def test_a_straight_flow_is_its_own_student_and_a_phase_ends_at_the_teacher() -> None:
+    rng = torch.Generator().manual_seed(0)
+    clean, noise = torch.randn(40, 3, generator=rng), torch.randn(40, 3, generator=rng)
+    steps_B = torch.arange(40) % 20
+
+    def errors(student: float, teacher: float, at: Tensor) -> Tensor:
+        fields = [lambda x, t, v=v: torch.full_like(x, v) for v in (student, student, teacher)]
+        return trajectory_errors(*fields, clean, noise, at, GRID, huber_width=1e-6)
+
+    assert errors(1.0, 1.0, steps_B).max() < 1e-5
+    # They differ by 2 in velocity over one fine step of 1/20, wherever it is in the phase.
+    assert torch.allclose(errors(3.0, 1.0, steps_B), torch.tensor(0.1), atol=1e-4)
+
+
+def test_only_the_students_own_step_has_a_gradient() -> None:
+    weight = torch.tensor(0.5, requires_grad=True)
+
+    def field(x: Tensor, t: Tensor) -> Tensor:
+        return weight * x
+
+    x, noise = torch.ones(1, 1), torch.zeros(1, 1)
+    step_B = torch.tensor([10])  # sigma 0.5, phase end 0
+    trajectory_errors(
+        field, field, field, x, noise, step_B, GRID, huber_width=1e-4
+    ).sum().backward()
+    # reached = 0.5 + (0 - 0.5) w 0.5, so |d reached / d w| = 0.25; the target's part would add 0.2.
+    assert weight.grad is not None and abs(weight.grad.item()) == pytest.approx(0.25, rel=1e-2)
+
+
+def test_guided_velocity_equals_the_samplers_chain() -> None:
+    model, guidance = small_transformer(2), Guidance(text=4.0, image=1.5, video=2.0)
+    records = [record(i) for i in range(3)]
+    samples = [omni_sample(TOKENIZER, r.prompt, r.segments, r.target_CTHW) for r in records]
+    noise = [latents(3, 4, 4, 900 + i) for i in range(3)]
+    sigmas = shifted_sigmas(3, 3.0)
+    expected = [
+        patchify(sample_latents(model, chain(s, TOKENIZER.empty(), guidance), x, sigmas, pack))
+        for s, x in zip(samples, noise, strict=True)
+    ]
+    velocity = guided_velocity(model, samples, pack, TOKENIZER.empty(), guidance)
+    made = roll_out(velocity, stack_tokens(noise), sigmas)[-1]
+    assert torch.allclose(made, torch.stack(expected), atol=1e-3)
+
+
+def test_the_views_of_the_network_agree() -> None:
+    model = small_transformer(2)
+    samples = [
+        omni_sample(TOKENIZER, r.prompt, r.segments, r.target_CTHW) for r in map(record, range(2))
+    ]
+    packed, x = pack(samples), torch.randn(2, 12, 16, generator=torch.Generator().manual_seed(0))
+    times = torch.tensor([0.8, 0.3])
+    with_gradient = trained_velocity(model, packed)(x, times)
+    without = fixed_velocity(model, packed)(x, times)
+    assert with_gradient.requires_grad and not without.requires_grad
+    assert torch.allclose(with_gradient, without, atol=1e-5)
+
+
+def _objective() -> TrajectoryMatching:
+    model = small_transformer(depth=1)
+    config = TrajectoryMatchingConfig(fine_steps=20, phases=4)
+    held_out = [record(i) for i in range(3)]
+    return TrajectoryMatching(model, frozen_copy(model), TOKENIZER, config, pack, held_out=held_out)
+
+
+def test_transformer_learns_a_fixed_batch_and_its_teacher_stays() -> None:
+    objective = _objective()
+    teacher = {n: t.clone() for n, t in objective.teacher.state_dict().items()}
+    optimizer = torch.optim.AdamW(objective.model.parameters(), lr=1e-3)
+    batch = [record(i) for i in range(4)]
+    losses = []
+    for _ in range(10):
+        report = objective.loss(batch, torch.Generator().manual_seed(2))
+        optimizer.zero_grad()
+        report.loss.backward()
+        optimizer.step()
+        losses.append(report.loss.item())
+    assert losses[-1] < 0.8 * losses[0] and report.num_samples == 4
+    assert all(torch.equal(t, teacher[n]) for n, t in objective.teacher.state_dict().items())
+    assert list(objective.modules()) == ["transformer"]
+
+
+def test_validation_is_repeatable_and_shapes_may_mix() -> None:
+    objective = _objective()
+    with torch.no_grad():
+        assert objective.validate().metrics == objective.validate().metrics
+    mixed = [record(0), record(1, frames=1)]
+    report = objective.loss(mixed, torch.Generator().manual_seed(0))
+    assert report.num_samples == 2 and math.isfinite(report.loss.item())
+    with pytest.raises(InvalidInput, match="one shape"):
+        objective.errors(mixed, torch.tensor([0, 1]), torch.Generator())
