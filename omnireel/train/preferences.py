@@ -160,7 +160,8 @@ class PreferenceSet:
         with safe_open(path, framework="pt") as file:
 
             def tensor(name: str) -> Tensor:
-                return file.get_tensor(f"{i}.{name}").float()
+                halves: Tensor = file.get_tensor(f"{i}.{name}")
+                return halves.float()
 
             candidates = [
                 Candidate(tensor(f"{n}.latents"), tensor(f"{n}.noise"), c["seed"], c["scores"])

@@ -22,9 +22,14 @@ has K steps at times 1 = t_K > ... > t_0 = 0 (the schedule that it is sampled on
    5) and Adam's betas are (0, 0.95). L_trajectory is the loss of
    :mod:`omnireel.train.objectives.trajectory_matching` on data.
 
-``fake_path = "straight"`` trains the fake network on straight lines between the student's own noise
-and end points instead (Hyper-Bagel, arXiv 2509.18824, section 3.2.3), where the noise is the one
-that the sample began with and no weight is needed.
+``fake_path`` names other samples for the fake network, both without a weight:
+
+- "renoised": the student's end points with fresh noise, as in DMD2 (arXiv 2405.14867). The fake
+  network is then exactly the denoiser of the student's final distribution.
+- "straight": straight lines between the noise that a sample began with and its end point
+  (Hyper-Bagel, arXiv 2509.18824, section 3.2.3). Noise and end point belong together, so the two
+  clean estimates differ even where both distributions agree: the gap does not go to zero, and
+  without the trajectory loss a good student is pulled away.
 
 The equations are in :mod:`omnireel.train.objectives.trajectory_distribution`; what a roll-back rule
 needs to watch is logged (:mod:`omnireel.train.objectives.watch`).
@@ -34,7 +39,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
@@ -84,10 +89,9 @@ class DistributionMatchingConfig:
     """Smallest tau: below it both scores only differ by the networks' own errors."""
 
     def __post_init__(self) -> None:
-        if self.fake_path not in ("trajectory", "straight"):
-            raise InvalidInput(
-                "fake_path is 'trajectory' or 'straight'", field="objective.fake_path"
-            )
+        paths = get_args(FakePath)
+        if self.fake_path not in paths:
+            raise InvalidInput(f"fake_path is one of {paths}", field="objective.fake_path")
         if not self.trajectory_weight >= 0:
             raise InvalidInput(
                 "trajectory_weight must not be negative", field="objective.trajectory_weight"

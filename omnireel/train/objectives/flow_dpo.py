@@ -268,7 +268,7 @@ class FlowDPO:
 
         def reduced(velocity: VelocityFn) -> tuple[Tensor, Tensor]:
             square = squared_errors(velocity, clean, noise, times_2B, self._config.even_below)
-            square_BTE = square.unflatten(1, (samples[0].target_shape[0], -1))
+            square_BTE = square.reshape(len(square), samples[0].target_shape[0], -1)
             segments = len(pairs[0].verdicts)
             both = reduce_segments(square_BTE, self._config.scale.reduction, segments)
             one, other = both.chunk(2)

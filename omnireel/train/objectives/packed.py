@@ -92,7 +92,7 @@ def trained_velocity(model: OmniTransformer, packed: PackedSequence) -> Velocity
     """The model's velocity with gradient; both streams run in every call."""
 
     def velocity(x_BNP: Tensor, t_B: Tensor) -> Tensor:
-        out_NP = model(x_BNP.flatten(0, 1), t_B.to(x_BNP.device), packed)
+        out_NP: Tensor = model(x_BNP.flatten(0, 1), t_B.to(x_BNP.device), packed)
         return out_NP.float().view(x_BNP.shape)
 
     return velocity

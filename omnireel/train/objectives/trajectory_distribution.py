@@ -23,7 +23,7 @@ from omnireel.train.objectives.velocity import (
     times_like,
 )
 
-FakePath = Literal["trajectory", "straight"]
+FakePath = Literal["trajectory", "straight", "renoised"]
 _TINY = 1e-6
 
 
@@ -153,14 +153,15 @@ def match_distributions(
     step_B = torch.randint(last, (count,), generator=rng)
     tau_share_B = torch.rand(count, generator=rng)
     noise = torch.randn(shape, generator=rng).to(device)
-    straight = fake_path == "straight"
+    whole = fake_path != "trajectory"
     with torch.no_grad():
         # The last step is only walked where its end point is used.
-        states = roll_out(unchanged, start, sigmas if straight else sigmas[:-1])
+        states = roll_out(unchanged, start, sigmas if whole else sigmas[:-1])
     made = student_step(student, states, sigmas, step_B, tau_share_B, noise, min_time)
-    if straight:
+    if whole:
         time_B = torch.rand(count, generator=rng).clamp(min=min_time)
-        between = interpolate(states[-1], start, time_B)
+        fresh = torch.randn(shape, generator=rng).to(device)
+        between = interpolate(states[-1], start if fake_path == "straight" else fresh, time_B)
         ones_B = torch.ones(count, device=device)
         fake_B = fake_errors(fake(between, time_B), between, states[-1], time_B, ones_B)
         with torch.no_grad():

@@ -40,4 +40,5 @@ def _rms(x: Tensor) -> float:
 
 
 def _change(x_BNP: Tensor, frames: int) -> float:
-    return max(float(x_BNP.detach().unflatten(1, (frames, -1)).diff(dim=1).abs().mean()), _TINY)
+    x_BTE = x_BNP.detach().reshape(len(x_BNP), frames, -1)
+    return max(float(x_BTE.diff(dim=1).abs().mean()), _TINY)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ from omnireel.errors import InvalidInput
 from omnireel.model.lora import LoraConfig, add_lora, lora_state
 from omnireel.model.sequence import pack
 from omnireel.sampling.schedule import shifted_sigmas
+from omnireel.train import FeedConfig, OptimizerConfig, Trainer, TrainerConfig
 from omnireel.train.objectives.flow_dpo import (
     FlowDPO,
     FlowDPOConfig,
@@ -20,7 +23,13 @@ from omnireel.train.objectives.flow_dpo import (
     squared_errors,
 )
 from omnireel.train.objectives.packed import frozen_copy
-from omnireel.train.preferences import PreferencePair, Verdict
+from omnireel.train.preferences import (
+    PreferenceBatches,
+    PreferencePair,
+    PreferenceSet,
+    Verdict,
+    write_pairs,
+)
 from tests.support.mixture_2d import Field, Mixture, generate, train
 from tests.support.tiny_models import small_transformer
 from tests.support.tiny_records import TOKENIZER, preference_pair
@@ -190,6 +199,29 @@ def test_own_noise_is_the_noise_of_each_sample() -> None:
         # At t = 1 the noisy tokens are the noise: winners first, then losers.
         first, second = seen[0].chunk(2)
         assert torch.equal(first, second) is not equal
+
+
+def test_adapters_train_from_stored_pairs_in_the_training_loop(tmp_path: Path) -> None:
+    write_pairs(tmp_path / "pairs", 0, _pairs())
+    objective = _objective(adapters=True)
+    frozen = {n: t.clone() for n, t in objective.model.state_dict().items() if ".lora_" not in n}
+    config = TrainerConfig(
+        num_steps=2,
+        log_every=1,
+        validate_every=2,
+        checkpoint_every=1,
+        optimizer=OptimizerConfig(muon_lr=0.0),
+        feed=FeedConfig(workers=0),
+    )
+    data = PreferenceBatches(PreferenceSet(tmp_path / "pairs"), 2)
+    result = Trainer(config, objective, data, tmp_path / "run").fit()
+    assert result.step == 2 and result.num_samples == 4
+    state = objective.model.state_dict()
+    assert all(torch.equal(state[n], t) for n, t in frozen.items())
+    assert any(t.abs().max() > 0 for n, t in state.items() if n.endswith("lora_B.weight"))
+    rows = [json.loads(x) for x in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert any("winner_error_change" in row for row in rows if row["event"] == "train")
+    assert any("accuracy" in row for row in rows if row["event"] == "validation")
 
 
 def test_a_reference_is_needed_and_settings_are_checked() -> None:

@@ -70,6 +70,27 @@ def test_frozen_parameters_are_left_out_and_none_at_all_is_an_error() -> None:
 def test_a_bad_pattern_is_named() -> None:
     with pytest.raises(InvalidInput, match="regular expression"):
         OptimizerConfig(adamw_patterns=("(",))
+    with pytest.raises(InvalidInput, match="regular expression"):
+        OptimizerConfig(lr_multipliers={"(": 1.0})
+    with pytest.raises(InvalidInput, match="must not be negative"):
+        OptimizerConfig(lr_multipliers={"fake": -1.0})
+
+
+@pytest.mark.parametrize("muon_lr", [0.0, 0.02])
+def test_a_module_may_learn_at_a_multiple_of_the_rate(muon_lr: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    gradient = torch.randn(4, 4, generator=generator)
+    named = {n: nn.Parameter(torch.zeros(4, 4)) for n in ("student.w", "fake.w")}
+    for parameter in named.values():
+        parameter.grad = gradient.clone()
+    config = OptimizerConfig(muon_lr=muon_lr, lr_multipliers={r"^fake\.": 5.0})
+    optimizers = Optimizers(config, named)
+    optimizers.step(0.5)
+    assert torch.allclose(named["fake.w"], 5 * named["student.w"])
+    assert len(optimizers.state_tensors()) > 0
+    again = Optimizers(config, named)
+    again.load_state_tensors(optimizers.state_tensors())
+    assert again.state_tensors().keys() == optimizers.state_tensors().keys()
 
 
 @pytest.mark.parametrize(
