@@ -11,9 +11,9 @@ has N fine steps and M phases; ``s(n)`` is the end of the phase that holds fine 
    sg[ x_{n+1} + (s(n) - sigma_{n+1}) v_theta(x_{n+1}) ], which is x_{n+1} itself at a phase's end.
 5. Loss: pseudo-Huber of x^s - target.
 
-The student is sampled without guidance on ``shifted_sigmas(phases, shift)``: one network evaluation
-for each phase, on the schedule that it is trained for from the first step on. Sigmas are counted as
-they are walked: sigma_0 = 1 is noise, sigma_N = 0 is clean.
+The student is sampled without guidance on ``shifted_sigmas(phases, shift, last=last)``: one network
+evaluation for each phase, on the schedule that it is trained for from the first step on. Sigmas are
+counted as they are walked: sigma_0 = 1 is noise, sigma_N = 0 is clean.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from omnireel.errors import InvalidInput
 from omnireel.model.text import Tokenizer
 from omnireel.model.transformer import OmniTransformer
 from omnireel.sampling.guidance import Guidance
-from omnireel.sampling.schedule import shifted_sigmas
+from omnireel.sampling.schedule import shift_time, shifted_sigmas
 from omnireel.train.callbacks import ValidationReport
 from omnireel.train.latent_record import LatentRecord
 from omnireel.train.objective import LossReport
@@ -51,6 +51,7 @@ from omnireel.train.objectives.velocity import (
     pseudo_huber,
     sample_mean,
     times_like,
+    unshift_time,
 )
 
 
@@ -63,6 +64,9 @@ class TrajectoryMatchingConfig:
     phases: int = 10
     """M: network evaluations of the student."""
     shift: float = 3.0
+    last: float = 0.0
+    """Noise level of the student's last evaluation, see :func:`omnireel.sampling.shifted_sigmas`.
+    Above 0 the last phase is one guided step of the teacher, which is not asked below it."""
     guidance: Guidance = field(default_factory=Guidance)
     huber_width: float = 1e-3
 
@@ -76,29 +80,38 @@ class TrajectoryMatchingConfig:
         for name in ("shift", "huber_width"):
             if not getattr(self, name) > 0:
                 raise InvalidInput(f"{name} must be more than 0", field=f"objective.{name}")
+        if not 0 <= self.last < 1:
+            raise InvalidInput("last must be at least 0 and less than 1", field="objective.last")
 
 
 class PhaseGrid:
     """The fine schedule and the phases on it."""
 
     def __init__(self, config: TrajectoryMatchingConfig) -> None:
-        self.sigmas = shifted_sigmas(config.fine_steps, config.shift)
-        """``[N + 1]``, falling from 1 to 0."""
-        self.per_phase = config.fine_steps // config.phases
-        self.num_steps = config.fine_steps
-
-    @property
-    def edges(self) -> Tensor:
+        self.edges = shifted_sigmas(config.phases, config.shift, last=config.last)
         """``[M + 1]``: where phases begin and end, which is the student's sampling schedule."""
-        return self.sigmas[:: self.per_phase]
+        self.per_phase = config.fine_steps // config.phases
+        whole_jump = config.last > 0 and config.phases > 1
+        last_phase = 1 if whole_jump else self.per_phase
+        self.num_steps = (config.phases - 1) * self.per_phase + last_phase
+        """Fine steps: N, less those that a jump in the last phase saves."""
+        edges = unshift_time(self.edges, config.shift)
+        share = torch.arange(self.per_phase) / self.per_phase
+        fine = edges[:-1, None] + share * edges.diff()[:, None]
+        fine = shift_time(fine.flatten()[: self.num_steps], config.shift)
+        self.sigmas = torch.cat([fine, self.edges[-1:]])
+        """``[num_steps + 1]``, falling from 1 to 0."""
+        self.sigmas[: self.num_steps : self.per_phase] = self.edges[:-1]
 
     def phase_end(self, step_B: Tensor) -> Tensor:
-        """s(n) of fine steps 0..N-1."""
+        """s(n) of fine steps 0.. ."""
         return self.edges[step_B // self.per_phase + 1]
 
     def draw(self, count: int, rng: torch.Generator) -> Tensor:
-        """Uniform fine steps ``[B]``."""
-        return torch.randint(self.num_steps, (count,), generator=rng)
+        """Fine steps ``[B]``: a uniform phase, then a uniform step in it."""
+        phase_B = torch.randint(len(self.edges) - 1, (count,), generator=rng)
+        within_B = torch.randint(self.per_phase, (count,), generator=rng)
+        return (phase_B * self.per_phase + within_B).clamp(max=self.num_steps - 1)
 
 
 def trajectory_errors(

@@ -53,6 +53,11 @@ def pseudo_huber(difference: Tensor, width: float) -> Tensor:
     return torch.sqrt(difference.square() + width**2) - width
 
 
+def unshift_time(t: Tensor, shift: float) -> Tensor:
+    """The inverse of :func:`omnireel.sampling.schedule.shift_time`."""
+    return t / (shift - (shift - 1.0) * t)
+
+
 def roll_out(velocity: VelocityFn, noise: Tensor, sigmas: Tensor) -> list[Tensor]:
     """States at every one of ``sigmas`` (falling from 1), by one Euler step between two."""
     states = [noise]

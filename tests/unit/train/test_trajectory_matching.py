@@ -72,11 +72,27 @@ def test_a_flipped_sign_does_not_match() -> None:
 def test_phases_lie_on_the_students_own_schedule() -> None:
     grid = PhaseGrid(TrajectoryMatchingConfig(fine_steps=30, phases=10, shift=3.0))
     assert torch.allclose(grid.edges, shifted_sigmas(10, 3.0))
+    assert torch.allclose(grid.sigmas, shifted_sigmas(30, 3.0), atol=1e-6)
     ends = grid.phase_end(torch.arange(30))
     assert torch.equal(ends, grid.edges[1:].repeat_interleave(3))
     assert bool((ends <= grid.sigmas[1:]).all()) and ends[-1] == 0
     with pytest.raises(InvalidInput, match="multiple of phases"):
         TrajectoryMatchingConfig(fine_steps=25, phases=10)
+
+
+def test_the_last_phase_may_be_one_jump_from_a_chosen_level() -> None:
+    grid = PhaseGrid(TrajectoryMatchingConfig(fine_steps=20, phases=5, shift=3.0, last=0.35))
+    assert torch.equal(grid.edges, shifted_sigmas(5, 3.0, last=0.35))
+    assert grid.num_steps == 17 and len(grid.sigmas) == 18
+    assert grid.sigmas[-2].item() == pytest.approx(0.35) and grid.sigmas[-1] == 0
+    assert bool((grid.sigmas.diff() < 0).all())
+    ends = grid.phase_end(torch.arange(17))
+    assert bool((ends <= grid.sigmas[1:]).all()) and int((ends == grid.sigmas[1:]).sum()) == 5
+    drawn = grid.draw(4000, torch.Generator().manual_seed(0))
+    # Every phase is drawn equally often, the jump as well.
+    assert (drawn == 16).float().mean().item() == pytest.approx(0.2, abs=0.03)
+    with pytest.raises(InvalidInput, match="last"):
+        TrajectoryMatchingConfig(last=1.0)
 
 
 def test_a_straight_flow_is_its_own_student_and_a_phase_ends_at_the_teacher() -> None:
