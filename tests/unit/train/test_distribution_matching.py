@@ -41,7 +41,7 @@ SIZE = 256
 
 
 def _grid(phases: int) -> PhaseGrid:
-    return PhaseGrid(TrajectoryMatchingConfig(fine_steps=20, phases=phases, shift=1.0))
+    return PhaseGrid(TrajectoryMatchingConfig(fine_steps=10 * phases, phases=phases, shift=1.0))
 
 
 def _student(
@@ -87,8 +87,8 @@ def test_a_flipped_sign_does_not_match() -> None:
 
 
 def test_renoised_end_points_teach_the_fake_network_too() -> None:
-    assert not same_distribution(_student(0, phases=4), TRUTH)
-    assert same_distribution(_student(150, phases=4, path="renoised", keep=0.0), TRUTH)
+    assert not same_distribution(_student(0, phases=3), TRUTH)
+    assert same_distribution(_student(150, phases=3, path="renoised", keep=0.0), TRUTH)
 
 
 def test_importance_weight_in_closed_form() -> None:
