@@ -76,6 +76,59 @@ def prepare(
         typer.echo(f"{name}: {folder}")
 
 
+@app.command("ladder")
+def ladder(
+    size: Annotated[str, typer.Option(help="Which ladder: tiny.")] = "tiny",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of all rungs; by default runs/ladder-<size>.")
+    ] = None,
+    cache: Cache = Path("runs/cache"),
+    smoke: Annotated[bool, typer.Option(help="A few steps of every rung, to try the joints.")] = (
+        False
+    ),
+    last: Annotated[str, typer.Option(help="Stop after this rung.")] = "",
+    cases: Annotated[
+        int, typer.Option(help="Cases per capability on which each generator rung is scored.")
+    ] = 0,
+    mlflow: Annotated[
+        str, typer.Option(help="MLflow tracking address; 'off' logs only metrics.jsonl.")
+    ] = "sqlite:///runs/mlflow.db",
+) -> None:
+    """Train a whole model, rung by rung; a climb that was interrupted goes on where it was.
+
+    Example: omnireel train ladder --smoke --out runs/smoke
+    """
+    from omnireel.evaluate.cases import CaseConfig
+    from omnireel.recipes.climb import ClimbConfig, RungResult, climb
+    from omnireel.recipes.ladder import build_ladder
+    from omnireel.recipes.ladder_scores import compare_rungs, ladder_table, score_rung
+    from omnireel.recipes.ladder_versions import LadderVersions
+
+    versions = LadderVersions(f"{size}-smoke" if smoke else size, mlflow)
+
+    def on_rung(result: RungResult) -> None:
+        state = "was done" if result.was_done else "done"
+        version = "" if mlflow == "off" else f", {versions.register(result).ref}"
+        typer.echo(f"{result.rung.name}: {state}{version}, {result.component}")
+        if cases and result.rung.part == "generator":
+            score_rung(result, CaseConfig(count=cases))
+
+    folder = out or Path("runs") / f"ladder-{size}{'-smoke' if smoke else ''}"
+    results = climb(
+        build_ladder(size),
+        ClimbConfig(folder, cache, smoke=smoke, last=last),
+        lambda run: _callbacks(mlflow, run),
+        _report(),
+        on_rung,
+        command=shlex.join(["omnireel", *sys.argv[1:]]),
+    )
+    if cases:
+        table = ladder_table(compare_rungs(results))
+        (folder / "ladder.md").write_text(table, encoding="utf-8")
+        typer.echo(table)
+    typer.echo(f"model: {folder / 'model'}")
+
+
 def _train_command(name: str) -> None:
     @app.command(name, help=f"Train: {RECIPES[name].summary}.\n\nExample: omnireel train {name}")
     def train(

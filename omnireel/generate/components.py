@@ -49,14 +49,17 @@ def load_transformer(
 
 
 def generator_component_config(
-    transformer: TransformerConfig, sampling: SamplingDefaults, limits: ModelLimits, vae_sha256: str
+    transformer: TransformerConfig,
+    sampling: SamplingDefaults,
+    limits: ModelLimits,
+    latent_space: str,
 ) -> dict[str, Any]:
     """What ``config.json`` of a generator or upscaler holds."""
     return {
         "transformer": asdict(transformer),
         "sampling": asdict(sampling),
         "limits": asdict(limits),
-        "vae_sha256": vae_sha256,
+        "latent_space": latent_space,
     }
 
 
@@ -79,13 +82,25 @@ def weights_sha256(component: LoadedComponent) -> str:
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
-def check_vae(component: LoadedComponent, vae_folder: Path) -> None:
-    """Refuse to join a model to an autoencoder that it was not trained on."""
-    found = weights_sha256(load_component(vae_folder, kind="vae"))
-    if component.config["vae_sha256"] != found:
+def latent_space_sha256(vae_folder: Path) -> str:
+    """Hash of what decides an autoencoder's latents: its encoder and their statistics.
+
+    A better decoder for the same latents leaves it as it is, and with it every data set and model
+    that was made for them.
+    """
+    state = load_component(vae_folder, kind="vae").state_dict
+    digest = hashlib.sha256()
+    for name in sorted(n for n in state if n.startswith(("encoder.", "latent_"))):
+        digest.update(name.encode() + b"\0" + state[name].float().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def check_latent_space(component: LoadedComponent, vae_folder: Path) -> None:
+    """Refuse to join a model to an autoencoder whose latents it does not know."""
+    if component.config["latent_space"] != latent_space_sha256(vae_folder):
         raise IntegrityError(
-            f"the {component.kind} was trained on another autoencoder than the one in "
-            f"{vae_folder}; install the two from the same release"
+            f"the {component.kind} was trained on the latents of another autoencoder than the one "
+            f"in {vae_folder}; install the two from the same release"
         )
 
 

@@ -65,11 +65,16 @@ class GeneratorPipeline:
         Raises:
             NotFound, IntegrityError: weights are missing, tampered with or do not belong together.
         """
-        model, component = components.load_transformer(folder / "generator", "generator", device)
-        components.check_vae(component, folder / "vae")
+        return cls.open(folder / "generator", folder / "vae", device)
+
+    @classmethod
+    def open(cls, generator: Path, vae: Path, device: str = "cpu") -> GeneratorPipeline:
+        """Load two component folders; raises what :meth:`load` raises."""
+        model, component = components.load_transformer(generator, "generator", device)
+        components.check_latent_space(component, vae)
         limits = components.model_limits(component)
         encoder = ConditionEncoder(
-            vae=components.load_vae(folder / "vae", device),
+            vae=components.load_vae(vae, device),
             tokenizer=components.tokenizer_of(model.config),
             short_side=limits.short_side,
         )
@@ -111,7 +116,9 @@ class GeneratorPipeline:
             seeded_noise(
                 settings.seed, self.model.config.latent_channels, latent_shape(fmt), device
             ),
-            shifted_sigmas(settings.num_inference_steps, self.defaults.shift),
+            shifted_sigmas(
+                settings.num_inference_steps, self.defaults.shift, last=self.defaults.last
+            ),
             pack_here,
             on_step=report,
             cancelled=cancelled,

@@ -15,6 +15,8 @@ class SamplingDefaults:
 
     num_inference_steps: int = 20
     shift: float = 3.0
+    last: float = 0.0
+    """Noise level of the last evaluation, see :func:`omnireel.sampling.shifted_sigmas`."""
     guidance: Guidance = field(default_factory=Guidance)
 
 

@@ -62,7 +62,7 @@ class UpscalePipeline:
             NotFound, IntegrityError: weights are missing, tampered with or do not belong together.
         """
         model, component = components.load_transformer(folder / "upscaler", "upscaler", device)
-        components.check_vae(component, folder / "vae")
+        components.check_latent_space(component, folder / "vae")
         limits = components.model_limits(component)
         encoder = ConditionEncoder(
             vae=components.load_vae(folder / "vae", device),
@@ -118,7 +118,9 @@ class UpscalePipeline:
             self.model,
             guided,
             seeded_noise(settings.seed, channels, sample.target_shape, device),
-            shifted_sigmas(settings.num_inference_steps, self.defaults.shift),
+            shifted_sigmas(
+                settings.num_inference_steps, self.defaults.shift, last=self.defaults.last
+            ),
             pack_here,
             on_step=report,
             cancelled=cancelled,

@@ -35,6 +35,8 @@ class AttentionLayout:
     k_padded_BL: Tensor
     mask_BLL: Tensor | None
     q_restore: Tensor
+    even: bool
+    """Queries come in order and blocks are equally long: the packed tensor is the padded one."""
 
     @classmethod
     def build(
@@ -67,6 +69,7 @@ class AttentionLayout:
             k_padded_BL=k_padded.to(device),
             mask_BLL=None if mask is None else mask.to(device),
             q_restore=restore.to(device),
+            even=min(q_lengths) == lq and bool((q_index == torch.arange(q_index.numel())).all()),
         )
 
     def dense_mask(self, num_queries: int, num_keys: int) -> Tensor:
@@ -89,9 +92,13 @@ def padded_attention(
     q_NKE: Tensor, k_MKE: Tensor, v_MKE: Tensor, layout: AttentionLayout
 ) -> Tensor:
     """Scaled dot-product attention with blocks padded to equal length inside this call only."""
-    q_BKLE = q_NKE[layout.q_padded_BL].transpose(1, 2)
+    if layout.even:
+        q_BKLE = q_NKE.view(len(layout.q_lengths), -1, *q_NKE.shape[1:]).transpose(1, 2)
+    else:
+        q_BKLE = q_NKE[layout.q_padded_BL].transpose(1, 2)
     k_BKLE = k_MKE[layout.k_padded_BL].transpose(1, 2)
     v_BKLE = v_MKE[layout.k_padded_BL].transpose(1, 2)
     mask = None if layout.mask_BLL is None else layout.mask_BLL[:, None]
     out_BKLE = F.scaled_dot_product_attention(q_BKLE, k_BKLE, v_BKLE, attn_mask=mask)
-    return out_BKLE.transpose(1, 2).flatten(0, 1)[layout.q_restore]
+    out_NKE = out_BKLE.transpose(1, 2).flatten(0, 1)
+    return out_NKE if layout.even else out_NKE[layout.q_restore]

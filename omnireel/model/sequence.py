@@ -76,6 +76,8 @@ class PackedSequence:
     text_ids: Tensor
     text_slots: Tensor
     """Where each text token sits in the condition stream."""
+    sample_of_text: Tensor
+    """Which sample each text token belongs to."""
     patches_NP: Tensor
     """Visual condition tokens ``[Nv, P]``."""
     patch_slots: Tensor
@@ -103,6 +105,11 @@ class PackedSequence:
     def target_lengths(self) -> tuple[int, ...]:
         """Target tokens of each sample."""
         return tuple(t * (h // PATCH) * (w // PATCH) for t, h, w in self.target_shapes)
+
+    @property
+    def equal_targets(self) -> bool:
+        """Whether all samples have equally many target tokens."""
+        return len(set(self.target_lengths)) == 1
 
     def split_targets(self, tokens_NP: Tensor) -> list[Tensor]:
         """Target tokens back to one ``CTHW`` latent clip per sample."""
@@ -177,15 +184,18 @@ def pack(samples: Sequence[OmniSample], device: torch.device | str = "cpu") -> P
         for c, x in zip(condition_blocks, target_blocks, strict=True)
     ]
     lengths = torch.tensor([len(x) for x in target_blocks])
+    text_lengths = torch.tensor([len(x) for x in text_ids])
+    numbers = torch.arange(len(samples))
     return PackedSequence(
         text_ids=torch.cat(text_ids).to(device),
         text_slots=torch.cat(text_slots).to(device),
+        sample_of_text=torch.repeat_interleave(numbers, text_lengths).to(device),
         patches_NP=(torch.cat(patches) if patches else torch.zeros(0, width)).to(device),
         patch_slots=(torch.cat(patch_slots) if patch_slots else empty).to(device),
         roles=torch.cat(roles).to(device),
         condition_positions_N4=torch.cat(condition_positions).to(device),
         target_positions_N4=torch.cat(target_positions).to(device),
-        sample_of_target=torch.repeat_interleave(torch.arange(len(samples)), lengths).to(device),
+        sample_of_target=torch.repeat_interleave(numbers, lengths).to(device),
         aligned_patch=(torch.cat(aligned_patch) if aligned_patch else empty).to(device),
         aligned_target=(torch.cat(aligned_target) if aligned_target else empty).to(device),
         condition_layouts=(AttentionLayout.build(condition_blocks, condition_blocks, device),),

@@ -2,14 +2,15 @@
 
 1. Text tokens are embedded, visual tokens projected; each gets the embedding of its role.
 2. The condition stream runs through all layers, attending only to itself; every layer's keys and
-   values are kept (:class:`ConditionCache`).
+   values are kept (:class:`ConditionCache`), and the mean of the text tokens at its end.
 3. The target stream starts from the noisy tokens plus, where a condition lies on the target's own
    grid (editing source, first or last frame), a projection of that condition's token.
-4. It runs through the same layers with the diffusion time as modulation, attending to the cached
-   conditions and to itself, and predicts the clean latents, from which the velocity
-   ``eps - x0 = (x_t - x0) / t`` follows. Clean latents lie on a thin manifold that a narrow network
-   can represent; noise and velocity do not (JiT, arXiv 2511.13720). Where a condition lies on the
-   target's grid the prediction is a change to it: "keep everything else" is where learning starts.
+4. It runs through the same layers with the diffusion time and the mean text as modulation,
+   attending to the cached conditions and to itself, and predicts the clean latents, from which the
+   velocity ``eps - x0 = (x_t - x0) / t`` follows. Clean latents lie on a thin manifold that a
+   narrow network can represent; noise and velocity do not (JiT, arXiv 2511.13720). Where a
+   condition lies on the target's grid the prediction is a change to it: "keep everything else" is
+   where learning starts.
 
 Attention is injected (see :mod:`omnireel.model.attention`); positions are part of the input.
 Modulation is shared by all layers plus a learned table of each (adaLN-single, PixArt-alpha,
@@ -59,13 +60,15 @@ class TransformerConfig:
 class ConditionCache:
     """What the condition stream leaves for the target stream, independent of the diffusion time.
 
-    Keys and values ``[Nc, K, E]`` of every layer; and of the conditions that lie on the target's
+    Keys and values ``[Nc, K, E]`` of every layer; the mean text token of every sample
+    (``summary_BD``); and of the conditions that lie on the target's
     grid the projected tokens (``aligned_ND``) and the latents themselves (``base_NP``, their mean
     where several lie on one token, 0 where none does).
     """
 
     keys: tuple[Tensor, ...]
     values: tuple[Tensor, ...]
+    summary_BD: Tensor
     aligned_ND: Tensor
     base_NP: Tensor
 
@@ -89,7 +92,11 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """One transformer layer; ``modulation_N6D`` holds shift, scale, gate for attention and MLP."""
+    """One transformer layer.
+
+    ``modulation_G6D`` holds shift, scale and gate of attention and of the MLP for G equally long
+    runs of consecutive tokens (1: the same for all; the number of tokens: each its own).
+    """
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
@@ -108,7 +115,7 @@ class Block(nn.Module):
     def forward(
         self,
         x_ND: Tensor,
-        modulation_N6D: Tensor,
+        modulation_G6D: Tensor,
         rope: tuple[Tensor, Tensor],
         layout: AttentionLayout,
         attend: AttentionFn,
@@ -118,16 +125,16 @@ class Block(nn.Module):
 
         ``prefix`` holds keys and values that come before the layer's own in the key order.
         """
-        shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = modulation_N6D.unbind(-2)
-        h = _norm(x_ND) * (1 + scale_a) + shift_a
+        shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = modulation_G6D.unbind(-2)
+        h = _modulated(_norm(x_ND), shift_a, scale_a)
         q, k, v = self.attention.project(h, rope)
         all_k, all_v = k, v
         if prefix is not None:
             all_k, all_v = torch.cat([prefix[0], k]), torch.cat([prefix[1], v])
         attended = attend(q, all_k, all_v, layout).flatten(1)
-        x = x_ND + gate_a * self.attention.out(attended)
-        h = _norm(x) * (1 + scale_m) + shift_m
-        x = x + gate_m * self.mlp_out(F.gelu(self.mlp_in(h), approximate="tanh"))
+        x = _added(x_ND, gate_a, self.attention.out(attended))
+        h = _modulated(_norm(x), shift_m, scale_m)
+        x = _added(x, gate_m, self.mlp_out(F.gelu(self.mlp_in(h), approximate="tanh")))
         return x, k, v
 
 
@@ -145,6 +152,7 @@ class OmniTransformer(nn.Module):
         self.target_in = nn.Linear(patch, d)
         self.aligned_in = nn.Linear(patch, d, bias=False)
         self.time_in = nn.Linear(_TIME_FEATURES, d)
+        self.summary_in = nn.Linear(d, d, bias=False)
         self.time_out = nn.Linear(d, 6 * d)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.final_table_2D = nn.Parameter(torch.zeros(2, d))
@@ -172,18 +180,19 @@ class OmniTransformer(nn.Module):
             lying_NP = patches[packed.aligned_patch]
             at = packed.aligned_target
             aligned_ND = aligned_ND.index_add(0, at, self.aligned_in(lying_NP))
-            count_N1 = base_NP.new_zeros(num_targets, 1)
-            count_N1 = count_N1.index_add(0, at, base_NP.new_ones(at.shape[0], 1))
-            base_NP = base_NP.index_add(0, at, lying_NP) / count_N1.clamp(min=1.0)
+            base_NP = _group_mean(lying_NP, at, num_targets)
         rope = _rope(packed.condition_positions_N4, self.config.rotary, x_ND.dtype)
         keys, values = [], []
         for i, block in enumerate(self.blocks):
             assert isinstance(block, Block)
             layout = packed.condition_layouts[i % len(packed.condition_layouts)]
-            x_ND, k, v = block(x_ND, block.condition_table_6D, rope, layout, self.attend)
+            x_ND, k, v = block(x_ND, block.condition_table_6D[None], rope, layout, self.attend)
             keys.append(k)
             values.append(v)
-        return ConditionCache(tuple(keys), tuple(values), aligned_ND, base_NP)
+        summary_BD = _group_mean(
+            _norm(x_ND[packed.text_slots]), packed.sample_of_text, len(packed.target_shapes)
+        )
+        return ConditionCache(tuple(keys), tuple(values), summary_BD, aligned_ND, base_NP)
 
     def denoise(
         self,
@@ -196,12 +205,15 @@ class OmniTransformer(nn.Module):
         dtype = self.target_in.weight.dtype
         target_role = self.role_embedding.weight[-1]
         x_ND = self.target_in(noisy_NP.to(dtype)) + cache.aligned_ND + target_role
-        time_BD = F.silu(self.time_in(_time_features(timesteps_B).to(dtype)))
+        time_BD = self.time_in(_time_features(timesteps_B).to(dtype))
+        time_BD = F.silu(time_BD + self.summary_in(cache.summary_BD))
         shared_B6D = self.time_out(time_BD).unflatten(-1, (6, -1))
         rope = _rope(packed.target_positions_N4, self.config.rotary, dtype)
         for i, block in enumerate(self.blocks):
             assert isinstance(block, Block)
-            modulation = (shared_B6D + block.table_6D)[packed.sample_of_target]
+            modulation = shared_B6D + block.table_6D
+            if not packed.equal_targets:
+                modulation = modulation[packed.sample_of_target]
             layout = packed.target_layouts[i % len(packed.target_layouts)]
             prefix = (cache.keys[i], cache.values[i])
             x_ND, _, _ = block(x_ND, modulation, rope, layout, self.attend, prefix)
@@ -219,6 +231,28 @@ class OmniTransformer(nn.Module):
 
 def _norm(x_ND: Tensor) -> Tensor:
     return F.rms_norm(x_ND, (x_ND.shape[-1],), eps=1e-6)
+
+
+def _group_mean(x_NP: Tensor, group_N: Tensor, num_groups: int) -> Tensor:
+    """Mean of the rows of each group ``[num_groups, P]``, 0 for a group without any."""
+    sums = x_NP.new_zeros(num_groups, x_NP.shape[1]).index_add(0, group_N, x_NP)
+    counts = torch.bincount(group_N, minlength=num_groups).clamp(min=1)
+    return sums / counts[:, None]
+
+
+def _modulated(x_ND: Tensor, shift_GD: Tensor, scale_GD: Tensor) -> Tensor:
+    x_GLD = _grouped(x_ND, shift_GD)
+    out_GLD: Tensor = x_GLD * (1 + scale_GD[:, None]) + shift_GD[:, None]
+    return out_GLD.flatten(0, 1)
+
+
+def _added(x_ND: Tensor, gate_GD: Tensor, change_ND: Tensor) -> Tensor:
+    out_GLD: Tensor = _grouped(x_ND, gate_GD) + gate_GD[:, None] * _grouped(change_ND, gate_GD)
+    return out_GLD.flatten(0, 1)
+
+
+def _grouped(x_ND: Tensor, modulation_GD: Tensor) -> Tensor:
+    return x_ND.view(modulation_GD.shape[0], -1, x_ND.shape[1])
 
 
 def _rope(positions_N4: Tensor, config: RotaryConfig, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

@@ -33,11 +33,38 @@ RECIPES: dict[str, RecipeEntry] = {
     ),
     "vae-debug": RecipeEntry("omnireel.recipes.vae:debug_vae", "autoencoder, one minute, no use"),
     "vae-tiny": RecipeEntry("omnireel.recipes.vae:tiny_vae", "the shipped video autoencoder"),
+    "vae-tiny-decoder": RecipeEntry(
+        "omnireel.recipes.vae:tiny_vae_decoder", "a better decoder for the autoencoder's latents"
+    ),
     "generator-debug": RecipeEntry(
         "omnireel.recipes.generator:debug_generator", "generator, one minute, no use"
     ),
+    "generator-tiny-images": RecipeEntry(
+        "omnireel.recipes.generator:tiny_generator_images", "Omni-Generator, first stage: images"
+    ),
+    "generator-tiny-clips": RecipeEntry(
+        "omnireel.recipes.generator:tiny_generator_clips", "Omni-Generator, second stage: clips"
+    ),
     "generator-tiny": RecipeEntry(
-        "omnireel.recipes.generator:tiny_generator", "the shipped Omni-Generator"
+        "omnireel.recipes.generator:tiny_generator", "the shipped Omni-Generator, last stage"
+    ),
+    "preference-debug": RecipeEntry(
+        "omnireel.recipes.preference:debug_preference", "preference tuning, one minute, no use"
+    ),
+    "preference-tiny": RecipeEntry(
+        "omnireel.recipes.preference:tiny_preference", "a preference round of the generator"
+    ),
+    "trajectory-debug": RecipeEntry(
+        "omnireel.recipes.distillation:debug_trajectory", "distillation, one minute, no use"
+    ),
+    "trajectory-tiny": RecipeEntry(
+        "omnireel.recipes.distillation:tiny_trajectory", "ten-step student, first stage"
+    ),
+    "distribution-debug": RecipeEntry(
+        "omnireel.recipes.distillation:debug_distribution", "distillation, one minute, no use"
+    ),
+    "distribution-tiny": RecipeEntry(
+        "omnireel.recipes.distillation:tiny_distribution", "ten-step student, second stage"
     ),
     "upscaler-debug": RecipeEntry(
         "omnireel.recipes.upscaler:debug_upscaler", "super-resolver, one minute, no use"

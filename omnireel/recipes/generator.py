@@ -11,14 +11,19 @@ import torch
 from torch import Tensor
 
 from omnireel.errors import InvalidInput
-from omnireel.generate.components import generator_component_config, load_vae, tokenizer_of
+from omnireel.generate.components import (
+    generator_component_config,
+    latent_space_sha256,
+    load_vae,
+    tokenizer_of,
+)
 from omnireel.generate.settings import ModelLimits, SamplingDefaults
 from omnireel.model.positions import RotaryConfig
 from omnireel.model.sequence import pack
 from omnireel.model.text import Tokenizer
 from omnireel.model.transformer import OmniTransformer, TransformerConfig
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
-from omnireel.recipes.latents import LatentFolders, vae_weights
+from omnireel.recipes.latents import LatentFolders
 from omnireel.recipes.preview import GeneratorPreview
 from omnireel.train import EmaConfig, FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
 from omnireel.train.latent_cache import (
@@ -29,6 +34,7 @@ from omnireel.train.latent_cache import (
 from omnireel.train.objectives.flow_matching import FlowMatching, FlowMatchingConfig
 from omnireel.train.warm_start import warm_start
 from omnireel.types import VideoFormat
+from omnireel.world.distribution import SceneDistribution
 from omnireel.world.lexicon import vocabulary
 
 _LIMITS = (
@@ -129,7 +135,9 @@ class GeneratorRecipe:
         card: dict[str, Any] = {"data": data, "limits": list(_LIMITS), "capabilities": names}
         return ComponentParts(
             "generator",
-            generator_component_config(config, self.sampling, limits, vae_weights(self.vae)),
+            generator_component_config(
+                config, self.sampling, limits, latent_space_sha256(self.vae)
+            ),
             module_weights(weights, "transformer"),
             card,
         )
@@ -142,7 +150,7 @@ GENERATOR_OPTIMIZER = OptimizerConfig(
         r"embedding",
         r"table",
         r"transformer\.out\.",
-        r"time_",
+        r"(time|summary)_",
         r"(condition|target|aligned)_in\.",
         r"final",
     ),
@@ -154,6 +162,13 @@ TINY_CAPABILITY_WEIGHTS: Mapping[str, float] = {
     "C8": 0.12, "C12": 0.02, "C16": 0.02, "C17": 0.02, "C18": 0.10, "C19": 0.02, "C20": 0.38,
 }  # fmt: skip
 """Shares of the capabilities: text to video teaches what all others build on."""
+
+
+CLEAR_SCENES = SceneDistribution(
+    two_bodies=0.15, prop=0.25, small=0.05, large=0.4, textured=0.2, other_weather=0.15,
+    other_style=0.1, moving_camera=0.1, effect=0.0, slow=0.05, fast=0.05,
+)  # fmt: skip
+"""Scenes that show what the words of a prompt look like, one thing at a time."""
 
 
 def debug_generator() -> GeneratorRecipe:
@@ -175,24 +190,56 @@ def debug_generator() -> GeneratorRecipe:
     )  # fmt: skip
 
 
+def tiny_generator_images() -> GeneratorRecipe:
+    """The first stage of the shipped generator: what things look like, from single frames."""
+    recipe = tiny_generator()
+    frame = VideoFormat(64, 64, 1, 8.0)
+    return replace(
+        recipe,
+        trainer=replace(recipe.trainer, max_minutes=25.0),
+        data=LatentCacheConfig(
+            count=48_000, formats=(frame,), format_shares=(1,), weights={"C20": 1.0},
+            scenes=CLEAR_SCENES, shard_samples=256,
+        ),
+        objective=replace(recipe.objective, shift=2.0),
+    )  # fmt: skip
+
+
+def tiny_generator_clips() -> GeneratorRecipe:
+    """The second stage: how things move."""
+    recipe = tiny_generator()
+    clip = VideoFormat(64, 64, 17, 8.0)
+    return replace(
+        recipe,
+        trainer=replace(recipe.trainer, max_minutes=50.0),
+        data=LatentCacheConfig(
+            count=32_000, formats=(clip,), format_shares=(1,), weights={"C20": 1.0},
+            scenes=CLEAR_SCENES, shard_samples=128,
+        ),
+        # Where things are and go is decided while there is almost nothing but noise.
+        objective=replace(recipe.objective, shift=4.0),
+    )  # fmt: skip
+
+
 def tiny_generator() -> GeneratorRecipe:
-    """The shipped generator: hours on two CPU cores."""
+    """The third stage of the shipped generator: the whole mixture of tasks."""
     return GeneratorRecipe(
         trainer=TrainerConfig(
             num_steps=200_000,
-            max_minutes=120.0,
+            max_minutes=60.0,
             log_every=20,
             validate_every=1000,
-            checkpoint_every=200,
+            checkpoint_every=100,
             threads=1,
             optimizer=GENERATOR_OPTIMIZER,
-            schedule=ScheduleConfig(kind="wsd", warmup_steps=100, decay_fraction=0.35),
-            ema=EmaConfig(decays=(0.998, 0.9995)),
+            schedule=ScheduleConfig(kind="wsd", warmup_steps=20, decay_fraction=0.25),
+            ema=EmaConfig(decays=(0.995,)),
             feed=FeedConfig(workers=1, depth=4),
         ),
         data=LatentCacheConfig(
-            count=24_000, format_shares=(6, 1, 1), weights=dict(TINY_CAPABILITY_WEIGHTS)
+            count=12_000, format_shares=(6, 1, 1), weights=dict(TINY_CAPABILITY_WEIGHTS)
         ),
         batch_size=32,
-        objective=FlowMatchingConfig(shift=2.0, vague_share=0.05),
+        sampling=SamplingDefaults(num_inference_steps=16, last=0.35),
+        objective=FlowMatchingConfig(shift=3.0, even_below=0.5, vague_share=0.05),
     )

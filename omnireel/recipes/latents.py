@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from omnireel.generate.components import weights_sha256
+from omnireel.generate.components import latent_space_sha256
 from omnireel.recipes.base import Workplace
-from omnireel.registry import load_component
 from omnireel.train.latent_cache import LatentCache, LatentCacheConfig, build_latent_cache
 from omnireel.train.latent_record import LatentRecord
 
@@ -33,12 +32,12 @@ class LatentFolders:
         workers: int,
     ) -> dict[str, str]:
         """Encode what is missing; returns the folders "latents" and "held_out" and the hash of
-        the autoencoder "vae"."""
+        the autoencoder's "latent_space"."""
         sets = {
             "latents": (data, self.train, "encoding samples"),
             "held_out": (_held_out(data, held_out), self.held_out, "encoding tests"),
         }
-        found = {"vae": vae_weights(vae)}
+        found = {"latent_space": latent_space_sha256(vae)}
         for name, (config, explicit, what) in sets.items():
             pinned = place.pinned.get(name)
             found[name] = str(
@@ -58,11 +57,6 @@ class LatentFolders:
     ) -> list[LatentRecord]:
         """The held-out samples, as many formats mixed as there are."""
         return LatentCache(Path(pinned["held_out"]), _held_out(data, count)).records()[:count]
-
-
-def vae_weights(folder: Path) -> str:
-    """The SHA-256 of an autoencoder's weights."""
-    return weights_sha256(load_component(folder, kind="vae"))
 
 
 def _held_out(data: LatentCacheConfig, count: int) -> LatentCacheConfig:

@@ -65,7 +65,8 @@ class GeneratorPreview:
                 return pack_windows(samples, self._windows, self._device)
             return pack(samples, self._device)
 
-        sigmas = shifted_sigmas(self._sampling.num_inference_steps, self._sampling.shift)
+        s = self._sampling
+        sigmas = shifted_sigmas(s.num_inference_steps, s.shift, last=s.last)
         return sample_latents(model, guided, noise.to(self._device), sigmas, pack_here)
 
     def _decode(self, latents_CTHW: torch.Tensor) -> Frames:

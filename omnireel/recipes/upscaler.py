@@ -14,15 +14,20 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from omnireel.generate.components import generator_component_config, load_vae, tokenizer_of
+from omnireel.generate.components import (
+    generator_component_config,
+    latent_space_sha256,
+    load_vae,
+    tokenizer_of,
+)
 from omnireel.generate.settings import ModelLimits, SamplingDefaults
 from omnireel.generate.upscaler import UpscaleConfig
 from omnireel.model.transformer import OmniTransformer
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
 from omnireel.recipes.generator import GENERATOR_OPTIMIZER, TransformerSize
-from omnireel.recipes.latents import LatentFolders, vae_weights
+from omnireel.recipes.latents import LatentFolders
 from omnireel.recipes.preview import GeneratorPreview
-from omnireel.sampling import Guidance
+from omnireel.sampling.guidance import NO_GUIDANCE
 from omnireel.train import EmaConfig, FeedConfig, ScheduleConfig, TrainerConfig
 from omnireel.train.latent_cache import LatentBatches, LatentCache, LatentCacheConfig
 from omnireel.train.objectives.flow_matching import FlowMatching, FlowMatchingConfig
@@ -55,9 +60,7 @@ class UpscalerRecipe:
         default_factory=lambda: FlowMatchingConfig(drop_video=0.0, vague_share=0.2)
     )
     sampling: SamplingDefaults = field(
-        default_factory=lambda: SamplingDefaults(
-            num_inference_steps=8, guidance=Guidance(text=1.0, image=1.0, video=1.0)
-        )
+        default_factory=lambda: SamplingDefaults(num_inference_steps=8, guidance=NO_GUIDANCE)
     )
     limits: ModelLimits = field(default_factory=ModelLimits)
     """Limits on the base clip."""
@@ -108,7 +111,7 @@ class UpscalerRecipe:
         vae = load_vae(self.vae)
         network = self.model.build(vae.config.latent_channels, vocabulary())
         config = generator_component_config(
-            network, self.sampling, self.limits, vae_weights(self.vae)
+            network, self.sampling, self.limits, latent_space_sha256(self.vae)
         )
         data = (
             f"{self.data.num_shards * self.data.shard_samples} encoded pairs of the procedural "
@@ -138,7 +141,7 @@ def debug_upscaler() -> UpscalerRecipe:
         upscale=UpscaleConfig(window=WindowConfig(frames=3, height=2, width=2)),
         data=data,
         batch_size=2,
-        sampling=SamplingDefaults(num_inference_steps=2, guidance=Guidance(1.0, 1.0, 1.0)),
+        sampling=SamplingDefaults(num_inference_steps=2, guidance=NO_GUIDANCE),
         limits=ModelLimits(short_side=32, sizes=((32, 32),), max_frames=9),
         held_out=4,
         previews=1,
@@ -159,9 +162,11 @@ def tiny_upscaler() -> UpscalerRecipe:
             threads=1,
             optimizer=replace(GENERATOR_OPTIMIZER, muon_lr=0.01),
             schedule=ScheduleConfig(kind="wsd", warmup_steps=50, decay_fraction=0.4),
-            ema=EmaConfig(decays=(0.998,)),
+            ema=EmaConfig(decays=(0.99,)),
             feed=FeedConfig(workers=1, depth=3),
         ),
-        model=TransformerSize(depth=3),
+        model=TransformerSize(depth=2),
         data=data,
+        objective=FlowMatchingConfig(drop_video=0.0, vague_share=0.2, shift=2.0, even_below=0.5),
+        sampling=SamplingDefaults(num_inference_steps=4, last=0.35, guidance=NO_GUIDANCE),
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from omnireel.errors import InvalidInput
 from omnireel.model.vae import VAEConfig, VideoVAE
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
 from omnireel.train import FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
@@ -45,6 +46,9 @@ class VaeRecipe:
     held_out_per_format: int = 8
     statistics_clips: int = 256
     """Clips over which the latents' mean and spread are measured at export."""
+    decoder_only: bool = False
+    """Train the decoder of ``--init-from`` alone: its latents, and all that was made for them, stay
+    as they are."""
     render_workers: int = 2
     clip_folder: Path | None = None
     """A finished clip cache to use as it is, instead of one that fits ``data``."""
@@ -60,6 +64,14 @@ class VaeRecipe:
         vae = VideoVAE(self.model)
         if init_from is not None:
             warm_start(vae, init_from, ("vae",))
+        if self.decoder_only:
+            if init_from is None and not place.pinned:
+                raise InvalidInput(
+                    "decoder_only keeps an encoder: name its component with --init-from",
+                    field="init_from",
+                )
+            vae.encoder.requires_grad_(False)
+        else:
             vae.set_statistics(torch.zeros_like(vae.latent_mean), torch.ones_like(vae.latent_std))
         held_out = tuple(
             held_out_clips(fmt, self.held_out_per_format, seed=10_000 + i)
@@ -74,8 +86,9 @@ class VaeRecipe:
         clips = ClipCache(self._clips(place))
         vae = VideoVAE(self.model).eval()
         vae.load_state_dict(module_weights(weights, "vae"))
-        mean, std = latent_statistics(vae, clips, self.statistics_clips)
-        vae.set_statistics(mean, std)
+        if not self.decoder_only:
+            mean, std = latent_statistics(vae, clips, self.statistics_clips)
+            vae.set_statistics(mean, std)
         data = (
             f"{sum(map(clips.size, range(len(clips.formats))))} clips of the procedural world "
             f"({', '.join(f'{f.width}x{f.height}' for f in clips.formats)}, "
@@ -133,6 +146,21 @@ def debug_vae() -> VaeRecipe:
         statistics_clips=8,
         render_workers=0,
     )  # fmt: skip
+
+
+def tiny_vae_decoder() -> VaeRecipe:
+    """The second stage of the shipped autoencoder: a better decoder for the same latents."""
+    first = tiny_vae()
+    return replace(
+        first,
+        trainer=replace(
+            first.trainer,
+            max_minutes=45.0,
+            schedule=ScheduleConfig(kind="wsd", warmup_steps=50, decay_fraction=0.6),
+        ),
+        objective=AutoencodingConfig(latent_noise=0.1),
+        decoder_only=True,
+    )
 
 
 def tiny_vae() -> VaeRecipe:

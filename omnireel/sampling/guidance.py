@@ -48,6 +48,9 @@ class Guidance:
                 )
 
 
+NO_GUIDANCE = Guidance(text=1.0, image=1.0, video=1.0)
+
+
 @dataclass(frozen=True, eq=False)
 class GuidanceChain:
     """The variants of one sample to evaluate and the weight of each velocity (they sum to 1)."""

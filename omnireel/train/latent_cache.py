@@ -21,13 +21,13 @@ import numpy as np
 import torch
 
 from omnireel.errors import InvalidInput
-from omnireel.generate.components import load_vae
+from omnireel.generate.components import latent_space_sha256, load_vae
 from omnireel.generate.conditions import ConditionEncoder, source_ids
 from omnireel.generate.frames import frames_to_video, resize_video
 from omnireel.model.sequence import Segment
 from omnireel.model.text import Tokenizer
 from omnireel.model.vae import VideoVAE
-from omnireel.registry import verify, write_text_atomic
+from omnireel.registry import write_text_atomic
 from omnireel.train.clip_cache import BASE_FORMATS
 from omnireel.train.latent_record import LatentRecord, pack_records, read_record
 from omnireel.train.shards import (
@@ -40,6 +40,7 @@ from omnireel.train.shards import (
     world_version,
 )
 from omnireel.types import Role, VideoFormat
+from omnireel.world.distribution import SceneDistribution
 from omnireel.world.holdout import Split
 from omnireel.world.render import render_clip
 from omnireel.world.tasks.mix import TaskMix, default_weights, sample_mixed
@@ -55,6 +56,7 @@ class LatentCacheConfig:
     format_shares: tuple[int, ...] = (2, 1, 1)
     """Of every sum(format_shares) shards, how many hold each format."""
     weights: dict[str, float] = field(default_factory=default_weights)
+    scenes: SceneDistribution = field(default_factory=SceneDistribution)
     seed: int = 0
     split: Split = "train"
     shard_samples: int = 64
@@ -131,8 +133,7 @@ def _content(config: LatentCacheConfig, vae: Path) -> dict[str, Any]:
     content = {k: v for k, v in asdict(config).items() if k != "count"}
     content["format_shares"] = list(config.format_shares)
     content["formats"] = [asdict(f) for f in config.formats]
-    weights = {n: h for n, h in verify(vae)["sha256"].items() if n.endswith(".safetensors")}
-    return {**content, "kind": "latents", "vae": weights}
+    return {**content, "kind": "latents", "latent_space": latent_space_sha256(vae)}
 
 
 def _index_path(folder: Path, shard: int) -> Path:
@@ -172,7 +173,9 @@ class SampleEncoder:
 
     def record(self, seed: int, fmt: VideoFormat) -> LatentRecord:
         """One sample. ``fmt`` is the base size; super-resolution targets are larger."""
-        sample = sample_mixed(seed, fmt, self._mix, split=self._config.split)
+        sample = sample_mixed(
+            seed, fmt, self._mix, split=self._config.split, scenes=self._config.scenes
+        )
         segments = self._encoder.segments(sample.prompt, sample.media, fmt)
         target = sample.target.frames_THWC
         if self._config.upscale > 1:

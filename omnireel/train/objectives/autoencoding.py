@@ -34,9 +34,12 @@ class AutoencodingConfig:
     edge_scales: int = 3
     motion_weight: float = 0.25
     kl_weight: float = 1e-6
+    latent_noise: float = 0.0
+    """Latents are decoded with noise of up to this share of their spread, so that the decoder draws
+    clean pictures from a generator's imperfect latents."""
 
     def __post_init__(self) -> None:
-        for name in ("edge_weight", "motion_weight", "kl_weight"):
+        for name in ("edge_weight", "motion_weight", "kl_weight", "latent_noise"):
             if not getattr(self, name) >= 0:
                 raise InvalidInput(f"{name} must not be negative", field=f"objective.{name}")
         if self.edge_scales < 1:
@@ -74,7 +77,7 @@ class Autoencoding:
         """One batch of clips, or of images (T = 1)."""
         video = to_video(batch, self._device)
         posterior = self.vae.posterior(video)
-        decoded = self.vae.reconstruct(draw(posterior, rng)).float()
+        decoded = self.vae.reconstruct(self._disturbed(draw(posterior, rng), rng)).float()
         config = self._config
         error = charbonnier(decoded - video)
         edges = edge_error(decoded, video, config.edge_scales)
@@ -128,6 +131,14 @@ class Autoencoding:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Nothing to restore."""
+
+    def _disturbed(self, raw_BCTHW: Tensor, rng: torch.Generator) -> Tensor:
+        if self._config.latent_noise == 0:
+            return raw_BCTHW
+        share = self._config.latent_noise * torch.rand((len(raw_BCTHW), 1, 1, 1, 1), generator=rng)
+        noise = torch.randn(raw_BCTHW.shape, generator=rng)
+        spread = self.vae.latent_std[None, :, None, None, None]
+        return raw_BCTHW + (share * noise).to(raw_BCTHW.device) * spread
 
     def _round_trip(self, video_BCTHW: Tensor) -> Tensor:
         posterior = self.vae.posterior(video_BCTHW)

@@ -16,6 +16,7 @@ import numpy as np
 
 from omnireel.errors import InvalidInput
 from omnireel.types import VideoFormat
+from omnireel.world.distribution import SceneDistribution
 from omnireel.world.holdout import Split, split_of
 from omnireel.world.tasks import groups
 from omnireel.world.tasks.plan import Builder, Draw, Plan
@@ -42,7 +43,13 @@ CAPABILITIES: tuple[str, ...] = tuple(BUILDERS)
 """Implemented rows of the capability table, in its order."""
 
 
-def draw_plan(capability: str, seed: int, duration_s: float, split: Split) -> Plan:
+def draw_plan(
+    capability: str,
+    seed: int,
+    duration_s: float,
+    split: Split,
+    scenes: SceneDistribution | None = None,
+) -> Plan:
     """The plan behind a sample, without rendering; arguments as in :func:`sample_task`.
 
     In the "train" split no scene of the plan, conditions included, holds a held-out combination;
@@ -56,7 +63,9 @@ def draw_plan(capability: str, seed: int, duration_s: float, split: Split) -> Pl
     if split not in ("train", "held_out"):
         raise InvalidInput(f"unknown split {split!r}; use train or held_out", field="split")
     key = zlib.crc32(f"{capability}|{split}".encode())
-    draw = Draw(np.random.default_rng((key, seed)), split, duration_s)
+    draw = Draw(
+        np.random.default_rng((key, seed)), split, duration_s, scenes or SceneDistribution()
+    )
     for _ in range(MAX_DRAWS):
         plan = BUILDERS[capability](draw)
         if split_of(plan.scene) != split:
@@ -67,7 +76,12 @@ def draw_plan(capability: str, seed: int, duration_s: float, split: Split) -> Pl
 
 
 def sample_task(
-    capability: str, seed: int, fmt: VideoFormat, *, split: Split = "train"
+    capability: str,
+    seed: int,
+    fmt: VideoFormat,
+    *,
+    split: Split = "train",
+    scenes: SceneDistribution | None = None,
 ) -> TaskSample:
     """One sample of ``capability``; equal arguments give equal samples, to the last byte.
 
@@ -77,6 +91,7 @@ def sample_task(
         fmt: format of the target and of given videos; given images are square with its short side
             (first and last frames have its size).
         split: "train" never shows a held-out combination, "held_out" always does in the target.
+        scenes: how likely each kind of scene is, where the capability does not need its own kind.
 
     Raises:
         InvalidInput: for an unknown capability or split, a negative seed, or an impossible format.
@@ -84,4 +99,5 @@ def sample_task(
     """
     if seed < 0:
         raise InvalidInput(f"seed must be at least 0, not {seed}", field="seed")
-    return realise(draw_plan(capability, seed, fmt.duration_s, split), capability, seed, fmt)
+    plan = draw_plan(capability, seed, fmt.duration_s, split, scenes)
+    return realise(plan, capability, seed, fmt)

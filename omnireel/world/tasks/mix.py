@@ -10,6 +10,7 @@ import numpy as np
 
 from omnireel.errors import InvalidInput
 from omnireel.types import VideoFormat
+from omnireel.world.distribution import SceneDistribution
 from omnireel.world.holdout import Split
 from omnireel.world.tasks.catalog import CAPABILITIES, sample_task
 from omnireel.world.tasks.sample import TaskSample
@@ -53,9 +54,13 @@ class TaskMix:
 
 
 def sample_mixed(
-    seed: int, fmt: VideoFormat, mix: TaskMix | None = None, split: Split = "train"
+    seed: int,
+    fmt: VideoFormat,
+    mix: TaskMix | None = None,
+    split: Split = "train",
+    scenes: SceneDistribution | None = None,
 ) -> TaskSample:
     """One sample of the capability that ``mix`` (default weights if None) chooses for ``seed``."""
     if seed < 0:
         raise InvalidInput(f"seed must be at least 0, not {seed}", field="seed")
-    return sample_task((mix or TaskMix()).choose(seed), seed, fmt, split=split)
+    return sample_task((mix or TaskMix()).choose(seed), seed, fmt, split=split, scenes=scenes)

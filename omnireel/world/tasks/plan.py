@@ -7,7 +7,7 @@ the wrong split are simply drawn again; only the accepted one is rendered (``rea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -79,6 +79,8 @@ class Draw:
     rng: np.random.Generator
     split: Split
     duration_s: float
+    scenes: SceneDistribution = field(default_factory=SceneDistribution)
+    """How likely each kind of scene is, unless the capability asks for its own kind."""
 
     def scene(self, max_bodies: int = 2, distribution: SceneDistribution | None = None) -> Scene:
         """A scene of the draw's split and length."""
@@ -87,7 +89,7 @@ class Draw:
             split=self.split,
             max_bodies=max_bodies,
             duration_s=self.duration_s,
-            distribution=distribution,
+            distribution=distribution or self.scenes,
         )
 
     def one_of(self, options: tuple[str, ...]) -> str:

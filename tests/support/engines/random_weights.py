@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from omnireel.generate.components import generator_component_config
+from omnireel.generate.components import generator_component_config, latent_space_sha256
 from omnireel.generate.settings import ModelLimits, SamplingDefaults
 from omnireel.generate.upscaler import UpscaleConfig
 from omnireel.model.positions import RotaryConfig
@@ -46,7 +46,7 @@ def save_random_weights(folder: Path, seed: int = 0) -> Path:
         vocabulary_size=len(Tokenizer(WORDS)),
         rotary=RotaryConfig(head_width=32, time_pairs=4),
     )
-    data = generator_component_config(config, DEFAULTS, LIMITS, vae_sha256=_weights_hash(vae))
+    data = generator_component_config(config, DEFAULTS, LIMITS, latent_space_sha256(vae))
     _save(folder / "generator", "generator", data, OmniTransformer(config))
     data = {**data, "upscale": asdict(UpscaleConfig())}
     _save(folder / "upscaler", "upscaler", data, OmniTransformer(config))
@@ -60,8 +60,3 @@ def _save(folder: Path, kind: str, config: dict, model: torch.nn.Module) -> None
             parameter.add_(0.05 * torch.randn_like(parameter))
     save_component(folder, kind=kind, config=config, state_dict=model.state_dict(), card={})
 
-
-def _weights_hash(folder: Path) -> str:
-    from omnireel.registry import verify
-
-    return str(verify(folder)["sha256"]["model.safetensors"])

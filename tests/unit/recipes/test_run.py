@@ -10,7 +10,7 @@ import torch
 
 from omnireel.errors import AlreadyExists, InvalidInput, NotFound
 from omnireel.generate import GeneratorPipeline, UpscalePipeline
-from omnireel.generate.components import load_vae
+from omnireel.generate.components import check_latent_space, latent_space_sha256, load_vae
 from omnireel.recipes.export import export_run
 from omnireel.recipes.run import RunRequest, read_run, run_recipe
 from omnireel.registry import load_component
@@ -85,6 +85,20 @@ def test_exported_vae_has_the_average_and_measured_statistics(root: Path) -> Non
     name = "encoder.shortcut.conv.weight"
     expected = saved.ema[f"0.999/vae.{name}"]
     assert torch.allclose(vae.state_dict()[name], expected.bfloat16().float())
+
+
+def test_a_decoder_is_trained_for_the_latents_that_are_there(root: Path, tmp_path: Path) -> None:
+    overrides = (*VAE_SIZE, "decoder_only=true", "objective.latent_noise=0.1")
+    request = RunRequest("vae-debug", tmp_path / "run", root / "cache", overrides=overrides)
+    with pytest.raises(InvalidInput, match="--init-from"):
+        run_recipe(request, (), _quiet)
+    run_recipe(replace(request, init_from=root / "tiny/vae"), (), _quiet)
+    better = export_run(request.out, tmp_path / "vae", cache=request.cache, report=_quiet, raw=True)
+    assert latent_space_sha256(better) == latent_space_sha256(root / "tiny/vae")
+    before, after = (load_vae(folder).decoder for folder in (root / "tiny/vae", better))
+    assert not torch.equal(before.lift.conv.weight, after.lift.conv.weight)
+    component = load_component(root / "tiny/generator")
+    check_latent_space(component, better)
 
 
 def test_resume_reads_its_own_data_and_recipe(root: Path, tmp_path: Path) -> None:

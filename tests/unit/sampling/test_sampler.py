@@ -77,6 +77,16 @@ def test_sigmas_fall_from_start_to_zero():
         shifted_sigmas(0, 1.0)
 
 
+@pytest.mark.parametrize("start", [1.0, 0.8])
+def test_sigmas_reach_the_last_level_and_jump_to_zero(start: float):
+    sigmas = shifted_sigmas(8, 3.0, start=start, last=0.35)
+    assert len(sigmas) == 9 and (sigmas.diff() < 0).all()
+    assert sigmas[0] == pytest.approx(start) and sigmas[-2] == pytest.approx(0.35)
+    torch.testing.assert_close(shifted_sigmas(1, 3.0, last=0.35), torch.tensor([1.0, 0.0]))
+    with pytest.raises(ValueError, match="last"):
+        shifted_sigmas(8, 3.0, start=0.3, last=0.35)
+
+
 def segment(role: Role) -> Segment:
     return Segment(latents(1, 4, 4, 0), role, 1)
 

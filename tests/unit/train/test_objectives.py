@@ -29,7 +29,7 @@ from tests.support.small_models import SMALL_VAE
 WORDS = ("a", "red", "ball", "move")
 
 
-def _record(seed: int) -> LatentRecord:
+def _record(seed: int, size: int = 4) -> LatentRecord:
     rng = torch.Generator().manual_seed(seed)
     inputs = [Input("V", MediaKind.VIDEO, Role.SOURCE), Input("I", MediaKind.IMAGE, Role.REFERENCE)]
     prompt = parse("a red ball @V @I", inputs, [])
@@ -38,7 +38,7 @@ def _record(seed: int) -> LatentRecord:
         seed=seed,
         prompt=prompt,
         vague_prompt=parse("ball @V @I", inputs, []),
-        target_CTHW=torch.randn(8, 2, 4, 4, generator=rng),
+        target_CTHW=torch.randn(8, 2, size, size, generator=rng),
         segments=(
             Segment(torch.randn(8, 2, 4, 4, generator=rng), Role.SOURCE, 1),
             Segment(torch.randn(8, 1, 4, 4, generator=rng), Role.REFERENCE, 2),
@@ -91,6 +91,35 @@ def test_exact_velocity_has_no_loss_and_zero_model_has_the_known_one() -> None:
     model.exact = False
     report = objective.loss(records, rng)
     assert 0.5 < report.loss.item() < 500 and report.num_samples == 4
+
+
+def test_targets_of_different_shapes_share_a_batch() -> None:
+    records = [_record(0), _record(1, size=6), _record(2, size=2)]
+    objective, model = _objective(records)
+    rng = torch.Generator().manual_seed(0)
+    assert objective.loss(records, rng).loss.item() < 1e-6
+    model.exact = False
+    lengths = [len(patchify(r.target_CTHW)) for r in records]
+    assert lengths == [8, 18, 2]
+    objective.loss(records, rng)
+    assert model.packs[-1].target_lengths == tuple(lengths)
+
+
+def test_below_the_chosen_time_the_error_of_the_clean_latents_counts() -> None:
+    records = [_record(0)]
+    (velocity, model), (clean, other) = (
+        _objective(records, even_below=level, uniform_share=1.0) for level in (0.0, 0.5)
+    )
+    other.load_state_dict(model.state_dict())
+    model.exact = other.exact = False
+    for seed in range(20):
+        plain, weighted = (
+            o.loss(records, torch.Generator().manual_seed(seed)).loss.item()
+            for o in (velocity, clean)
+        )
+        time = model.times[-1].item()
+        assert weighted == pytest.approx(plain * min(1.0, time / 0.5) ** 2, rel=1e-4)
+    assert any(t.item() < 0.25 for t in model.times)
 
 
 def test_loss_reaches_all_conditions_and_is_repeatable() -> None:

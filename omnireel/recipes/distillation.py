@@ -1,0 +1,200 @@
+"""Recipes of distillation: a student that needs one network evaluation a step, and few steps.
+
+Trajectory matching first, then distribution matching with the first stage's loss as a regulariser.
+Both read the encoded tasks that the teacher was trained on.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from omnireel.generate.components import load_vae, tokenizer_of
+from omnireel.generate.settings import SamplingDefaults
+from omnireel.model.sequence import pack
+from omnireel.model.transformer import OmniTransformer
+from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
+from omnireel.recipes.generator import GENERATOR_OPTIMIZER, debug_generator, tiny_generator
+from omnireel.recipes.latents import LatentFolders
+from omnireel.recipes.post_training import load_generator, refined_component
+from omnireel.recipes.preview import GeneratorPreview
+from omnireel.sampling.guidance import NO_GUIDANCE
+from omnireel.train import EmaConfig, FeedConfig, Objective, ScheduleConfig, TrainerConfig
+from omnireel.train.latent_cache import LatentBatches, LatentCache, LatentCacheConfig
+from omnireel.train.objectives.distribution_matching import (
+    DistributionMatching,
+    DistributionMatchingConfig,
+)
+from omnireel.train.objectives.packed import frozen_copy
+from omnireel.train.objectives.trajectory_matching import (
+    TrajectoryMatching,
+    TrajectoryMatchingConfig,
+)
+
+
+@dataclass(frozen=True)
+class DistillationRecipe:
+    """Distillation of a guided teacher; ``stage`` picks the objective."""
+
+    title: ClassVar[str] = "Omnireel Omni-Generator, distilled"
+
+    trainer: TrainerConfig
+    vae: Path = Path("omnireel/weights/tiny/vae")
+    """Component folder of the autoencoder."""
+    teacher: Path = Path("omnireel/weights/tiny/generator")
+    """Component folder of the frozen teacher, from which the student starts unless --init-from
+    names an earlier student."""
+    objective: TrajectoryMatchingConfig | DistributionMatchingConfig = field(
+        default_factory=TrajectoryMatchingConfig
+    )
+    data: LatentCacheConfig = field(default_factory=LatentCacheConfig)
+    batch_size: int = 16
+    held_out: int = 32
+    previews: int = 4
+    workers: int = 2
+    folders: LatentFolders = field(default_factory=LatentFolders)
+
+    @property
+    def trajectory(self) -> TrajectoryMatchingConfig:
+        """The student's schedule and the teacher's guidance."""
+        if isinstance(self.objective, DistributionMatchingConfig):
+            return self.objective.trajectory
+        return self.objective
+
+    @property
+    def sampling(self) -> SamplingDefaults:
+        """How the student samples: guidance is baked in."""
+        schedule = self.trajectory
+        return SamplingDefaults(
+            schedule.phases, schedule.shift, last=schedule.last, guidance=NO_GUIDANCE
+        )
+
+    def prepare(self, place: Workplace) -> Mapping[str, str]:
+        """Encode training and held-out samples; their folders by name."""
+        return self.folders.build(
+            place, self.vae, self.data, held_out=self.held_out, workers=self.workers
+        )
+
+    def assemble(self, place: Workplace, init_from: Path | None) -> Assembly:
+        """Encode the data and build the objective."""
+        pinned = self.prepare(place)
+        torch.manual_seed(self.trainer.seed)
+        student = load_generator(init_from or self.teacher)
+        objective = self._objective(student, place, pinned)
+        cache = LatentCache(Path(pinned["latents"]), self.data)
+        return Assembly(objective, LatentBatches(cache, self.batch_size), pinned)
+
+    def component(self, weights: Mapping[str, Tensor], place: Workplace) -> ComponentParts:
+        """The student; the fake network of distribution matching stays behind."""
+        del place
+        data = (
+            f"{self.data.num_shards * self.data.shard_samples} encoded samples of the procedural "
+            "world, and the teacher's velocities"
+        )
+        student = module_weights(weights, "transformer")
+        return refined_component(self.teacher, student, {"data": data}, self.sampling)
+
+    def _objective(
+        self, student: OmniTransformer, place: Workplace, pinned: Mapping[str, str]
+    ) -> Objective:
+        device = self.trainer.device
+        teacher = frozen_copy(load_generator(self.teacher))
+        held_out = self.folders.held_out_records(pinned, self.data, self.held_out)
+        preview = GeneratorPreview(
+            load_vae(self.vae), held_out[: self.previews], self.sampling, device
+        )
+        tokenizer = tokenizer_of(student.config)
+        if isinstance(self.objective, DistributionMatchingConfig):
+            return DistributionMatching(
+                student,
+                copy.deepcopy(student),
+                teacher,
+                tokenizer,
+                self.objective,
+                lambda samples: pack(samples, device),
+                held_out=held_out,
+                preview=preview,
+                device=device,
+            )
+        return TrajectoryMatching(
+            student,
+            teacher,
+            tokenizer,
+            self.objective,
+            lambda samples: pack(samples, device),
+            held_out=held_out,
+            preview=preview,
+            device=device,
+        )
+
+
+_FAKE_FASTER = {r"^fake\.": 5.0}
+
+
+def debug_trajectory() -> DistillationRecipe:
+    """A minute of work that shows that everything runs; the result is of no use."""
+    first = debug_generator()
+    return DistillationRecipe(
+        trainer=replace(first.trainer, num_steps=3, checkpoint_every=1),
+        objective=TrajectoryMatchingConfig(fine_steps=4, phases=2),
+        data=first.data,
+        batch_size=2,
+        held_out=2,
+        previews=1,
+        workers=0,
+    )
+
+
+def debug_distribution() -> DistillationRecipe:
+    """A minute of work that shows that everything runs; the result is of no use."""
+    first = debug_trajectory()
+    optimizer = replace(first.trainer.optimizer, lr_multipliers=_FAKE_FASTER)
+    return replace(
+        first,
+        trainer=replace(first.trainer, optimizer=optimizer),
+        objective=DistributionMatchingConfig(trajectory=first.trajectory),
+    )
+
+
+def tiny_trajectory() -> DistillationRecipe:
+    """The first stage of the tiny student: ten steps without guidance."""
+    return DistillationRecipe(
+        trainer=TrainerConfig(
+            num_steps=2_000,
+            max_minutes=40.0,
+            log_every=20,
+            validate_every=200,
+            checkpoint_every=50,
+            threads=1,
+            optimizer=replace(GENERATOR_OPTIMIZER, muon_lr=0.002, adamw_lr=1e-4),
+            schedule=ScheduleConfig(kind="wsd", warmup_steps=10, decay_fraction=0.4),
+            ema=EmaConfig(decays=(0.99,)),
+            feed=FeedConfig(workers=1, depth=3),
+        ),
+        objective=TrajectoryMatchingConfig(last=tiny_generator().sampling.last),
+        data=tiny_generator().data,
+    )
+
+
+def tiny_distribution() -> DistillationRecipe:
+    """The second stage of the tiny student; give it the first with --init-from."""
+    first = tiny_trajectory()
+    optimizer = replace(
+        first.trainer.optimizer,
+        muon_lr=0.001,
+        adamw_lr=5e-5,
+        adamw_betas=(0.0, 0.95),
+        lr_multipliers=_FAKE_FASTER,
+    )
+    return replace(
+        first,
+        trainer=replace(first.trainer, max_minutes=30.0, optimizer=optimizer),
+        objective=DistributionMatchingConfig(trajectory=first.trajectory, min_time=0.1),
+        batch_size=8,
+    )

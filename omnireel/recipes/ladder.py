@@ -1,0 +1,122 @@
+"""The training ladder as data: which stages make the model, and what each starts from.
+
+A rung is one run of one recipe. It makes one part of the model (``vae``, ``generator``, ...),
+starts from the component that an earlier rung left, and uses the newest part of every other kind.
+:mod:`omnireel.recipes.climb` runs it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from omnireel.errors import InvalidInput
+
+Part = Literal["vae", "generator", "upscaler", "enhancer"]
+
+SMOKE_FRAME = 'data.formats=[{"width": 32, "height": 32, "num_frames": 1, "fps": 8.0}]'
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One stage. ``smoke_*`` say what stands for it when only the joints are tried."""
+
+    name: str
+    purpose: str
+    part: Part
+    recipe: str
+    smoke_recipe: str
+    start: str = ""
+    """Rung whose component this one starts from; empty: from random weights."""
+    teacher: str = ""
+    """Distillation: rung whose component is the teacher."""
+    overrides: tuple[str, ...] = ()
+    smoke_overrides: tuple[str, ...] = ()
+
+    def plan(self, *, smoke: bool) -> tuple[str, tuple[str, ...]]:
+        """Recipe name and overrides."""
+        if smoke:
+            return self.smoke_recipe, self.smoke_overrides
+        return self.recipe, self.overrides
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Rungs in order."""
+
+    size: str
+    rungs: tuple[Rung, ...]
+
+    def __post_init__(self) -> None:
+        seen: dict[str, Part] = {}
+        for rung in self.rungs:
+            if rung.name in seen:
+                raise InvalidInput(f"two rungs are called {rung.name}", field="rungs")
+            for role in ("start", "teacher"):
+                named = getattr(rung, role)
+                if named and named not in seen:
+                    raise InvalidInput(
+                        f"{rung.name} has {named} as {role}, which is no earlier rung",
+                        field=f"rungs.{rung.name}.{role}",
+                    )
+            seen[rung.name] = rung.part
+
+
+def tiny_ladder() -> Ladder:
+    """The shipped model: everything from random weights on the procedural world."""
+    return Ladder(
+        "tiny",
+        (
+            Rung("vae", "clips to latents and back", "vae", "vae-tiny", "vae-debug"),
+            Rung(
+                "images", "what things look like", "generator",
+                "generator-tiny-images", "generator-debug", smoke_overrides=(SMOKE_FRAME,),
+            ),
+            Rung(
+                "clips", "how things move", "generator",
+                "generator-tiny-clips", "generator-debug", start="images",
+            ),
+            Rung(
+                "tasks", "all tasks: references, edits, first frames", "generator",
+                "generator-tiny", "generator-debug", start="clips",
+            ),
+            Rung(
+                "preference", "what its own better clips have in common", "generator",
+                "preference-tiny", "preference-debug", start="tasks",
+            ),
+            Rung(
+                "trajectory", "ten steps without guidance", "generator",
+                "trajectory-tiny", "trajectory-debug", start="preference", teacher="preference",
+            ),
+            Rung(
+                "distribution", "ten steps that look like the teacher's", "generator",
+                "distribution-tiny", "distribution-debug", start="trajectory",
+                teacher="preference",
+            ),
+            Rung(
+                "upscaler", "twice the size", "upscaler",
+                "upscaler-tiny", "upscaler-debug", start="tasks",
+            ),
+            Rung(
+                "enhancer", "careless words to exact ones", "enhancer",
+                "enhancer-tiny", "enhancer-debug",
+            ),
+        ),
+    )  # fmt: skip
+
+
+LADDERS = {"tiny": tiny_ladder}
+
+
+def build_ladder(size: str) -> Ladder:
+    """The ladder of a size.
+
+    Raises:
+        InvalidInput: there is none.
+
+    """
+    if size not in LADDERS:
+        raise InvalidInput(
+            f"there is no ladder of size {size!r}; use {', '.join(LADDERS)}", field="size"
+        )
+    return LADDERS[size]()

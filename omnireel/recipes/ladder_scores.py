@@ -1,0 +1,123 @@
+"""What every rung is worth: the quick evaluation of its generator, beside the rung before.
+
+``<rung>/results.json`` has the form that ``omnireel eval quick`` writes, so the gate and the
+comparison of two evaluations read it as well. Cases and noise are the same for all rungs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from omnireel.evaluate.bootstrap import Interval
+from omnireel.evaluate.cases import CaseConfig
+from omnireel.evaluate.gate import Measured
+from omnireel.evaluate.gate_scores import measure, read_results
+from omnireel.evaluate.makers import PipelineMaker
+from omnireel.evaluate.perception import load_perception
+from omnireel.evaluate.quick import QuickProgress, evaluate_quick
+from omnireel.evaluate.summary import to_json
+from omnireel.generate.pipeline import GeneratorPipeline
+from omnireel.recipes.climb import RungResult
+from omnireel.registry import load_component, write_text_atomic
+
+
+@dataclass(frozen=True, eq=False)
+class RungScores:
+    """A measured rung: ``measured`` compares it with the generator rung before, if there is one."""
+
+    result: RungResult
+    num_function_evaluations: int
+    """Network evaluations for one clip of the first capability."""
+    measured: Measured
+
+
+def score_rung(
+    result: RungResult,
+    config: CaseConfig,
+    *,
+    on_progress: Callable[[QuickProgress], None] = lambda progress: None,
+) -> Path:
+    """Evaluate a generator rung with its own sampling defaults; done once for each component."""
+    path = result.component.parent / "results.json"
+    pipeline = GeneratorPipeline.open(result.component, result.parts["vae"])
+    if path.is_file():
+        found = read_results(path)
+        same_cases = found["cases"] == json.loads(json.dumps(asdict(config)))
+        if found["model"]["version"] == pipeline.version and same_cases:
+            return path
+    evaluation = evaluate_quick(
+        PipelineMaker(pipeline, pipeline.defaults.num_inference_steps),
+        load_perception(),
+        config,
+        on_progress=on_progress,
+    )
+    data = to_json(evaluation)
+    model = {
+        "version": pipeline.version,
+        "num_inference_steps": pipeline.defaults.num_inference_steps,
+    }
+    write_text_atomic(path, json.dumps({**data, "model": model}, indent=1) + "\n")
+    return path
+
+
+def compare_rungs(results: Sequence[RungResult]) -> list[RungScores]:
+    """Scores of the generator rungs that were measured, each against the one before it."""
+    scores: list[RungScores] = []
+    before: dict[str, Any] | None = None
+    for result in results:
+        path = result.component.parent / "results.json"
+        if result.rung.part != "generator" or not path.is_file():
+            continue
+        found = read_results(path)
+        sampling = load_component(result.component).config["sampling"]
+        scales = sampling["guidance"]
+        guided = 2 if scales["text"] != 1.0 else 1
+        evaluations = int(sampling["num_inference_steps"]) * guided
+        scores.append(RungScores(result, evaluations, measure(found, before)))
+        before = found
+    return scores
+
+
+def ladder_table(scores: Sequence[RungScores]) -> str:
+    """A Markdown table: rung, purpose, training, scores with intervals, GSB against the rung
+    before."""
+    capabilities = sorted(
+        {name.split("/")[0] for s in scores for name in s.measured.scores if "/" in name}
+    )
+    lines = [
+        "| Rung | For | Steps | Samples | Minutes | NFE | All | "
+        + " | ".join(capabilities)
+        + " | GSB against the rung before |",
+        "|---" * (8 + len(capabilities)) + "|",
+    ]
+    for score in scores:
+        card = load_component(score.result.component).card
+        found = score.measured.scores
+        shown = [_interval(found.get("mean"))]
+        shown += [_headline(found, capability) for capability in capabilities]
+        comparison = score.measured.comparison
+        gsb = ""
+        if comparison is not None:
+            counts = f"{comparison.good} / {comparison.same} / {comparison.bad}"
+            gsb = f"{_interval(comparison.gsb)} ({counts})"
+        lines.append(
+            f"| {score.result.rung.name} | {score.result.rung.purpose} | {card['steps']} | "
+            f"{card['samples']} | {card['wall_time_s'] / 60:.0f} | "
+            f"{score.num_function_evaluations} | " + " | ".join(shown) + f" | {gsb} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _headline(found: Mapping[str, Interval], capability: str) -> str:
+    names = [n for n in found if n.startswith(f"{capability}/") and n.count("/") == 1]
+    return f"{names[0].split('/')[1]} {_interval(found[names[0]])}" if names else ""
+
+
+def _interval(interval: Interval | None) -> str:
+    if interval is None:
+        return ""
+    return f"{interval.estimate:.2f} [{interval.low:.2f}..{interval.high:.2f}]"

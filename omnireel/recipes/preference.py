@@ -1,0 +1,160 @@
+"""Recipes of preference tuning: the generator learns which of its own clips are better."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from omnireel.errors import InvalidInput
+from omnireel.generate.components import tokenizer_of
+from omnireel.model.lora import LoraConfig, add_lora, merge_lora
+from omnireel.model.sequence import pack
+from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
+from omnireel.recipes.generator import CLEAR_SCENES, TINY_CAPABILITY_WEIGHTS
+from omnireel.recipes.post_training import load_generator, refined_component
+from omnireel.recipes.preference_sampling import PreferenceSamplingConfig, build_preferences
+from omnireel.train import EmaConfig, FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
+from omnireel.train.objectives.flow_dpo import FlowDPO, FlowDPOConfig
+from omnireel.train.objectives.packed import frozen_copy
+from omnireel.train.preferences import PreferenceBatches, PreferenceSet
+from omnireel.types import VideoFormat
+
+_HELD_OUT_SEED = 60_000_000
+
+
+@dataclass(frozen=True)
+class PreferenceRecipe:
+    """One round: sample pairs with the reference, judge them, train on them."""
+
+    title: ClassVar[str] = "Omnireel Omni-Generator, preference-tuned"
+
+    trainer: TrainerConfig
+    vae: Path = Path("omnireel/weights/tiny/vae")
+    """Component folder of the autoencoder."""
+    reference: Path = Path("omnireel/weights/tiny/generator")
+    """Component folder of the generator: it makes the pairs, is the frozen reference, and is what
+    training starts from."""
+    lora: LoraConfig | None = field(default_factory=lambda: LoraConfig(rank=16, alpha=32.0))
+    """Train adapters, which are merged at export; None trains every weight."""
+    pairs: PreferenceSamplingConfig = field(default_factory=PreferenceSamplingConfig)
+    batch_size: int = 8
+    objective: FlowDPOConfig = field(default_factory=FlowDPOConfig)
+    held_out: int = 32
+    """Prompts with held-out combinations for validation."""
+    workers: int = 2
+
+    def prepare(self, place: Workplace) -> Mapping[str, str]:
+        """Sample and judge training and held-out pairs; their folders by name."""
+        held_out = replace(self.pairs, prompts=self.held_out, seed=_HELD_OUT_SEED, split="held_out")
+        sets = (("pairs", self.pairs, "sampling pairs"), ("held_out", held_out, "sampling tests"))
+        return {
+            name: place.pinned.get(name)
+            or str(
+                build_preferences(
+                    place.cache,
+                    config,
+                    self.reference,
+                    self.vae,
+                    workers=self.workers,
+                    report=lambda done, total, what=what: place.report(what, done, total),  # type: ignore[misc]
+                )
+            )
+            for name, config, what in sets
+        }
+
+    def assemble(self, place: Workplace, init_from: Path | None) -> Assembly:
+        """Build the pairs and the objective.
+
+        Raises:
+            InvalidInput: ``init_from`` is given.
+
+        """
+        if init_from is not None:
+            raise InvalidInput(
+                "preference tuning starts from its reference; use --set reference=FOLDER instead "
+                "of --init-from",
+                field="init_from",
+            )
+        pinned = self.prepare(place)
+        torch.manual_seed(self.trainer.seed)
+        model = load_generator(self.reference)
+        if self.lora is not None:
+            # Switched off, the adapters leave the reference.
+            add_lora(model, self.lora)
+            reference = None
+        else:
+            reference = frozen_copy(model)
+        device = self.trainer.device
+        held_out = PreferenceSet(Path(pinned["held_out"]))
+        objective = FlowDPO(
+            model,
+            reference,
+            tokenizer_of(model.config),
+            self.objective,
+            lambda samples: pack(samples, device),
+            held_out=[held_out.pair(i) for i in held_out.decided()],
+            device=device,
+        )
+        pairs = PreferenceSet(Path(pinned["pairs"]))
+        return Assembly(objective, PreferenceBatches(pairs, self.batch_size), pinned)
+
+    def component(self, weights: Mapping[str, Tensor], place: Workplace) -> ComponentParts:
+        """The generator with its adapters merged."""
+        del place
+        model = load_generator(self.reference)
+        if self.lora is not None:
+            add_lora(model, self.lora)
+        model.load_state_dict(module_weights(weights, "transformer"))
+        merge_lora(model)
+        data = (
+            f"{self.pairs.prompts} prompts of the procedural world, {self.pairs.candidates} clips "
+            f"each of the model itself, judged by the oracles (round {self.pairs.round})"
+        )
+        return refined_component(self.reference, model.state_dict(), {"data": data})
+
+
+_ADAPTER_OPTIMIZER = OptimizerConfig(muon_lr=0.0, adamw_lr=2e-4)
+
+
+def debug_preference() -> PreferenceRecipe:
+    """A minute of work that shows that everything runs; the result is of no use."""
+    return PreferenceRecipe(
+        trainer=TrainerConfig(
+            num_steps=3, log_every=1, validate_every=3, checkpoint_every=1,
+            optimizer=_ADAPTER_OPTIMIZER,
+        ),
+        lora=LoraConfig(rank=2, alpha=4.0),
+        pairs=PreferenceSamplingConfig(
+            prompts=4, candidates=2, num_inference_steps=2, tie_margin=0.0, shard_prompts=2,
+            format=VideoFormat(32, 32, 9, 8.0), weights={"C8": 1.0},
+        ),
+        batch_size=1,
+        held_out=2,
+        workers=0,
+    )  # fmt: skip
+
+
+def tiny_preference() -> PreferenceRecipe:
+    """A preference round of the tiny generator: an hour on two CPU cores, mostly sampling."""
+    return PreferenceRecipe(
+        trainer=TrainerConfig(
+            num_steps=200,
+            log_every=10,
+            validate_every=50,
+            checkpoint_every=50,
+            threads=1,
+            optimizer=_ADAPTER_OPTIMIZER,
+            schedule=ScheduleConfig(kind="wsd", warmup_steps=10, decay_fraction=0.3),
+            ema=EmaConfig(decays=(0.98,)),
+            feed=FeedConfig(workers=1, depth=2),
+        ),
+        pairs=PreferenceSamplingConfig(
+            prompts=512, weights=dict(TINY_CAPABILITY_WEIGHTS), scenes=CLEAR_SCENES
+        ),
+        objective=FlowDPOConfig(even_below=0.5),
+    )

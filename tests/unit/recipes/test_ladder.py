@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from omnireel.errors import FailedPrecondition, InvalidInput, NotFound
+from omnireel.generate import GeneratorPipeline
+from omnireel.recipes.climb import ClimbConfig, RungResult, climb
+from omnireel.recipes.ladder import Ladder, Rung, build_ladder
+from omnireel.registry import verify
+from omnireel.train import Callback, StepEvent
+
+FORMAT = 'data.formats=[{"width": 32, "height": 32, "num_frames": 5, "fps": 8.0}]'
+VAE = Rung(
+    "vae", "latents", "vae", "vae-debug", "vae-debug",
+    smoke_overrides=(
+        FORMAT, "data.count=4", "data.shard_clips=4", "held_out_per_format=1",
+        "trainer.num_steps=2", "trainer.checkpoint_every=1",
+    ),
+)  # fmt: skip
+SMALL = (
+    FORMAT, "data.count=4", "data.shard_samples=4", 'data.weights={"C20": 1.0}', "held_out=2",
+    "previews=1", "batch_size=2", "trainer.num_steps=3", "trainer.checkpoint_every=1",
+)  # fmt: skip
+FIRST = Rung("first", "a", "generator", "generator-debug", "generator-debug", smoke_overrides=SMALL)
+SECOND = Rung(
+    "second", "b", "generator", "generator-debug", "generator-debug", "first",
+    smoke_overrides=SMALL,
+)  # fmt: skip
+LADDER = Ladder("test", (VAE, FIRST, SECOND))
+
+
+class PullsThePlug(Callback):
+    """Dies after a step, as a killed process does: without a word to the trainer."""
+
+    def __init__(self, run: Path, after: int) -> None:
+        self.armed, self.after = run.parent.name == "second", after
+
+    def on_step(self, event: StepEvent) -> None:
+        if self.armed and event.step >= self.after:
+            raise KeyboardInterrupt
+
+
+def _quiet(what: str, done: int, total: int) -> None:
+    return None
+
+
+def _climb(
+    root: Path, ladder: Ladder = LADDER, *, last: str = "", plug: int | None = None
+) -> list[RungResult]:
+    config = ClimbConfig(root / "out", root / "cache", smoke=True, last=last)
+    return climb(
+        ladder, config, lambda run: (PullsThePlug(run, plug),) if plug else (), _quiet, command="x"
+    )
+
+
+def test_a_killed_climb_goes_on_and_repeats_nothing(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        _climb(tmp_path, plug=2)
+    run = tmp_path / "out/second/run"
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "out/first").rglob("*")}
+    results = _climb(tmp_path)
+    assert [r.was_done for r in results] == [True, True, False]
+    assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "out/first").rglob("*")}
+    steps = [json.loads(x) for x in (run / "metrics.jsonl").read_text().splitlines()]
+    assert any(row["event"] == "start" and row["step"] > 0 for row in steps)
+    assert set(results[-1].parts) == {"vae", "generator"}
+    GeneratorPipeline.load(tmp_path / "out/model")
+    whole = tmp_path / "whole"
+    expected = _climb(whole)[-1].component
+    assert verify(expected)["sha256"] == verify(results[-1].component)["sha256"]
+
+
+def test_a_changed_rung_is_noticed(tmp_path: Path) -> None:
+    _climb(tmp_path, last="first")
+    longer = Rung(
+        "first", "a", "generator", "generator-debug", "generator-debug",
+        smoke_overrides=(*SMALL, "trainer.num_steps=4"),
+    )  # fmt: skip
+    with pytest.raises(FailedPrecondition, match=r"trainer\.num_steps"):
+        _climb(tmp_path, Ladder("test", (VAE, longer)))
+    with pytest.raises(NotFound, match="third"):
+        _climb(tmp_path, last="third")
+
+
+def test_ladders_are_checked() -> None:
+    with pytest.raises(InvalidInput, match="no earlier rung"):
+        Ladder("test", (SECOND, FIRST))
+    with pytest.raises(InvalidInput, match="two rungs"):
+        Ladder("test", (VAE, VAE))
+    with pytest.raises(InvalidInput, match="tiny"):
+        build_ladder("huge")
+
+
+def test_every_rung_of_the_tiny_ladder_has_recipes() -> None:
+    from omnireel.recipes import RECIPES
+
+    for rung in build_ladder("tiny").rungs:
+        assert rung.recipe in RECIPES and rung.smoke_recipe in RECIPES
+
+
+def test_a_student_comes_out_of_the_whole_generator_ladder(tmp_path: Path) -> None:
+    pairs = (
+        'pairs.format={"width": 32, "height": 32, "num_frames": 5, "fps": 8.0}',
+        "pairs.prompts=2", "held_out=1", "trainer.num_steps=2", "trainer.validate_every=2",
+    )  # fmt: skip
+    distilled = (*SMALL[:4], "held_out=2", "trainer.num_steps=2", "trainer.validate_every=2")
+    rungs = (
+        Rung("preference", "c", "generator", "preference-debug", "preference-debug", "first",
+             smoke_overrides=pairs),
+        Rung("trajectory", "d", "generator", "trajectory-debug", "trajectory-debug", "preference",
+             "preference", smoke_overrides=distilled),
+        Rung("distribution", "e", "generator", "distribution-debug", "distribution-debug",
+             "trajectory", "preference", smoke_overrides=distilled),
+    )  # fmt: skip
+    ladder = Ladder("test", (VAE, FIRST, *rungs))
+    results = _climb(tmp_path, ladder)
+    hashes = [verify(r.component)["sha256"]["model.safetensors"] for r in results]
+    assert len(set(hashes)) == len(hashes)
+    assert results[-1].stands_on["teacher"] == results[2].component
+    student = GeneratorPipeline.load(tmp_path / "out/model")
+    assert student.defaults.num_inference_steps == 2 and student.defaults.guidance.text == 1.0
+    assert all(r.was_done for r in _climb(tmp_path, ladder))
