@@ -57,7 +57,7 @@ def export_run(
         "hardware": hardware(saved.recipe.trainer.device, saved.recipe.trainer.threads),
         "git_revision": git_revision(),
         "weights": "as trained" if raw else f"average with decay {state['ema_decays'][0]}",
-        **({"init_from": saved.init_from} if saved.init_from else {}),
+        **({"earlier": list(saved.earlier)} if saved.earlier else {}),
         **parts.card,
         "scores": {**last_validation(run), **(scores or {}), **parts.card.get("scores", {})},
     }

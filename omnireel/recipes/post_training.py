@@ -14,6 +14,7 @@ from omnireel.generate.settings import SamplingDefaults
 from omnireel.model.transformer import OmniTransformer
 from omnireel.recipes.base import ComponentParts
 from omnireel.registry import load_component
+from omnireel.registry.card import earlier_stages
 
 
 def load_generator(folder: Path) -> OmniTransformer:
@@ -45,4 +46,5 @@ def refined_component(
     for fact in ("limits", "capabilities"):
         if fact in before.card:
             inherited[fact] = before.card[fact]
-    return ComponentParts("generator", config, weights, {**inherited, **card})
+    facts = {**inherited, "earlier": earlier_stages(before.card), **card}
+    return ComponentParts("generator", config, weights, facts)

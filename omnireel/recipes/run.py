@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from omnireel.errors import AlreadyExists, InvalidInput, NotFound
 from omnireel.recipes import build_recipe
 from omnireel.recipes.base import Recipe, Report, Workplace
 from omnireel.recipes.config import flatten, from_json, override, to_json
-from omnireel.registry import write_text_atomic
+from omnireel.registry import load_component, write_text_atomic
+from omnireel.registry.card import earlier_stages
 from omnireel.train import Callback, Trainer, TrainResult
 from omnireel.train.checkpoint import latest_checkpoint
 
@@ -82,6 +84,8 @@ class SavedRun:
     recipe: Recipe
     init_from: str
     commands: tuple[str, ...]
+    earlier: tuple[Mapping[str, Any], ...]
+    """The training stages of the component that it was started from, oldest first."""
     pinned: Mapping[str, str]
     """Data folders and component hashes that the run stands on."""
 
@@ -111,6 +115,7 @@ def read_run(folder: Path) -> SavedRun:
         recipe=recipe,
         init_from=str(data.get("init_from", "")),
         commands=tuple(data.get("commands", ())),
+        earlier=tuple(data.get("earlier", ())),
         pinned=dict(data.get("pinned", {})),
     )
 
@@ -127,13 +132,16 @@ def prepare_data(request: RunRequest, report: Report) -> dict[str, str]:
 
 def _write_run(request: RunRequest, recipe: Recipe, pinned: Mapping[str, str]) -> None:
     init_from, commands = str(request.init_from or ""), [request.command]
+    earlier = earlier_stages(load_component(request.init_from).card) if request.init_from else []
     if request.resume:
         saved = read_run(request.out)
         init_from, commands = saved.init_from, [*saved.commands, request.command]
+        earlier = list(saved.earlier)
     data = {
         "recipe": request.recipe,
         "config": to_json(recipe),
         "init_from": init_from,
+        "earlier": earlier,
         "commands": commands,
         "pinned": dict(pinned),
     }

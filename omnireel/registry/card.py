@@ -2,6 +2,7 @@
 
 Known keys, each optional, in the order they are shown: ``title``, ``summary``, ``command`` (how it
 was trained), ``data``, ``steps``, ``samples``, ``hardware``, ``wall_time_s``, ``git_revision``,
+``earlier`` (the stages that it was started from, oldest first, each with :data:`STAGE` facts),
 ``scores`` (name -> number), ``limits`` (list of sentences), ``licence``. Other keys are kept in
 ``card.json`` and shown under "Details".
 """
@@ -19,7 +20,19 @@ _TRAINING = {
     "wall_time_s": "Wall time (s)",
     "git_revision": "Revision",
 }
-_SHOWN = {"title", "summary", "command", "scores", "limits", "licence", "sha256", *_TRAINING}
+STAGE = ("recipe", "command", "data", "steps", "samples", "wall_time_s", "hardware")
+"""What a card says of an earlier stage."""
+_SHOWN = {
+    "title",
+    "summary",
+    "command",
+    "earlier",
+    "scores",
+    "limits",
+    "licence",
+    "sha256",
+    *_TRAINING,
+}
 
 
 def card_markdown(card: Mapping[str, Any]) -> str:
@@ -40,6 +53,9 @@ def card_markdown(card: Mapping[str, Any]) -> str:
         if command := card.get("command"):
             lines += ["```", str(command), "```", ""]
         lines += [*training, ""]
+    if earlier := card.get("earlier"):
+        lines += ["## Earlier stages", "", "It was started from the last of these.", ""]
+        lines += [line for stage in earlier for line in _stage(stage)]
     if scores := card.get("scores"):
         lines += ["## Measured", "", "| Measure | Value |", "|---|---|"]
         lines += [f"| {name} | {_number(value)} |" for name, value in scores.items()]
@@ -57,6 +73,17 @@ def card_markdown(card: Mapping[str, Any]) -> str:
     lines += ["## Files", "", "| File | SHA-256 |", "|---|---|"]
     lines += [f"| {name} | `{digest}` |" for name, digest in card["sha256"].items()]
     return "\n".join(lines) + "\n"
+
+
+def earlier_stages(card: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the card of a component that is started from ``card``'s says under ``earlier``."""
+    return [*card.get("earlier", ()), {key: card[key] for key in STAGE if key in card}]
+
+
+def _stage(stage: Mapping[str, Any]) -> list[str]:
+    facts = [f"{_TRAINING[k].lower()} {stage[k]}" for k in STAGE if k in stage and k in _TRAINING]
+    lines = [f"{stage.get('recipe', 'stage')}: {'; '.join(facts)}", ""]
+    return [*lines, "```", str(stage["command"]), "```", ""] if stage.get("command") else lines
 
 
 def _number(value: Any) -> str:

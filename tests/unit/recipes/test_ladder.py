@@ -9,7 +9,7 @@ from omnireel.errors import FailedPrecondition, InvalidInput, NotFound
 from omnireel.generate import GeneratorPipeline
 from omnireel.recipes.climb import ClimbConfig, RungResult, climb
 from omnireel.recipes.ladder import Ladder, Rung, build_ladder
-from omnireel.registry import verify
+from omnireel.registry import load_component, verify
 from omnireel.train import Callback, StepEvent
 
 FORMAT = 'data.formats=[{"width": 32, "height": 32, "num_frames": 5, "fps": 8.0}]'
@@ -123,3 +123,14 @@ def test_a_student_comes_out_of_the_whole_generator_ladder(tmp_path: Path) -> No
     student = GeneratorPipeline.load(tmp_path / "out/model")
     assert student.defaults.num_inference_steps == 2 and student.defaults.guidance.text == 1.0
     assert all(r.was_done for r in _climb(tmp_path, ladder))
+
+
+def test_a_card_tells_every_stage_before(tmp_path: Path) -> None:
+    results = _climb(tmp_path)
+    card = load_component(results[-1].component).card
+    (stage,) = card["earlier"]
+    assert stage["recipe"] == "generator-debug" and stage["command"] == "x"
+    assert stage["steps"] == 3 and stage["samples"] == 6
+    text = (results[-1].component / "README.md").read_text()
+    assert "## Earlier stages" in text and "steps 3" in text
+    assert "earlier" not in load_component(results[1].component).card
