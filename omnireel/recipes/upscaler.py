@@ -168,5 +168,5 @@ def tiny_upscaler() -> UpscalerRecipe:
         model=TransformerSize(depth=2),
         data=data,
         objective=FlowMatchingConfig(drop_video=0.0, vague_share=0.2, shift=2.0, even_below=0.5),
-        sampling=SamplingDefaults(num_inference_steps=4, last=0.35, guidance=NO_GUIDANCE),
+        sampling=SamplingDefaults(num_inference_steps=2, last=0.35, guidance=NO_GUIDANCE),
     )

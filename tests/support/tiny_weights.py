@@ -7,14 +7,13 @@ from pathlib import Path
 
 import torch
 
-from omnireel.generate.components import generator_component_config
+from omnireel.generate.components import generator_component_config, latent_space_sha256
 from omnireel.generate.settings import ModelLimits, SamplingDefaults
 from omnireel.model.positions import RotaryConfig
 from omnireel.model.text import Tokenizer
 from omnireel.model.transformer import OmniTransformer, TransformerConfig
 from omnireel.model.vae import VAEConfig, VideoVAE
 from omnireel.registry import save_component
-from omnireel.registry.folders import sha256_file
 from omnireel.world.lexicon import vocabulary
 
 
@@ -50,7 +49,7 @@ def save_tiny_weights(folder: Path) -> Path:
             config,
             SamplingDefaults(num_inference_steps=2),
             ModelLimits(),
-            sha256_file(folder / "vae" / "model.safetensors"),
+            latent_space_sha256(folder / "vae"),
         ),
         state_dict=model.state_dict(),
         card={},

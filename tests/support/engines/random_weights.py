@@ -59,4 +59,3 @@ def _save(folder: Path, kind: str, config: dict, model: torch.nn.Module) -> None
             # Zero-initialised layers would switch the network off.
             parameter.add_(0.05 * torch.randn_like(parameter))
     save_component(folder, kind=kind, config=config, state_dict=model.state_dict(), card={})
-
