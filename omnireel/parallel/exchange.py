@@ -48,7 +48,7 @@ def exchange(x_P: Tensor, group: SequenceGroup) -> Tensor:
     """
     if group.inside is None or group.between is None:
         return _single_tier(x_P, group.whole)
-    x_ML = x_P.unflatten(0, (-1, group.node_ranks))
+    x_ML = x_P.view(-1, group.node_ranks, *x_P.shape[1:])
     x_LM = _single_tier(x_ML.transpose(0, 1), group.inside)
     return _single_tier(x_LM.transpose(0, 1), group.between).flatten(0, 1)
 

@@ -108,15 +108,21 @@ def _check(degree: int, world: int, node: int) -> None:
 
 def _build(ranks: range, rank: int, node: int) -> SequenceGroup | None:
     """The group of ``ranks``, or ``None`` if ``rank`` is not in it (it still has to take part)."""
-    whole = dist.new_group(list(ranks))
+    whole = _group(ranks)
     inside = between = None
     if len(ranks) > node > 1:
         for start in range(ranks.start, ranks.stop, node):
-            made = dist.new_group(list(range(start, start + node)))
+            made = _group(range(start, start + node))
             inside = made if start <= rank < start + node else inside
         for place in range(node):
-            made = dist.new_group(list(ranks[place::node]))
+            made = _group(ranks[place::node])
             between = made if rank in ranks[place::node] else between
     if rank not in ranks:
         return None
     return SequenceGroup(len(ranks), rank - ranks.start, whole, inside, between, node)
+
+
+def _group(ranks: range) -> dist.ProcessGroup | None:
+    """A new group; every rank calls this, and those outside get None."""
+    made = dist.new_group(list(ranks))
+    return made if isinstance(made, dist.ProcessGroup) else None

@@ -183,7 +183,7 @@ def _layout(
 ) -> AttentionLayout:
     """The same blocks over gathered rows; spare queries join the first block."""
     rows = queries.gathered(queries.size)
-    q_blocks = [rows[q] for q in layout.q_index.cpu().split(list(layout.q_lengths))]
+    q_blocks = [rows[q] for q in torch.split(layout.q_index.cpu(), list(layout.q_lengths))]
     q_blocks[0] = torch.cat([q_blocks[0], queries.spares()])
-    k_blocks = [key_rows[k] for k in layout.k_index.cpu().split(list(layout.k_lengths))]
+    k_blocks = [key_rows[k] for k in torch.split(layout.k_index.cpu(), list(layout.k_lengths))]
     return AttentionLayout.build(q_blocks, k_blocks, device)

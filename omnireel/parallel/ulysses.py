@@ -60,10 +60,11 @@ class UlyssesAttention:
         check_heads(q_NKE.shape[1], group.degree)
         n, m = q_NKE.shape[0], k_MKE.shape[0]
         rows_RKE = torch.cat([q_NKE, k_MKE, v_MKE])
-        rows_PRkE = rows_RKE.unflatten(1, (group.degree, -1)).transpose(0, 1)
+        rows_PRkE = rows_RKE.view(n + 2 * m, group.degree, -1, rows_RKE.shape[2]).transpose(0, 1)
         gathered_PRkE = all_to_all(rows_PRkE, group)
-        q, k, v = (x.flatten(0, 1) for x in gathered_PRkE.split([n, m, m], dim=1))
-        out_PNkE = self._inner(q, k, v, layout).unflatten(0, (group.degree, -1))
+        q, k, v = (x.flatten(0, 1) for x in torch.split(gathered_PRkE, [n, m, m], dim=1))
+        out_NkE = self._inner(q, k, v, layout)
+        out_PNkE = out_NkE.view(group.degree, -1, *out_NkE.shape[1:])
         return all_to_all(out_PNkE, group).transpose(0, 1).flatten(1, 2)
 
 

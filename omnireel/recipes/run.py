@@ -136,7 +136,7 @@ def _write_run(request: RunRequest, recipe: Recipe, pinned: Mapping[str, str]) -
     if request.resume:
         saved = read_run(request.out)
         init_from, commands = saved.init_from, [*saved.commands, request.command]
-        earlier = list(saved.earlier)
+        earlier = [dict(stage) for stage in saved.earlier]
     data = {
         "recipe": request.recipe,
         "config": to_json(recipe),
