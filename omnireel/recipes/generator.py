@@ -158,8 +158,8 @@ GENERATOR_OPTIMIZER = OptimizerConfig(
 
 
 TINY_CAPABILITY_WEIGHTS: Mapping[str, float] = {
-    "C1": 0.06, "C2": 0.10, "C3": 0.02, "C4": 0.03, "C5": 0.03, "C6": 0.04, "C7": 0.04,
-    "C8": 0.12, "C12": 0.02, "C16": 0.02, "C17": 0.02, "C18": 0.10, "C19": 0.02, "C20": 0.38,
+    "C1": 0.05, "C2": 0.11, "C3": 0.02, "C4": 0.02, "C5": 0.02, "C6": 0.03, "C7": 0.04,
+    "C8": 0.15, "C12": 0.02, "C16": 0.02, "C17": 0.02, "C18": 0.12, "C19": 0.02, "C20": 0.36,
 }  # fmt: skip
 """Shares of the capabilities: text to video teaches what all others build on."""
 
@@ -169,6 +169,12 @@ CLEAR_SCENES = SceneDistribution(
     other_style=0.1, moving_camera=0.1, effect=0.0, slow=0.05, fast=0.05,
 )  # fmt: skip
 """Scenes that show what the words of a prompt look like, one thing at a time."""
+
+
+TASK_SCENES = replace(
+    CLEAR_SCENES, two_bodies=0.25, small=0.1, textured=0.25, effect=0.05, moving_camera=0.15
+)
+"""Nearly as clear, with enough company for edits and references to choose between."""
 
 
 def debug_generator() -> GeneratorRecipe:
@@ -237,7 +243,10 @@ def tiny_generator() -> GeneratorRecipe:
             feed=FeedConfig(workers=1, depth=4),
         ),
         data=LatentCacheConfig(
-            count=12_000, format_shares=(6, 1, 1), weights=dict(TINY_CAPABILITY_WEIGHTS)
+            count=24_000,
+            format_shares=(8, 1, 1),
+            weights=dict(TINY_CAPABILITY_WEIGHTS),
+            scenes=TASK_SCENES,
         ),
         batch_size=32,
         sampling=SamplingDefaults(num_inference_steps=16, last=0.35),
