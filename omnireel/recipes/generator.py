@@ -250,5 +250,7 @@ def tiny_generator() -> GeneratorRecipe:
         ),
         batch_size=32,
         sampling=SamplingDefaults(num_inference_steps=16, last=0.35),
-        objective=FlowMatchingConfig(shift=3.0, even_below=0.5, vague_share=0.05),
+        objective=FlowMatchingConfig(
+            shift=3.0, even_below=0.5, vague_share=0.05, changed_focus=2.0
+        ),
     )

@@ -3,7 +3,9 @@
 For each sample: x_t = (1 - t) x0 + t eps, v = eps - x0, loss = mean ||v^ - v||^2 over target tokens
 only. t = shift(sigmoid(N(mean, std))), with a share of uniform times mixed in. Text, images and
 videos are dropped independently, so that guidance can be chained; some clean conditions get a
-little noise, so that the model trusts imperfect ones less.
+little noise, so that the model trusts imperfect ones less. In an edit most tokens equal their
+source, which a network that predicts changes knows from its first step: those that differ can be
+made to count more.
 """
 
 from __future__ import annotations
@@ -17,7 +19,13 @@ from torch import Tensor, nn
 
 from omnireel.errors import InvalidInput
 from omnireel.generate.conditions import source_ids
-from omnireel.model.sequence import OmniSample, PackedSequence, Segment, patchify
+from omnireel.model.sequence import (
+    OmniSample,
+    PackedSequence,
+    Segment,
+    aligned_tokens,
+    patchify,
+)
 from omnireel.model.text import Tokenizer
 from omnireel.model.transformer import OmniTransformer
 from omnireel.mvl.prompt import Prompt
@@ -26,6 +34,7 @@ from omnireel.sampling.schedule import shift_time
 from omnireel.train.callbacks import ValidationReport
 from omnireel.train.latent_record import LatentRecord
 from omnireel.train.objective import LossReport
+from omnireel.types import Role
 
 PackFn = Callable[[Sequence[OmniSample]], PackedSequence]
 
@@ -49,6 +58,8 @@ class FlowMatchingConfig:
     """Share of samples that are described by their vague prompt."""
     noisy_condition_share: float = 0.15
     noisy_condition_max: float = 0.2
+    changed_focus: float = 0.0
+    """A token that differs from the clip to edit counts up to 1 + this."""
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -57,6 +68,8 @@ class FlowMatchingConfig:
                 raise InvalidInput(f"{name} must be in 0 to 1", field=f"objective.{name}")
         if not self.time_std > 0 or not self.shift > 0:
             raise InvalidInput("time_std and shift must be more than 0", field="objective.shift")
+        if self.changed_focus < 0:
+            raise InvalidInput("changed_focus must be 0 or more", field="objective.changed_focus")
         for name in ("noisy_condition_max", "even_below"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidInput(f"{name} must be in 0 to 1", field=f"objective.{name}")
@@ -188,7 +201,32 @@ class FlowMatching:
         velocity_NP = (noise_NP - clean_NP).to(self._device)
         predicted_NP = self.model(noisy_NP, times_B.to(self._device), self._pack(samples))
         squares_N: Tensor = (predicted_NP.float() - velocity_NP).square().mean(1)
+        if self._config.changed_focus > 0:
+            focus_N = torch.cat([changed_tokens(record) for record in batch])
+            squares_N = squares_N * (1 + self._config.changed_focus * focus_N.to(self._device))
         errors_B = torch.stack([s.mean() for s in torch.split(squares_N, lengths_B.tolist())])
         floor = max(self._config.even_below, 1e-6)
         weight_B = (times_B / times_B.clamp(min=floor)).square()
         return errors_B * weight_B.to(self._device)
+
+
+def changed_tokens(record: LatentRecord) -> Tensor:
+    """How far each target token ``[N]`` differs from the clip to edit, 0 (equal) to 1.
+
+    The mean squared difference d of normalised latents becomes d / (d + 0.1). Without a clip to
+    edit all are 0.
+    """
+    _, t, h, w = record.target_CTHW.shape
+    target_NP = patchify(record.target_CTHW.float())
+    changed_N = torch.zeros(len(target_NP))
+    for segment in record.segments:
+        if segment.role is not Role.SOURCE:
+            continue
+        index = aligned_tokens(segment, (t, h, w))
+        if index is None:
+            continue
+        lies = index >= 0
+        source_NP = patchify(segment.latents_CTHW.float())[lies]
+        difference = (target_NP[index[lies]] - source_NP).square().mean(1)
+        changed_N[index[lies]] = difference / (difference + 0.1)
+    return changed_N

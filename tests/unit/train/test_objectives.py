@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -22,7 +24,11 @@ from omnireel.train.objectives.autoencoding import (
     edge_error,
     psnr,
 )
-from omnireel.train.objectives.flow_matching import FlowMatching, FlowMatchingConfig
+from omnireel.train.objectives.flow_matching import (
+    FlowMatching,
+    FlowMatchingConfig,
+    changed_tokens,
+)
 from omnireel.types import MediaKind, Role
 from tests.support.small_models import SMALL_VAE
 
@@ -120,6 +126,30 @@ def test_below_the_chosen_time_the_error_of_the_clean_latents_counts() -> None:
         time = model.times[-1].item()
         assert weighted == pytest.approx(plain * min(1.0, time / 0.5) ** 2, rel=1e-4)
     assert any(t.item() < 0.25 for t in model.times)
+
+
+def test_tokens_that_an_edit_changes_count_more() -> None:
+    record = _record(0)
+    source, reference = record.segments
+    target_CTHW = source.latents_CTHW.clone()
+    target_CTHW[:, 1, 2:, 2:] += 1.0  # the last token
+    edit = replace(record, target_CTHW=target_CTHW)
+    changed_N = changed_tokens(edit)
+    assert changed_N.tolist() == pytest.approx([0.0] * 7 + [1 / 1.1])
+    assert not changed_tokens(replace(edit, segments=(reference,))).any()
+
+    kept = {"drop_text": 0.0, "drop_image": 0.0, "drop_video": 0.0, "noisy_condition_share": 0.0}
+    (plain, model), (focused, other) = (
+        _objective([edit], changed_focus=focus, even_below=1.0, **kept) for focus in (0.0, 2.0)
+    )
+    losses = []
+    for objective, oracle in ((plain, model), (focused, other)):
+        oracle.exact = False
+        torch.nn.init.zeros_(oracle.out.weight)  # the prediction is the source itself
+        torch.nn.init.zeros_(oracle.out.bias)
+        losses.append(objective.loss([edit], torch.Generator().manual_seed(3)).loss.item())
+    assert losses[0] > 0.01
+    assert losses[1] == pytest.approx(losses[0] * (1 + 2 / 1.1), rel=1e-3)
 
 
 def test_loss_reaches_all_conditions_and_is_repeatable() -> None:
