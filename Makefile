@@ -32,7 +32,7 @@ integration: $(VENV)/.dev  ## Real services on real ports
 protos: $(VENV)/.dev  ## Regenerate omnireel/api from protos/
 	PATH="$(abspath $(BIN)):$$PATH" bash protos/generate.sh
 
-bench: $(VENV)/.dev  ## Measurements: renderer speed, condition cache ratio
+bench: $(VENV)/.dev  ## Measurements: renderer speed, condition cache, recomputation
 	$(BIN)/python -m pytest tests/bench -s
 
 clean:  ## Remove the environment and caches

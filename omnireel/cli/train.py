@@ -76,6 +76,29 @@ def prepare(
         typer.echo(f"{name}: {folder}")
 
 
+@app.command("plan")
+def plan(
+    recipe: Annotated[str, typer.Argument(help="Recipe name.")],
+    gpus: Annotated[int, typer.Option(help="How many devices.", min=1)] = 1,
+    gpu: Annotated[str, typer.Option(help="Which: h100, h200, b200, or cpu for this machine.")] = (
+        "h100"
+    ),
+    efficiency: Annotated[
+        float, typer.Option(help="Share of the peak that matrix products reach.")
+    ] = 0.5,
+    assign: Annotated[
+        list[str] | None, typer.Option("--set", help="field=value, for example model.depth=12.")
+    ] = None,
+) -> None:
+    """Print parameters, memory, step time and MFU of every layout; nothing is allocated.
+
+    Example: omnireel train plan generator-large --gpus 64 --gpu h200
+    """
+    from omnireel.recipes.planning.report import plan_report
+
+    typer.echo(plan_report(recipe, tuple(assign or ()), gpu=gpu, gpus=gpus, efficiency=efficiency))
+
+
 @app.command("ladder")
 def ladder(
     size: Annotated[str, typer.Option(help="Which ladder: tiny.")] = "tiny",

@@ -20,15 +20,22 @@ arXiv 2310.00426).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from omnireel.model.attention import AttentionFn, AttentionLayout, padded_attention
 from omnireel.model.positions import RotaryConfig, rotate, rotation_angles
 from omnireel.model.sequence import PATCH, ROLES, PackedSequence
+
+Half = Literal["attention", "mlp"]
+"""A block's two residual halves."""
+Result = TypeVar("Result")
 
 _TIME_FEATURES = 256
 _MIN_TIME = 0.05
@@ -107,6 +114,8 @@ class Block(nn.Module):
         self.mlp_out = nn.Linear(hidden, d)
         self.table_6D = nn.Parameter(torch.zeros(6, d))
         self.condition_table_6D = nn.Parameter(torch.zeros(6, d))
+        self.recompute: Set[Half] = frozenset()
+        """Halves that keep nothing for the backward pass but their inputs, and run again there."""
         with torch.no_grad():
             for table in (self.table_6D, self.condition_table_6D):
                 table[2].fill_(1.0 / math.sqrt(2 * config.depth))
@@ -125,17 +134,39 @@ class Block(nn.Module):
 
         ``prefix`` holds keys and values that come before the layer's own in the key order.
         """
-        shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = modulation_G6D.unbind(-2)
-        h = _modulated(_norm(x_ND), shift_a, scale_a)
-        q, k, v = self.attention.project(h, rope)
+        attention_G3D, mlp_G3D = modulation_G6D[..., :3, :], modulation_G6D[..., 3:, :]
+        x_ND, k, v = self._run(
+            "attention", self._attend, x_ND, attention_G3D, rope, layout, attend, prefix
+        )
+        return self._run("mlp", self._transform, x_ND, mlp_G3D), k, v
+
+    def _run(self, half: Half, function: Callable[..., Result], *inputs: Any) -> Result:
+        if half not in self.recompute or not torch.is_grad_enabled():
+            return function(*inputs)
+        again: Result = checkpoint(function, *inputs, use_reentrant=False, preserve_rng_state=False)
+        return again
+
+    def _attend(
+        self,
+        x_ND: Tensor,
+        modulation_G3D: Tensor,
+        rope: tuple[Tensor, Tensor],
+        layout: AttentionLayout,
+        attend: AttentionFn,
+        prefix: tuple[Tensor, Tensor] | None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        shift, scale, gate = modulation_G3D.unbind(-2)
+        q, k, v = self.attention.project(_modulated(_norm(x_ND), shift, scale), rope)
         all_k, all_v = k, v
         if prefix is not None:
             all_k, all_v = torch.cat([prefix[0], k]), torch.cat([prefix[1], v])
         attended = attend(q, all_k, all_v, layout).flatten(1)
-        x = _added(x_ND, gate_a, self.attention.out(attended))
-        h = _modulated(_norm(x), shift_m, scale_m)
-        x = _added(x, gate_m, self.mlp_out(F.gelu(self.mlp_in(h), approximate="tanh")))
-        return x, k, v
+        return _added(x_ND, gate, self.attention.out(attended)), k, v
+
+    def _transform(self, x_ND: Tensor, modulation_G3D: Tensor) -> Tensor:
+        shift, scale, gate = modulation_G3D.unbind(-2)
+        hidden = F.gelu(self.mlp_in(_modulated(_norm(x_ND), shift, scale)), approximate="tanh")
+        return _added(x_ND, gate, self.mlp_out(hidden))
 
 
 class OmniTransformer(nn.Module):

@@ -48,6 +48,12 @@ RECIPES: dict[str, RecipeEntry] = {
     "generator-tiny": RecipeEntry(
         "omnireel.recipes.generator:tiny_generator", "the shipped Omni-Generator, last stage"
     ),
+    "generator-base": RecipeEntry(
+        "omnireel.recipes.sizes:base_generator", "Omni-Generator of 1.25 B parameters, one GPU"
+    ),
+    "generator-large": RecipeEntry(
+        "omnireel.recipes.sizes:large_generator", "Omni-Generator of 8 B parameters, many nodes"
+    ),
     "preference-debug": RecipeEntry(
         "omnireel.recipes.preference:debug_preference", "preference tuning, one minute, no use"
     ),

@@ -24,6 +24,8 @@ from omnireel.model.text import Tokenizer
 from omnireel.model.transformer import OmniTransformer, TransformerConfig
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
 from omnireel.recipes.latents import LatentFolders
+from omnireel.recipes.planning.fit import fit_on_device
+from omnireel.recipes.planning.workload import Workload, transformer_workload
 from omnireel.recipes.preview import GeneratorPreview
 from omnireel.train import EmaConfig, FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
 from omnireel.train.latent_cache import (
@@ -92,6 +94,15 @@ class GeneratorRecipe:
     """Of these, how many are generated and shown at each validation."""
     workers: int = 2
     folders: LatentFolders = field(default_factory=LatentFolders)
+    memory_gb: float = 0.0
+    """Memory of a device to fit a step into, by computing again in the backward pass what saves
+    most bytes per operation. 0: keep everything."""
+
+    def workload(self) -> Workload:
+        """The network on the meta device, and typical micro-batches."""
+        channels = load_vae(self.vae).config.latent_channels
+        network = self.model.build(channels, vocabulary())
+        return transformer_workload(network, self.data, self.batch_size)
 
     def prepare(self, place: Workplace) -> Mapping[str, str]:
         """Encode training and held-out samples; their folders by name."""
@@ -101,10 +112,12 @@ class GeneratorRecipe:
 
     def assemble(self, place: Workplace, init_from: Path | None) -> Assembly:
         """Encode the data and build the objective."""
+        fit = fit_on_device(self.workload(), self.trainer, self.memory_gb)
         pinned = self.prepare(place)
         torch.manual_seed(self.trainer.seed)
         vae = load_vae(self.vae)
         model = OmniTransformer(self.model.build(vae.config.latent_channels, vocabulary()))
+        fit.apply(model)
         if init_from is not None:
             warm_start(model, init_from, ("generator",))
         device = self.trainer.device

@@ -26,6 +26,8 @@ from omnireel.model.transformer import OmniTransformer
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
 from omnireel.recipes.generator import GENERATOR_OPTIMIZER, TransformerSize
 from omnireel.recipes.latents import LatentFolders
+from omnireel.recipes.planning.fit import fit_on_device
+from omnireel.recipes.planning.workload import Workload, transformer_workload
 from omnireel.recipes.preview import GeneratorPreview
 from omnireel.sampling.guidance import NO_GUIDANCE
 from omnireel.train import EmaConfig, FeedConfig, ScheduleConfig, TrainerConfig
@@ -68,6 +70,14 @@ class UpscalerRecipe:
     previews: int = 4
     workers: int = 2
     folders: LatentFolders = field(default_factory=LatentFolders)
+    memory_gb: float = 0.0
+    """As in the generator's recipe: memory of a device to fit a step into; 0: keep everything."""
+
+    def workload(self) -> Workload:
+        """The network on the meta device, and typical micro-batches."""
+        channels = load_vae(self.vae).config.latent_channels
+        network = self.model.build(channels, vocabulary())
+        return transformer_workload(network, self.data, self.batch_size, self.upscale.window)
 
     def prepare(self, place: Workplace) -> Mapping[str, str]:
         """Encode training and held-out pairs; their folders by name."""
@@ -77,10 +87,12 @@ class UpscalerRecipe:
 
     def assemble(self, place: Workplace, init_from: Path | None) -> Assembly:
         """Encode the pairs and build the objective."""
+        fit = fit_on_device(self.workload(), self.trainer, self.memory_gb)
         pinned = self.prepare(place)
         torch.manual_seed(self.trainer.seed)
         vae = load_vae(self.vae)
         model = OmniTransformer(self.model.build(vae.config.latent_channels, vocabulary()))
+        fit.apply(model)
         if init_from is not None:
             kind = warm_start(model, init_from, ("generator", "upscaler"))
             if kind == "generator":

@@ -74,22 +74,30 @@ def draw_lengths(config: MixtureConfig, count: int, seed: int = 0) -> list[Sampl
 
 def planned_length(plan: Plan, fmt: VideoFormat, text_tokens: int) -> SampleLength:
     """Token counts that a task's sample will have in ``fmt`` once it is encoded."""
-    conditions = sum(_given_tokens(given, fmt) for given in plan.given)
+    conditions = sum(grid_tokens(shape) for _, shape in planned_segments(plan, fmt))
     return SampleLength(text_tokens + conditions, grid_tokens(latent_shape(fmt)))
 
 
-def _given_tokens(given: Given, fmt: VideoFormat) -> int:
+def planned_segments(plan: Plan, fmt: VideoFormat) -> list[tuple[Role, tuple[int, int, int]]]:
+    """Role and latent (T, H, W) of every visual condition of a task in ``fmt``."""
+    return [
+        (given.role, _shot_shape(shot, given.role, fmt))
+        for given in plan.given
+        for shot in _shots(given)
+    ]
+
+
+def _shots(given: Given) -> Sequence[object]:
     # An element is shown by all its pictures, any other input by its one medium.
-    shots: Sequence[object] = given.shots if given.role is Role.ELEMENT else given.shots[:1]
-    return sum(_shot_tokens(shot, given.role, fmt) for shot in shots)
+    return given.shots if given.role is Role.ELEMENT else given.shots[:1]
 
 
-def _shot_tokens(shot: object, role: Role, fmt: VideoFormat) -> int:
+def _shot_shape(shot: object, role: Role, fmt: VideoFormat) -> tuple[int, int, int]:
     t, h, w = latent_shape(fmt)
     frames = t if isinstance(shot, Footage) else 1
     if role in _RESIZED_TO_TARGET:
-        return grid_tokens((frames, h, w))
+        return frames, h, w
     side = min(fmt.width, fmt.height)
     square = not isinstance(shot, Footage | TargetFrame)
     height, width = token_grid_size(*((side, side) if square else (fmt.height, fmt.width)), side)
-    return grid_tokens(latent_shape(VideoFormat(width, height, 1 + 4 * (frames - 1), fmt.fps)))
+    return latent_shape(VideoFormat(width, height, 1 + 4 * (frames - 1), fmt.fps))

@@ -1,0 +1,225 @@
+"""Predictions for every layout of a recipe on N devices: does it fit, how long is a step.
+
+Counted: bytes and operations (:mod:`~omnireel.recipes.planning.memory`,
+:mod:`~omnireel.recipes.planning.flops`). Assumed, and named in the table: the share of their peak
+that matrix products reach, that a group of up to eight devices shares one node's links, and that
+what ZeRO sends is hidden behind the backward pass as far as that lasts. Ulysses' exchanges are not
+hidden. What is predicted here is a guide for choosing a layout, not a measurement.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from omnireel.errors import FailedPrecondition, InvalidInput
+from omnireel.recipes.planning.flops import forward_flops, muon_flops
+from omnireel.recipes.planning.hardware import GB, Device
+from omnireel.recipes.planning.memory import (
+    Layout,
+    StateBytes,
+    compute_type,
+    state_bytes,
+    state_sizes,
+)
+from omnireel.recipes.planning.recompute import RecomputePlan, plan_recompute
+from omnireel.recipes.planning.workload import Workload
+from omnireel.train import TrainerConfig
+
+
+@dataclass(frozen=True)
+class PlanConfig:
+    """How many of which devices, and what is assumed about them."""
+
+    gpus: int = 1
+    per_node: int = 8
+    efficiency: float = 0.5
+    """Share of the peak that matrix products reach while they run."""
+    headroom: float = 0.08
+    """Share of the memory that is left to the allocator, the driver and communication buffers."""
+
+    def __post_init__(self) -> None:
+        if self.gpus < 1:
+            raise InvalidInput("gpus must be 1 or more", field="gpus")
+        if self.gpus > self.per_node and self.gpus % self.per_node:
+            raise InvalidInput(
+                f"gpus beyond one node come in whole nodes of {self.per_node}", field="gpus"
+            )
+        if not 0 < self.efficiency <= 1 or not 0 <= self.headroom < 1:
+            raise InvalidInput("efficiency and headroom are shares of 1", field="efficiency")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One layout. Bytes are of one device; times are of one optimiser step of all devices.
+
+    ``recompute`` is ``None`` when the layout does not fit; ``reason`` then says what is missing.
+    """
+
+    layout: Layout
+    micro_batches: int
+    """That each group of ``layout.ulysses`` devices works through in a step."""
+    states: StateBytes
+    recompute: RecomputePlan | None
+    reason: str
+    compute_s: float
+    exposed_s: float
+    """Communication that is not hidden."""
+    optimizer_s: float
+    mfu: float
+
+    @property
+    def fits(self) -> bool:
+        """Whether it can run."""
+        return self.recompute is not None
+
+    @property
+    def peak_bytes(self) -> float:
+        """The most that a device holds: in the passes, or while the optimiser works."""
+        activations = self.recompute.bytes if self.recompute else math.inf
+        return self.states.kept + max(activations, self.states.update)
+
+    @property
+    def step_s(self) -> float:
+        """A whole step."""
+        return self.compute_s + self.exposed_s + self.optimizer_s
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All layouts of a recipe on a number of devices, the fastest that fits first."""
+
+    device: Device
+    config: PlanConfig
+    workload: Workload
+    predictions: tuple[Prediction, ...]
+
+    @property
+    def best(self) -> Prediction | None:
+        """The fastest layout that fits, if any does."""
+        return next((p for p in self.predictions if p.fits), None)
+
+
+def make_plan(
+    workload: Workload, trainer: TrainerConfig, device: Device, config: PlanConfig
+) -> Plan:
+    """Predict every layout that the trainer offers."""
+    found = [_predict(workload, trainer, device, config, x) for x in _layouts(workload, config)]
+    found.sort(key=lambda p: (not p.fits, p.step_s, p.layout.zero))
+    return Plan(device, config, workload, tuple(found))
+
+
+def fit_memory(
+    workload: Workload,
+    trainer: TrainerConfig,
+    device: Device,
+    layout: Layout,
+    gpus: int = 1,
+) -> RecomputePlan:
+    """What to recompute so that a step fits ``device``.
+
+    Raises:
+        FailedPrecondition: it cannot fit; the message has the numbers.
+
+    """
+    sizes = state_sizes(trainer, workload.trained, workload.frozen)
+    states = state_bytes(sizes, trainer, layout, gpus, on_cpu=device.name == "cpu")
+    free = device.memory_bytes - states.kept
+    if free <= states.update:
+        raise FailedPrecondition(
+            f"Weights, gradients, optimiser and averages of {workload.num_parameters:,} parameters "
+            f"need {(states.kept + states.update) / GB:.2f} GB; the memory to fit is "
+            f"{device.memory_bytes / GB:.2f} GB ({device.name}). 'omnireel train plan' shows what "
+            "fits on which devices",
+            reason="DOES_NOT_FIT",
+        )
+    return plan_recompute(
+        workload.network, workload.batches, compute_type(trainer), free, sharing=layout.ulysses
+    )
+
+
+def _layouts(workload: Workload, config: PlanConfig) -> Iterator[Layout]:
+    degrees = [
+        u
+        for u in range(1, min(config.gpus, config.per_node) + 1)
+        if config.gpus % u == 0 and workload.network.heads % u == 0
+    ]
+    for zero in (0, 1, 2, 3) if config.gpus > 1 else (0,):
+        for ulysses in degrees:
+            yield Layout(zero, ulysses)
+
+
+def _predict(
+    workload: Workload, trainer: TrainerConfig, device: Device, config: PlanConfig, layout: Layout
+) -> Prediction:
+    compute = compute_type(trainer)
+    groups = config.gpus // layout.ulysses
+    micro = max(1, math.ceil(trainer.accumulate / groups))
+    sizes = state_sizes(trainer, workload.trained, workload.frozen)
+    states = state_bytes(sizes, trainer, layout, config.gpus, on_cpu=device.name == "cpu")
+    free = device.memory_bytes * (1 - config.headroom) - states.kept
+    recompute, reason = _recompute(workload, trainer, layout, free, states.update)
+    shapes = workload.batches
+    flops = sum(forward_flops(workload.network, b).training for b in shapes) / len(shapes)
+    again = recompute.flops * layout.ulysses if recompute else 0.0
+    rate = device.peak_flops(compute) * config.efficiency
+    compute_s = micro * (flops + again) / layout.ulysses / rate
+    sharing = config.gpus if layout.zero >= 1 else 1
+    optimizer_s = muon_flops(trainer.optimizer, workload.trained.items()) / sharing / rate
+    zero_s = _zero_seconds(workload, device, config, layout, micro)
+    ulysses_s = micro * _ulysses_seconds(
+        workload, device, layout, 2 if compute == "bfloat16" else 4
+    )
+    exposed = ulysses_s + max(0.0, zero_s - compute_s * 2 / 3)
+    useful = micro * groups * flops
+    step = compute_s + exposed + optimizer_s
+    return Prediction(
+        layout=layout,
+        micro_batches=micro,
+        states=states,
+        recompute=recompute,
+        reason=reason,
+        compute_s=compute_s,
+        exposed_s=exposed,
+        optimizer_s=optimizer_s,
+        mfu=useful / (step * config.gpus * device.peak_flops(compute)),
+    )
+
+
+def _recompute(
+    workload: Workload, trainer: TrainerConfig, layout: Layout, free: float, update: float
+) -> tuple[RecomputePlan | None, str]:
+    if free < update:
+        return None, f"states: {(update - free) / 1e9:.1f} GB too many"
+    try:
+        plan = plan_recompute(
+            workload.network, workload.batches, compute_type(trainer), free, sharing=layout.ulysses
+        )
+    except FailedPrecondition:
+        return None, "activations"
+    return plan, ""
+
+
+def _zero_seconds(
+    workload: Workload, device: Device, config: PlanConfig, layout: Layout, micro: int
+) -> float:
+    """Gradients: an all-reduce of 4 P bytes is 2 (W - 1) / W of them on each device's link, and a
+    reduce-scatter half of it; ZeRO-3 gathers the weights (4 P) in the forward and backward pass of
+    every micro-batch; ZeRO-1 and 2 gather the new weights once."""
+    world = config.gpus
+    if world == 1:
+        return 0.0
+    link = device.link_bytes_s if world <= config.per_node else device.network_bytes_s
+    once = 4.0 * workload.num_parameters * (world - 1) / world / link
+    return once * {0: 2, 1: 2, 2: 1 + micro, 3: 3 * micro}[layout.zero]
+
+
+def _ulysses_seconds(workload: Workload, device: Device, layout: Layout, width: int) -> float:
+    """Queries, keys, values and results of every layer cross once forward and once backward."""
+    if layout.ulysses == 1:
+        return 0.0
+    u = layout.ulysses
+    tokens = sum(b.conditions + b.target for b in workload.batches) / len(workload.batches)
+    sent = 4 * width * workload.network.width * tokens / u * (u - 1) / u
+    return 2 * workload.network.depth * sent / device.link_bytes_s

@@ -1,0 +1,105 @@
+"""What one micro-batch of a recipe is made of: networks on the meta device, and typical shapes.
+
+Nothing is rendered, encoded or allocated, so a recipe for a hundred devices is planned on a laptop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import nn
+
+from omnireel.generate.conditions import latent_shape
+from omnireel.model.sequence import OmniSample, Segment
+from omnireel.model.text import TextTokens
+from omnireel.model.transformer import OmniTransformer, TransformerConfig
+from omnireel.recipes.planning.flops import PackShape, pack_shape
+from omnireel.train.balance.mixture import planned_segments
+from omnireel.train.latent_cache import LatentCacheConfig
+from omnireel.types import Role, VideoFormat
+from omnireel.upscale.windows import WindowConfig
+from omnireel.world.tasks.catalog import draw_plan
+
+_MICROBATCHES = 24
+_TEXT_TOKENS = (16, 96)
+
+
+@dataclass(frozen=True, eq=False)
+class Workload:
+    """A recipe's networks and a sample of its micro-batches."""
+
+    network: TransformerConfig
+    trained: Mapping[str, nn.Module]
+    batches: tuple[PackShape, ...]
+    frozen: Mapping[str, nn.Module] = field(default_factory=dict)
+
+    @property
+    def num_parameters(self) -> int:
+        """Of the trained networks."""
+        return sum(p.numel() for m in self.trained.values() for p in m.parameters())
+
+
+@runtime_checkable
+class Planned(Protocol):
+    """A recipe that can be planned."""
+
+    def workload(self) -> Workload:
+        """Its networks and typical micro-batches."""
+        ...
+
+
+def transformer_workload(
+    network: TransformerConfig,
+    data: LatentCacheConfig,
+    batch_size: int,
+    windows: WindowConfig | None = None,
+) -> Workload:
+    """The workload of flow matching on encoded tasks, full or (super-resolution) in windows."""
+    with torch.device("meta"):
+        model = OmniTransformer(network)
+    rng = np.random.default_rng(0)
+    batches = (
+        pack_shape(_microbatch(data, batch_size, rng, number), windows)
+        for number in range(_MICROBATCHES)
+    )
+    return Workload(network, {"transformer": model}, tuple(batches))
+
+
+def _microbatch(
+    data: LatentCacheConfig, batch_size: int, rng: np.random.Generator, number: int
+) -> list[OmniSample]:
+    """One format a batch, as :class:`~omnireel.train.latent_cache.LatentBatches` serves them."""
+    fmt = data.formats[data.format_of(number)]
+    names = sorted(name for name, weight in data.weights.items() if weight > 0)
+    shares = np.array([data.weights[name] for name in names])
+    chosen = rng.choice(len(names), size=batch_size, p=shares / shares.sum())
+    text = rng.integers(*_TEXT_TOKENS, size=batch_size)
+    return [
+        _sample(names[c], fmt, data.upscale, number * batch_size + i, int(text[i]))
+        for i, c in enumerate(chosen)
+    ]
+
+
+def _sample(
+    capability: str, fmt: VideoFormat, upscale: int, seed: int, text_tokens: int
+) -> OmniSample:
+    plan = draw_plan(capability, seed, fmt.num_frames / fmt.fps, "train")
+    large = VideoFormat(fmt.width * upscale, fmt.height * upscale, fmt.num_frames, fmt.fps)
+    target = latent_shape(large)
+    shapes = planned_segments(plan, fmt)
+    if upscale > 1:
+        shapes.append((Role.LOW_RESOLUTION, target))
+    segments = tuple(
+        Segment(
+            torch.empty(1, *shape, device="meta"),
+            role,
+            number,
+            start=target[0] - 1.0 if role is Role.LAST_FRAME else 0.0,
+        )
+        for number, (role, shape) in enumerate(shapes, start=1)
+    )
+    return OmniSample(TextTokens((0,) * text_tokens, (0,) * text_tokens), segments, target)

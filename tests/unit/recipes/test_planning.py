@@ -1,0 +1,168 @@
+"""Recomputation, layouts and the printed plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.autograd.graph import saved_tensors_hooks
+from typer.testing import CliRunner
+
+from omnireel.cli.train import app
+from omnireel.errors import FailedPrecondition, InvalidInput
+from omnireel.model.positions import RotaryConfig
+from omnireel.model.sequence import OmniSample, Segment, pack
+from omnireel.model.text import TextTokens
+from omnireel.model.transformer import OmniTransformer, TransformerConfig
+from omnireel.recipes import build_recipe
+from omnireel.recipes.planning.fit import fit_on_device
+from omnireel.recipes.planning.flops import pack_shape
+from omnireel.recipes.planning.hardware import DEVICES, named_device
+from omnireel.recipes.planning.memory import Layout, saved_bytes
+from omnireel.recipes.planning.plan import PlanConfig, fit_memory, make_plan
+from omnireel.recipes.planning.recompute import half_costs, plan_recompute
+from omnireel.recipes.planning.workload import Workload, transformer_workload
+from omnireel.train import TrainerConfig
+from omnireel.train.latent_cache import LatentCacheConfig
+from omnireel.types import Role, VideoFormat
+
+CONFIG = TransformerConfig(
+    width=64, depth=3, heads=4, latent_channels=8, vocabulary_size=50,
+    rotary=RotaryConfig(head_width=16, time_pairs=2),
+)  # fmt: skip
+TRAINER = TrainerConfig(num_steps=1)
+
+
+def _sample() -> OmniSample:
+    rng = torch.Generator().manual_seed(0)
+    source = Segment(torch.randn(8, 3, 8, 8, generator=rng), Role.SOURCE, 1)
+    return OmniSample(TextTokens((1,) * 9, (0,) * 9), (source,), (3, 8, 8))
+
+
+def _model() -> OmniTransformer:
+    torch.manual_seed(0)
+    model = OmniTransformer(CONFIG)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape))
+    return model
+
+
+def _step(model: OmniTransformer) -> tuple[float, list[torch.Tensor], int]:
+    """Loss, gradients, and the bytes that autograd was given to keep."""
+    own = {p.untyped_storage()._cdata for p in model.parameters()}
+    held: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in own:
+            held[storage._cdata] = storage.nbytes()
+        return tensor
+
+    noisy = torch.randn(48, 32, generator=torch.Generator().manual_seed(1))
+    with saved_tensors_hooks(keep, lambda t: t):
+        velocity = model(noisy, torch.tensor([0.6]), pack([_sample()]))
+        loss = velocity.square().mean()
+        kept = sum(held.values())
+    model.zero_grad()
+    loss.backward()
+    return loss.item(), [p.grad.clone() for p in model.parameters() if p.grad is not None], kept
+
+
+@pytest.mark.parametrize("halves", [{"attention"}, {"mlp"}, {"attention", "mlp"}])
+def test_recomputed_gradients_are_the_same_bits_and_less_is_kept(halves: set[str]) -> None:
+    model = _model()
+    loss, gradients, kept = _step(model)
+    for block in model.blocks:
+        block.recompute = halves  # type: ignore[assignment]
+    again, same, less = _step(model)
+    assert again == loss
+    assert all(torch.equal(a, b) for a, b in zip(gradients, same, strict=True))
+    batch = pack_shape([_sample()])
+    predicted = sum(c.bytes for c in half_costs(CONFIG, batch, "float32") if c.half in halves)
+    # The hooks do not see the inputs of a recomputed half, which are kept all the same.
+    inputs = CONFIG.depth * len(halves) * (batch.conditions + batch.target) * 4 * CONFIG.width
+    assert kept - less == pytest.approx(predicted + inputs, rel=0.12)
+
+
+def test_the_plan_takes_what_frees_most_bytes_per_operation_and_no_more() -> None:
+    batch = pack_shape([_sample()])
+    free = plan_recompute(CONFIG, [batch], "float32", budget=1e12)
+    assert free.share == 0 and free.flops == 0
+    tight = plan_recompute(CONFIG, [batch], "float32", budget=0.75 * free.bytes)
+    assert 0 < tight.share < 1 and tight.bytes <= 0.75 * free.bytes
+    costs = {(c.layer, c.half): c.bytes / c.flops for c in half_costs(CONFIG, batch, "float32")}
+    chosen = {(layer, h) for layer, halves in enumerate(tight.halves) for h in halves}
+    left = set(costs) - chosen
+    assert min(costs[c] for c in chosen) >= max(costs[c] for c in left)
+    assert free.bytes > saved_bytes(CONFIG, batch, "float32")
+    with pytest.raises(FailedPrecondition, match="even when all of them are recomputed"):
+        plan_recompute(CONFIG, [batch], "float32", budget=1e3)
+    model = _model()
+    tight.apply(model)
+    assert tuple(b.recompute for b in model.blocks) == tight.halves
+
+
+def _workload() -> Workload:
+    data = LatentCacheConfig(formats=(VideoFormat(64, 64, 17, 8.0),), format_shares=(1,))
+    return transformer_workload(replace(CONFIG, width=256, heads=16, depth=6), data, 8)
+
+
+def test_a_workload_holds_real_shapes_and_no_memory() -> None:
+    workload = _workload()
+    assert all(p.is_meta for p in workload.trained["transformer"].parameters())
+    assert {b.target for b in workload.batches} == {8 * 5 * 4 * 4}
+    assert len({b.visual for b in workload.batches}) > 3
+
+
+def test_more_devices_and_stages_need_less_each_and_the_best_comes_first() -> None:
+    small = replace(DEVICES["h100"], memory_bytes=int(0.12e9))
+    plan = make_plan(_workload(), TRAINER, small, PlanConfig(gpus=4))
+    assert {(p.layout.zero, p.layout.ulysses) for p in plan.predictions} == {
+        (z, u) for z in range(4) for u in (1, 2, 4)
+    }
+    by = {(p.layout.zero, p.layout.ulysses): p for p in plan.predictions}
+    states = [by[z, 1].states.kept for z in range(4)]
+    assert states == sorted(states, reverse=True) and states[3] < states[0] / 2
+    fitting = [p for p in plan.predictions if p.fits]
+    assert plan.best is fitting[0]
+    assert [p.step_s for p in fitting] == sorted(p.step_s for p in fitting)
+    assert all(0 < p.mfu < plan.config.efficiency for p in plan.predictions)
+    assert all(p.peak_bytes <= small.memory_bytes for p in fitting)
+
+
+def test_what_cannot_fit_says_so_with_numbers() -> None:
+    tiny = replace(DEVICES["h100"], memory_bytes=10**7)
+    with pytest.raises(FailedPrecondition, match=r"need 0\.\d+ GB; the memory to fit is 0\.01 GB"):
+        fit_memory(_workload(), TRAINER, tiny, Layout())
+    with pytest.raises(FailedPrecondition, match=r"is 0\.00 GB"):
+        fit_on_device(_workload(), TRAINER, 0.001)
+    with pytest.raises(FailedPrecondition, match="no device 'cuda'"):
+        fit_on_device(_workload(), replace(TRAINER, device="cuda"), 0)
+    with pytest.raises(InvalidInput, match="did you mean h200"):
+        named_device("h20")
+    assert not any(fit_on_device(_workload(), TRAINER, 0).halves)
+
+
+def test_base_and_large_have_the_promised_size() -> None:
+    for name, low, high in (("base", 1e9, 2e9), ("large", 7e9, 14e9)):
+        recipe = build_recipe(f"generator-{name}")
+        workload = recipe.workload()  # type: ignore[attr-defined]
+        assert low < workload.num_parameters < high
+        gpus = 1 if name == "base" else 64
+        plan = make_plan(workload, recipe.trainer, DEVICES["h100"], PlanConfig(gpus=gpus))
+        assert plan.best is not None, name
+
+
+def test_the_command_prints_a_row_for_every_layout() -> None:
+    run = CliRunner().invoke(app, ["plan", "generator-tiny", "--gpus", "2", "--gpu", "h200"])
+    assert run.exit_code == 0, run.output
+    lines = run.output.splitlines()
+    assert lines[0].startswith("generator-tiny: 6.5 M parameters")
+    assert sum(line[:1] in "0123" and "%" in line for line in lines if line) == 8
+    assert "fastest that fits: ZeRO-" in run.output and "Assumed:" in run.output
+    for arguments, wrong in ((["vae-tiny"], "no plan for vae-tiny"), (["generator-tinny"], "tiny")):
+        failed = CliRunner().invoke(app, ["plan", *arguments])
+        assert isinstance(failed.exception, InvalidInput)
+        assert wrong in failed.exception.message
