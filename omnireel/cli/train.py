@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -174,27 +176,76 @@ def _train_command(name: str) -> None:
         mlflow: Annotated[
             str, typer.Option(help="MLflow tracking address; 'off' logs only metrics.jsonl.")
         ] = "sqlite:///runs/mlflow.db",
+        ranks: Annotated[
+            int,
+            typer.Option(
+                help="Processes on this machine that share the work, watched and started again "
+                "when one fails; 0: this process alone, or one that torchrun started."
+            ),
+        ] = 0,
     ) -> None:
+        from omnireel.parallel import rank_of
         from omnireel.recipes.run import RunRequest, run_recipe
 
         overrides = list(assign or [])
         if max_minutes is not None:
             overrides.append(f"trainer.max_minutes={max_minutes}")
+        folder = out or Path("runs") / name
+        if ranks:
+            given = {"--out": folder, "--cache": cache, "--mlflow": mlflow}
+            _supervise(name, ranks, given, init_from, overrides, resume=resume)
+            return
         request = RunRequest(
             recipe=name,
-            out=out or Path("runs") / name,
+            out=folder,
             cache=cache,
             resume=resume,
             init_from=init_from,
             overrides=tuple(overrides),
             command=shlex.join(["omnireel", *sys.argv[1:]]),
         )
-        result = run_recipe(request, _callbacks(mlflow, request.out), _report())
+        main = rank_of(os.environ).main
+        callbacks = _callbacks(mlflow, request.out) if main else ()
+        result = run_recipe(request, callbacks, _report())
+        if not main:
+            return
         typer.echo(
             f"{request.out}: step {result.step}, {result.elapsed_s / 60:.1f} min, "
             f"{result.num_samples} samples, {result.skipped_steps} steps skipped"
             + (" (stopped early; go on with --resume)" if result.stopped_early else "")
         )
+
+
+def _supervise(
+    recipe: str,
+    ranks: int,
+    given: Mapping[str, object],
+    init_from: Path | None,
+    overrides: Sequence[str],
+    *,
+    resume: bool,
+) -> None:
+    """Start the same verb once per rank, without ``--ranks``, until all are done."""
+    from omnireel.errors import AlreadyExists
+    from omnireel.train.checkpoint import latest_checkpoint
+    from omnireel.train.supervise import Supervisor, SupervisorConfig
+
+    run = Path(str(given["--out"]))
+    if not resume and latest_checkpoint(run) is not None:
+        raise AlreadyExists(f"{run} holds a run already; add --resume, or choose another --out")
+    command = [sys.executable, "-m", "omnireel.cli.main", "train", recipe]
+    command += [str(part) for option in given.items() for part in option]
+    command += [part for text in overrides for part in ("--set", text)]
+    fresh = ["--init-from", str(init_from)] if init_from is not None else []
+    threads = str(max(1, (os.cpu_count() or 1) // ranks))
+    Supervisor(
+        SupervisorConfig(ranks),
+        run,
+        lambda again: [*command, *(["--resume"] if again else fresh)],
+        lambda: latest_checkpoint(run),
+        environment={"OMP_NUM_THREADS": threads, **os.environ},
+        say=lambda line: typer.echo(line, err=True),
+    ).work()
 
 
 def _callbacks(mlflow: str, out: Path) -> tuple[Callback, ...]:

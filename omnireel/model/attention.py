@@ -88,6 +88,11 @@ AttentionFn = Callable[[Tensor, Tensor, Tensor, AttentionLayout], Tensor]
 """``(q_NKE, k_MKE, v_MKE, layout) -> out_NKE``."""
 
 
+def operator_name(attend: AttentionFn) -> str:
+    """How an operator calls itself (``name``), for logs."""
+    return str(getattr(attend, "name", getattr(attend, "__name__", type(attend).__name__)))
+
+
 def padded_attention(
     q_NKE: Tensor, k_MKE: Tensor, v_MKE: Tensor, layout: AttentionLayout
 ) -> Tensor:
@@ -102,3 +107,6 @@ def padded_attention(
     out_BKLE = F.scaled_dot_product_attention(q_BKLE, k_BKLE, v_BKLE, attn_mask=mask)
     out_NKE = out_BKLE.transpose(1, 2).flatten(0, 1)
     return out_NKE if layout.even else out_NKE[layout.q_restore]
+
+
+padded_attention.name = "torch SDPA, blocks padded"  # type: ignore[attr-defined]

@@ -176,6 +176,7 @@ class OmniTransformer(nn.Module):
         super().__init__()
         self.config = config
         self.attend = attend
+        self.run: RunFn = run_both_streams
         d, patch = config.width, config.latent_channels * PATCH * PATCH
         self.text_embedding = nn.Embedding(config.vocabulary_size, d)
         self.role_embedding = nn.Embedding(len(ROLES), d)
@@ -204,14 +205,16 @@ class OmniTransformer(nn.Module):
         x_ND = x_ND.index_add(0, packed.text_slots, self.text_embedding(packed.text_ids))
         num_targets = packed.target_positions_N4.shape[0]
         aligned_ND = x_ND.new_zeros(num_targets, self.config.width)
-        base_NP = x_ND.new_zeros(num_targets, self.out.out_features)
-        if packed.patch_slots.numel():
-            patches = packed.patches_NP.to(x_ND.dtype)
-            x_ND = x_ND.index_add(0, packed.patch_slots, self.condition_in(patches))
-            lying_NP = patches[packed.aligned_patch]
-            at = packed.aligned_target
-            aligned_ND = aligned_ND.index_add(0, at, self.aligned_in(lying_NP))
-            base_NP = _group_mean(lying_NP, at, num_targets)
+        # Without visual tokens the same layers run on none: ranks that share weights must all
+        # run them, and a gradient of 0 is not the same as none.
+        patches = packed.patches_NP.to(x_ND.dtype)
+        if not packed.patch_slots.numel():
+            patches = x_ND.new_zeros(0, self.condition_in.in_features)
+        x_ND = x_ND.index_add(0, packed.patch_slots, self.condition_in(patches))
+        lying_NP = patches[packed.aligned_patch]
+        at = packed.aligned_target
+        aligned_ND = aligned_ND.index_add(0, at, self.aligned_in(lying_NP))
+        base_NP = _group_mean(lying_NP, at, num_targets)
         rope = _rope(packed.condition_positions_N4, self.config.rotary, x_ND.dtype)
         keys, values = [], []
         for i, block in enumerate(self.blocks):
@@ -256,8 +259,20 @@ class OmniTransformer(nn.Module):
         return velocity_NP
 
     def forward(self, noisy_NP: Tensor, timesteps_B: Tensor, packed: PackedSequence) -> Tensor:
-        """Both streams in one call (what training runs)."""
-        return self.denoise(noisy_NP, timesteps_B, packed, self.encode_conditions(packed))
+        """Both streams in one call (what training runs), carried out by :attr:`run`."""
+        return self.run(self, noisy_NP, timesteps_B, packed)
+
+
+RunFn = Callable[[OmniTransformer, Tensor, Tensor, PackedSequence], Tensor]
+"""``(model, noisy_NP, timesteps_B, packed) -> velocity_NP``. Like the attention operator it is a
+property of the place where the model runs: alone, or on one of several ranks that share a pack."""
+
+
+def run_both_streams(
+    model: OmniTransformer, noisy_NP: Tensor, timesteps_B: Tensor, packed: PackedSequence
+) -> Tensor:
+    """Velocity of all target tokens, on one device."""
+    return model.denoise(noisy_NP, timesteps_B, packed, model.encode_conditions(packed))
 
 
 def _norm(x_ND: Tensor) -> Tensor:

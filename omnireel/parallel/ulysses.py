@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from omnireel.errors import InvalidInput
-from omnireel.model.attention import AttentionFn, AttentionLayout, padded_attention
+from omnireel.model.attention import AttentionFn, AttentionLayout, operator_name, padded_attention
 from omnireel.parallel.exchange import all_to_all
 from omnireel.parallel.mesh import ALONE, SequenceGroup
 
@@ -32,13 +32,18 @@ class UlyssesAttention:
         self._group = ALONE
 
     @property
+    def name(self) -> str:
+        """For logs: the operator that attends once the tokens are together."""
+        return f"Ulysses around {operator_name(self._inner)}"
+
+    @property
     def group(self) -> SequenceGroup:
         """The ranks that share the sequences of this moment."""
         return self._group
 
     @contextmanager
     def over(self, group: SequenceGroup) -> Iterator[None]:
-        """Share sequences with ``group`` inside the block (backward passes included)."""
+        """Share sequences with ``group`` inside the block (its backward pass may come later)."""
         before, self._group = self._group, group
         try:
             yield

@@ -37,6 +37,8 @@ class Assembly:
     pinned: Mapping[str, str] = field(default_factory=dict)
     """What the run stands on (data folders, hashes of other components) by name; a resumed run
     must have the same."""
+    weigh: Callable[[Any], float] | None = None
+    """How much a batch counts in the mean over the batches of a step; by default all the same."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -132,7 +132,8 @@ class GeneratorRecipe:
             device=device,
         )
         cache = LatentCache(Path(pinned["latents"]), self.data)
-        return Assembly(objective, LatentBatches(cache, self.batch_size), pinned)
+        batches = LatentBatches(cache, self.batch_size)
+        return Assembly(objective, batches, pinned, objective.weigh)
 
     def component(self, weights: Mapping[str, Tensor], place: Workplace) -> ComponentParts:
         """The generator, tied to the autoencoder that it was trained on."""

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from omnireel.errors import AlreadyExists, InvalidInput, NotFound
+from omnireel.parallel import Rank, join_ranks, main_first, rank_of
 from omnireel.recipes import build_recipe
 from omnireel.recipes.base import Recipe, Report, Workplace
 from omnireel.recipes.config import flatten, from_json, override, to_json
 from omnireel.registry import load_component, write_text_atomic
 from omnireel.registry.card import earlier_stages
-from omnireel.train import Callback, Trainer, TrainResult
+from omnireel.train import Callback, Trainer, TrainerConfig, TrainResult
 from omnireel.train.checkpoint import latest_checkpoint
+from omnireel.train.heartbeat import Heartbeat
+from omnireel.train.supervise import HEARTBEAT_VARIABLE
 
 RECIPE_FILE = "recipe.json"
+Beat = Callable[[str, int], None]
 
 
 @dataclass(frozen=True)
@@ -58,22 +63,48 @@ def run_recipe(request: RunRequest, callbacks: tuple[Callback, ...], report: Rep
     recipe = override(
         build_recipe(request.recipe) if saved is None else saved.recipe, request.overrides
     )
-    # A resumed run takes every weight from its checkpoint.
     place = Workplace(request.cache, report, saved.pinned if saved else {})
-    assembly = recipe.assemble(place, None if saved else request.init_from)
-    trainer = Trainer(
-        recipe.trainer,
-        assembly.objective,
-        assembly.data,
-        request.out,
-        name=request.recipe,
-        description={**flatten(recipe), **{f"pinned.{k}": v for k, v in assembly.pinned.items()}},
-        callbacks=callbacks,
-    )
-    with _stopping_on_signals(trainer):
-        return trainer.fit(
-            resume=request.resume, on_locked=lambda: _write_run(request, recipe, assembly.pinned)
-        )
+    rank = rank_of(os.environ)
+    with join_ranks(rank, recipe.trainer.device):
+        if rank.world > 1:
+            # Data takes long and is made once; the others find it ready.
+            main_first(rank, lambda: recipe.prepare(place))
+        with _signs_of_life(rank, recipe.trainer) as beat:
+            # A resumed run takes every weight from its checkpoint.
+            assembly = recipe.assemble(place, None if saved else request.init_from)
+            pinned = {f"pinned.{k}": v for k, v in assembly.pinned.items()}
+            trainer = Trainer(
+                recipe.trainer,
+                assembly.objective,
+                assembly.data,
+                request.out,
+                name=request.recipe,
+                description={**flatten(recipe), **pinned},
+                callbacks=callbacks,
+                rank=rank,
+                weigh=assembly.weigh,
+                beat=beat,
+            )
+            with _stopping_on_signals(trainer):
+                return trainer.fit(
+                    resume=request.resume,
+                    on_locked=lambda: _write_run(request, recipe, assembly.pinned),
+                )
+
+
+@contextmanager
+def _signs_of_life(rank: Rank, config: TrainerConfig) -> Iterator[Beat]:
+    """Where to send signs of life: nowhere when alone and unwatched, for nobody would start a run
+    again that ended because it hung."""
+    file = os.environ.get(HEARTBEAT_VARIABLE, "")
+    if rank.world == 1 and not file:
+        yield lambda phase, step: None
+        return
+    heartbeat = Heartbeat(config.parallel.hang_s, Path(file) if file else None)
+    try:
+        yield heartbeat
+    finally:
+        heartbeat.close()
 
 
 @dataclass(frozen=True, eq=False)

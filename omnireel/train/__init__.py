@@ -8,7 +8,8 @@ from omnireel.train.feed import FeedConfig, TrainData
 from omnireel.train.objective import LossReport, Objective
 from omnireel.train.optim import OptimizerConfig
 from omnireel.train.schedule import ScheduleConfig
-from omnireel.train.trainer import Trainer, TrainerConfig, TrainResult
+from omnireel.train.trainer import Trainer, TrainResult
+from omnireel.train.trainer_config import TrainerConfig
 
 __all__ = [
     "Callback",

@@ -25,6 +25,8 @@ class RunInfo:
     config: Mapping[str, Any]
     """Flat: dotted field name -> value."""
     num_parameters: int
+    placement: str = ""
+    """Where and how the networks run: ranks, what they share, attention operator."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,9 @@ class Callback:
     def on_checkpoint(self, step: int, folder: Path) -> None:
         """After a checkpoint is complete on disk."""
 
+    def on_notice(self, step: int, message: str) -> None:
+        """Something unusual that a person should know: a skipped step, a return."""
+
     def on_end(self, step: int, error: BaseException | None) -> None:
         """When the run ends, by success or by ``error``."""
 
@@ -80,7 +85,8 @@ class JsonlMetrics(Callback):
     def on_start(self, info: RunInfo) -> None:
         """Open the file."""
         self._file = self._path.open("a", encoding="utf-8")
-        self._write("start", info.start_step, {"num_parameters": info.num_parameters})
+        facts = {"num_parameters": info.num_parameters, "placement": info.placement}
+        self._write("start", info.start_step, facts)
 
     def on_step(self, event: StepEvent) -> None:
         """Write one row."""
@@ -94,6 +100,10 @@ class JsonlMetrics(Callback):
     def on_checkpoint(self, step: int, folder: Path) -> None:
         """Write one row."""
         self._write("checkpoint", step, {})
+
+    def on_notice(self, step: int, message: str) -> None:
+        """Write one row."""
+        self._write("notice", step, {"message": message})
 
     def on_end(self, step: int, error: BaseException | None) -> None:
         """Write the last row and close."""
@@ -138,6 +148,7 @@ class ProgressBar(Callback):
             f"steps {info.start_step} to {info.num_steps} -> {info.folder}",
             highlight=False,
         )
+        self._console.print(info.placement, highlight=False)
         self._progress.start()
 
     def on_step(self, event: StepEvent) -> None:
@@ -154,6 +165,10 @@ class ProgressBar(Callback):
         """Write one row."""
         scores = "  ".join(f"{k} {v:.4g}" for k, v in report.metrics.items())
         self._console.print(f"validation at step {step}:  {scores}", soft_wrap=True)
+
+    def on_notice(self, step: int, message: str) -> None:
+        """Print it."""
+        self._console.print(f"step {step}: {message}", highlight=False, soft_wrap=True)
 
     def on_end(self, step: int, error: BaseException | None) -> None:
         """Write the last row and close."""
@@ -190,6 +205,11 @@ class CallbackList:
         """Pass on."""
         for callback in self._callbacks:
             callback.on_checkpoint(step, folder)
+
+    def on_notice(self, step: int, message: str) -> None:
+        """Pass on."""
+        for callback in self._callbacks:
+            callback.on_notice(step, message)
 
     def __enter__(self) -> CallbackList:
         return self

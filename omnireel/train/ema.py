@@ -73,8 +73,8 @@ class Ema:
         """``"<decay>/<tensor name>" -> shadow``."""
         return {f"{d}/{n}": t for d, shadow in self.shadows.items() for n, t in shadow.items()}
 
-    def load_state_tensors(self, tensors: Mapping[str, Tensor], updates: int) -> None:
-        """Restore :meth:`state_tensors`.
+    def load_state_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Restore :meth:`state_tensors`; :attr:`updates` is the caller's to restore.
 
         Raises:
             IntegrityError: the names differ from this run's.
@@ -86,4 +86,3 @@ class Ema:
             raise IntegrityError(f"The checkpoint's averages fit another model; differing: {some}")
         for name, tensor in tensors.items():
             own[name].copy_(tensor)
-        self.updates = updates

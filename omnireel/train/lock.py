@@ -6,11 +6,13 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
-from omnireel.errors import FailedPrecondition
+from omnireel.errors import AlreadyExists, FailedPrecondition, OmnireelError
+from omnireel.train.checkpoint import latest_checkpoint
 
 LOCK_NAME = "run.lock"
 
@@ -45,6 +47,40 @@ def run_lock(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def own_folder(
+    run: Path, main: bool, gather: Callable[[Any], list[Any]], *, resume: bool
+) -> Iterator[None]:
+    """Let the ranks of one job have the folder during the block.
+
+    Args:
+        run: the folder.
+        main: whether this is rank 0, which takes the lock for all.
+        gather: gives everybody's value by rank; what is wrong is raised by all.
+        resume: whether a run may be there already.
+
+    Raises:
+        AlreadyExists: the folder holds a run and ``resume`` is not set.
+        FailedPrecondition: another run uses the folder.
+
+    """
+    with ExitStack() as stack:
+        problem: OmnireelError | None = None
+        if main:
+            try:
+                stack.enter_context(run_lock(run))
+                if not resume and latest_checkpoint(run) is not None:
+                    raise AlreadyExists(
+                        f"{run} holds a run already; add --resume, or choose another --out"
+                    )
+            except OmnireelError as error:
+                problem = error
+        problem = gather(problem)[0]
+        if problem is not None:
+            raise problem
+        yield
 
 
 def _holder(path: Path) -> str:

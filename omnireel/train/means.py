@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+Gather = Callable[[dict[str, list[float]]], list[dict[str, list[float]]]]
 
 
 class RunningMeans:
@@ -23,9 +25,16 @@ class RunningMeans:
         for name, value in values.items():
             self._values[name].append(value)
 
-    def take(self) -> tuple[dict[str, float], float]:
-        """The means by name and samples per second; both start anew."""
-        means = {name: sum(v) / len(v) for name, v in self._values.items()}
+    def take(self, gather: Gather = lambda own: [own]) -> tuple[dict[str, float], float]:
+        """The means by name and samples per second; both start anew.
+
+        ``gather`` gives what all ranks noted, so that the means are those of all.
+        """
+        merged: dict[str, list[float]] = defaultdict(list)
+        for values in gather(dict(self._values)):
+            for name, more in values.items():
+                merged[name] += more
+        means = {name: sum(v) / len(v) for name, v in merged.items()}
         now = time.monotonic()
         speed = self.samples / max(now - self._since, 1e-9)
         self._values.clear()

@@ -97,6 +97,7 @@ class MlflowCallback(Callback):
         note.write_text(run_id + "\n", encoding="utf-8")
         self._client.log_param(run_id, "recipe", info.name)
         self._client.log_param(run_id, "num_parameters", info.num_parameters)
+        self._client.log_param(run_id, "placement", info.placement)
         for name, value in info.config.items():
             self._client.log_param(run_id, _key(name), str(value)[:500])
         return run_id

@@ -19,6 +19,7 @@ MAY_CHANGE_ON_RESUME = (
     "trainer.threads",
     "trainer.device",
     "trainer.feed.",
+    "trainer.parallel.",
     "data.count",
     "folders.",
     "workers",

@@ -2,84 +2,44 @@
 
 1. Take the lock of the run folder; resume from its checkpoint when asked to.
 2. Each step: ``accumulate`` batches -> loss -> gradients -> clip -> Muon and AdamW -> averages.
+   On several ranks the engine shares out the batches of a step, and everything else.
 3. Every so often: log, validate with the averaged weights, write a checkpoint.
 4. Stop at ``num_steps``, when the time budget is used up, or when asked to; checkpoint once more.
 
 The learning rate follows max(step / num_steps, elapsed / budget), so a run with a time budget
 decays fully before its time is over. Every batch and every random number of a step follows from
 (seed, step): an interrupted and resumed run equals an uninterrupted one bit for bit on the CPU
-(without a time budget, which depends on the clock).
+(without a time budget, which depends on the clock), and a run on several ranks equals one alone up
+to rounding.
 """
 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
-from omnireel.errors import AlreadyExists, FailedPrecondition, IntegrityError, InvalidInput
+from omnireel.errors import FailedPrecondition
+from omnireel.parallel.ranks import Rank
 from omnireel.train.callbacks import Callback, CallbackList, JsonlMetrics, RunInfo, StepEvent
-from omnireel.train.checkpoint import (
-    Checkpoint,
-    latest_checkpoint,
-    load_checkpoint,
-    save_checkpoint,
-)
-from omnireel.train.ema import Ema, EmaConfig
-from omnireel.train.feed import Feed, FeedConfig, TrainData
-from omnireel.train.lock import run_lock
+from omnireel.train.checkpoint import latest_checkpoint, load_checkpoint
+from omnireel.train.clock import RunClock
+from omnireel.train.ema import Ema
+from omnireel.train.engine import Snapshot, open_engine
+from omnireel.train.feed import Feed, ShareOfBatches, TrainData
+from omnireel.train.lock import own_folder
 from omnireel.train.means import RunningMeans
-from omnireel.train.objective import LossReport, Objective, named_parameters, named_tensors
-from omnireel.train.optim import OptimizerConfig, Optimizers
-from omnireel.train.randomness import random_state, restore_random_state, step_seed
+from omnireel.train.objective import LossReport, Objective, named_parameters
+from omnireel.train.randomness import step_seed
 from omnireel.train.same_run import check_same_config
-from omnireel.train.schedule import ScheduleConfig, multiplier
-
-
-@dataclass(frozen=True)
-class TrainerConfig:
-    """Everything about the loop. Times are minutes of wall clock over all parts of the run."""
-
-    num_steps: int
-    max_minutes: float | None = None
-    seed: int = 0
-    accumulate: int = 1
-    """Batches per step; their losses are averaged."""
-    clip_norm: float = 1.0
-    """Gradients are scaled down to this norm; 0 turns clipping off."""
-    non_finite: Literal["skip", "stop"] = "skip"
-    max_skips: int = 50
-    """More skipped steps than this in one run stop it."""
-    log_every: int = 20
-    validate_every: int = 500
-    checkpoint_every: int = 500
-    keep_checkpoints: int = 2
-    threads: int = 1
-    """torch threads for the forward and backward pass; 0 leaves torch's own choice."""
-    autocast: Literal["off", "bfloat16"] = "off"
-    device: str = "cpu"
-    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
-    ema: EmaConfig = field(default_factory=EmaConfig)
-    feed: FeedConfig = field(default_factory=FeedConfig)
-
-    def __post_init__(self) -> None:
-        positive = ("num_steps", "accumulate", "log_every", "validate_every", "checkpoint_every")
-        for name in (*positive, "keep_checkpoints"):
-            if getattr(self, name) < 1:
-                raise InvalidInput(f"{name} must be 1 or more", field=f"trainer.{name}")
-        if self.max_minutes is not None and not self.max_minutes > 0:
-            raise InvalidInput("max_minutes must be more than 0", field="trainer.max_minutes")
-        if self.non_finite not in ("skip", "stop"):
-            raise InvalidInput("non_finite is 'skip' or 'stop'", field="trainer.non_finite")
-        if self.autocast not in ("off", "bfloat16"):
-            raise InvalidInput("autocast is 'off' or 'bfloat16'", field="trainer.autocast")
+from omnireel.train.saving import CheckpointWriter, restore_random
+from omnireel.train.schedule import multiplier
+from omnireel.train.stability import StepJudge, Verdict
+from omnireel.train.trainer_config import TrainerConfig
 
 
 @dataclass(frozen=True)
@@ -106,24 +66,47 @@ class Trainer:
         name: str = "run",
         description: Mapping[str, Any] | None = None,
         callbacks: tuple[Callback, ...] = (),
+        rank: Rank | None = None,
+        weigh: Callable[[Any], float] | None = None,
+        beat: Callable[[str, int], None] = lambda phase, step: None,
     ) -> None:
-        """``description`` is the flat configuration; it is saved and compared on resume."""
+        """Prepare; on several ranks all do, after they joined.
+
+        Args:
+            config: the loop.
+            objective: what is trained.
+            data: batches by number, the same on all ranks.
+            run: the folder of the run; on several machines it must be the same for all.
+            name: for people.
+            description: the flat configuration; it is saved and compared on resume.
+            callbacks: who hears of the run; only those of rank 0 do.
+            rank: who we are; by default alone.
+            weigh: how much a batch counts in the mean of a step; by default all the same.
+            beat: called with (phase, step) whenever something got done.
+
+        """
         self.config, self.objective, self.data, self.run = config, objective, data, run
         self.name = name
         self.description = dict(description or {})
-        self.optimizers = Optimizers(config.optimizer, named_parameters(objective))
-        self.tensors = named_tensors(objective)
-        self.ema = Ema(config.ema, self.tensors)
-        self.callbacks = CallbackList((JsonlMetrics(run), *callbacks))
-        self.step = self.skipped = self.num_samples = 0
-        self._elapsed_before = 0.0
-        self._started = 0.0
-        self._stop = False
+        self._num_parameters = sum(p.numel() for p in named_parameters(objective).values())
+        self.engine = open_engine(config, objective, rank or Rank())
+        self.ema = Ema(config.ema, self.engine.averaged())
+        heard = (JsonlMetrics(run), *callbacks) if self.engine.rank.main else ()
+        self.callbacks = CallbackList(heard)
+        self.step = self.num_samples = 0
+        self._weigh, self._beat = weigh, beat
+        self._judge = StepJudge(
+            config.non_finite, config.spike, config.spike_factor, config.max_skips
+        )
+        self._data_offset = 0
+        self._clock = RunClock(config.num_steps, config.max_minutes)
+        self._stop_wanted = self._stop = False
         self._log = RunningMeans()
+        self._writer = CheckpointWriter(run, self.engine, config.keep_checkpoints)
 
     def request_stop(self) -> None:
         """Finish the current step, write a checkpoint and return (safe in a signal handler)."""
-        self._stop = True
+        self._stop_wanted = True
 
     def fit(
         self, *, resume: bool = False, on_locked: Callable[[], None] = lambda: None
@@ -136,121 +119,149 @@ class Trainer:
             InvalidInput: the checkpoint was made with another configuration.
 
         """
-        with run_lock(self.run):
+        rank = self.engine.rank
+        with own_folder(self.run, rank.main, self.engine.gather, resume=resume):
+            self._writer.clear()
             if resume:
                 self._resume()
-            elif latest_checkpoint(self.run) is not None:
-                raise AlreadyExists(
-                    f"{self.run} holds a run already; add --resume, or choose another --out"
-                )
-            on_locked()
+            if rank.main:
+                on_locked()
             if self.config.threads:
                 torch.set_num_threads(self.config.threads)
-            feed = Feed(self.data, self.config.feed, start=self.step * self.config.accumulate)
-            self._started = time.monotonic()
-            try:
-                with self.callbacks.start(self._info()):
-                    self._loop(feed)
-            finally:
-                feed.close()
+            self._clock.start()
+            with self.callbacks.start(self._info()):
+                self._loop()
             return TrainResult(
-                self.step, self._elapsed(), self.num_samples, self.skipped, self._stop
+                self.step, self._clock.own_s, self.num_samples, self._judge.skipped, self._stop
             )
 
-    def _loop(self, feed: Feed) -> None:
+    def _loop(self) -> None:
+        feed = self._open_feed()
         saved_at = self.step if self.step else -1
-        while not self._finished():
-            rate = multiplier(self.config.schedule, self.step, self._progress())
-            self._train_step(feed, rate)
-            self.step += 1
-            self.callbacks.step = self.step
-            if self.step % self.config.log_every == 0 or self._finished():
-                self.callbacks.on_step(self._event(rate))
-            if self.step % self.config.validate_every == 0 or self._complete():
-                self._validate()
-            if self.step % self.config.checkpoint_every == 0:
-                self._save()
-                saved_at = self.step
-        if saved_at != self.step:
-            self._save()
+        try:
+            self._agree()
+            while not self._finished():
+                rate = multiplier(self.config.schedule, self.step, self._clock.progress(self.step))
+                verdict = self._train_step(feed, rate)
+                if verdict is not None and verdict.policy == "roll_back":
+                    feed.close()
+                    self._roll_back(verdict)
+                    feed = self._open_feed()
+                    continue
+                self.step += 1
+                self.callbacks.step = self.step
+                self._beat("step", self.step)
+                if self.step % self.config.log_every == 0 or self._finished():
+                    self.callbacks.on_step(self._event(rate))
+                if self.step % self.config.validate_every == 0 or self._complete():
+                    self._validate()
+                self._tell(self._writer.poll())
+                if self.step % self.config.checkpoint_every == 0:
+                    self._save(background=self.config.background_checkpoints)
+                    saved_at = self.step
+            if saved_at != self.step:
+                self._save(background=False)
+            self._tell(self._writer.finish())
+        finally:
+            feed.close()
 
-    def _train_step(self, feed: Feed, rate: float) -> None:
-        self.optimizers.zero_grad()
-        for micro in range(self.config.accumulate):
-            report = self._forward(feed.take(), micro)
-            if not bool(torch.isfinite(report.loss)):
-                self._skip("loss")
-                return
-            torch.autograd.backward(report.loss / self.config.accumulate)
-            self._log.add({"loss": float(report.loss.detach()), **report.metrics})
-            self.num_samples += report.num_samples
-            self._log.samples += report.num_samples
-        limit = self.config.clip_norm or math.inf
-        norm = float(torch.nn.utils.clip_grad_norm_(self.optimizers.parameters, limit))
-        if not math.isfinite(norm):
-            self._skip("gradient norm")
-            return
-        self._log.add({"grad_norm": norm})
-        self.optimizers.step(rate)
-        self.ema.update()
+    def _open_feed(self) -> Feed:
+        engine = self.engine
+        share = ShareOfBatches(self.data, self.config.accumulate, engine.group, engine.groups)
+        self._batches = share
+        return Feed(share, self.config.feed, start=(self.step + self._data_offset) * share.own)
+
+    def _train_step(self, feed: Feed, rate: float) -> Verdict | None:
+        """One update; what went wrong, if anything."""
+        batches = [feed.take() for _ in range(self._batches.own)]
+        shares = self._batches.shares(batches, self._weigh, self.engine.sum)
+        total, samples = 0.0, 0
+        for micro, (batch, share) in enumerate(zip(batches, shares, strict=True)):
+            self._beat("data" if micro == 0 else "micro-batch", self.step)
+            report = self._forward(batch, self._batches.group * self._batches.own + micro)
+            self.engine.backward(report.loss, share)
+            loss = float(report.loss.detach())
+            total, samples = total + share * loss, samples + report.num_samples
+            if math.isfinite(loss):
+                self._log.add({"loss": loss, **report.metrics})
+        norm = self.engine.step(rate, self._judge.norm_limit)
+        loss, samples_everywhere = self._agree(total, samples)
+        self.num_samples += int(samples_everywhere)
+        self._log.samples += int(samples_everywhere)
+        verdict = self._judge(self.step, loss, norm)
+        if verdict is None:
+            self._log.add({"grad_norm": norm})
+            self.ema.update()
+        elif verdict.policy == "skip":
+            self._log.add({"skipped": 1.0})
+            self.callbacks.on_notice(self.step, f"{verdict.what}; the step was skipped")
+        return verdict
 
     def _forward(self, batch: Any, micro: int) -> LossReport:
-        rng = torch.Generator().manual_seed(step_seed(self.config.seed, self.step, micro))
-        device_type = torch.device(self.config.device).type
-        cast = (
-            torch.autocast(device_type, torch.bfloat16)
-            if self.config.autocast == "bfloat16"
-            else nullcontext()
-        )
+        seed = step_seed(self.config.seed, self.step + self._data_offset, micro)
+        rng = torch.Generator().manual_seed(seed)
         for module in self.objective.modules().values():
             module.train()
-        with cast:
-            return self.objective.loss(batch, rng)
+        with self.config.precision():
+            return self.engine.forward(lambda: self.objective.loss(batch, rng))
 
-    def _skip(self, what: str) -> None:
-        """Count a step whose loss or gradient is not finite; stop when the policy says so."""
-        self.skipped += 1
-        self.optimizers.zero_grad()
-        self._log.add({"skipped": 1.0})
-        if self.config.non_finite == "stop" or self.skipped > self.config.max_skips:
+    def _roll_back(self, verdict: Verdict) -> None:
+        """Go back to the last checkpoint, and on with the batches after the bad step."""
+        self._tell(self._writer.finish())
+        bad, skipped, data_step = self.step, self._judge.skipped, self.step + self._data_offset
+        if latest_checkpoint(self.run) is None:
             raise FailedPrecondition(
-                f"The {what} is not finite at step {self.step} ({self.skipped} such steps); lower "
-                "optimizer.muon_lr and optimizer.adamw_lr, or resume from the last checkpoint",
+                f"The {verdict.what} at step {bad}, and there is no checkpoint to go back to",
                 reason="LOSS_NOT_FINITE",
             )
+        elapsed = self._clock.own_s
+        self._resume()
+        self._judge.skipped = skipped
+        self._clock.resume(elapsed)
+        self._clock.start()
+        self._data_offset = data_step + 1 - self.step
+        self.callbacks.on_notice(
+            bad, f"{verdict.what}; back to step {self.step}, leaving out the batches since"
+        )
 
     def _validate(self) -> None:
+        self._beat("validation", self.step)
         for module in self.objective.modules().values():
             module.eval()
         with torch.no_grad(), self.ema.swapped_in():
-            report = self.objective.validate()
+            report = self.engine.evaluate(self.objective.validate)
         self.callbacks.on_validation(self.step, report)
+        self._beat("step", self.step)
 
-    def _elapsed(self) -> float:
-        return self._elapsed_before + time.monotonic() - self._started
-
-    def _progress(self) -> float:
-        progress = self.step / self.config.num_steps
-        if self.config.max_minutes is not None:
-            progress = max(progress, self._elapsed() / (60.0 * self.config.max_minutes))
-        return min(1.0, progress)
+    def _agree(self, loss: float = 0.0, samples: int = 0) -> tuple[float, float]:
+        """The step's loss and samples over all ranks; all take over rank 0's clock, and a wish to
+        stop that any of them has."""
+        engine = self.engine
+        clock = self._clock.own_s * engine.rank.world / engine.groups if engine.rank.main else 0.0
+        values = [loss, float(samples), clock, float(self._stop_wanted)]
+        loss, everywhere, elapsed, wishes = engine.sum(values)
+        if engine.rank.world > 1:
+            self._clock.agree(elapsed)
+        self._stop = self._stop or wishes > 0
+        return loss, everywhere
 
     def _complete(self) -> bool:
-        return self._progress() >= 1.0
+        return self._clock.progress(self.step) >= 1.0
 
     def _finished(self) -> bool:
+        if self.engine.rank.world == 1:
+            self._stop = self._stop_wanted  # several ranks agree on it once a step
         return self._stop or self._complete()
 
     def _event(self, rate: float) -> StepEvent:
-        elapsed, progress = self._elapsed(), self._progress()
-        metrics, speed = self._log.take()
+        metrics, speed = self._log.take(self.engine.gather)
         return StepEvent(
             step=self.step,
             num_steps=self.config.num_steps,
-            progress=progress,
-            metrics={**metrics, "lr_multiplier": rate, "skipped_steps": float(self.skipped)},
+            progress=self._clock.progress(self.step),
+            metrics={**metrics, "lr_multiplier": rate, "skipped_steps": float(self._judge.skipped)},
             samples_per_s=speed,
-            eta_s=elapsed * (1 - progress) / progress if progress else 0.0,
+            eta_s=self._clock.left_s(self.step),
         )
 
     def _info(self) -> RunInfo:
@@ -261,45 +272,47 @@ class Trainer:
             start_step=self.step,
             max_minutes=self.config.max_minutes,
             config=self.description,
-            num_parameters=sum(p.numel() for p in named_parameters(self.objective).values()),
+            num_parameters=self._num_parameters,
+            placement=self.engine.describe(),
         )
 
-    def _save(self) -> None:
-        tensors, random_data = random_state()
-        checkpoint = Checkpoint(
-            step=self.step,
-            model=self.tensors,
-            ema=self.ema.state_tensors(),
-            optimizer=self.optimizers.state_tensors(),
-            random=tensors,
-            state={
-                "name": self.name,
-                "elapsed_s": self._elapsed(),
-                "num_samples": self.num_samples,
-                "skipped": self.skipped,
-                "ema_updates": self.ema.updates,
-                "ema_decays": list(self.config.ema.decays),
-                "random": random_data,
-                "objective": dict(self.objective.state_dict()),
-                "config": self.description,
-            },
-        )
-        folder = save_checkpoint(self.run, checkpoint, keep=self.config.keep_checkpoints)
-        self.callbacks.on_checkpoint(self.step, folder)
+    def _save(self, *, background: bool) -> None:
+        self._beat("checkpoint", self.step)
+        self._tell(self._writer.finish())
+        state = {
+            "name": self.name,
+            "elapsed_s": self._clock.own_s,
+            "num_samples": self.num_samples,
+            "skipped": self._judge.skipped,
+            "data_offset": self._data_offset,
+            "norms": self._judge.norms(),
+            "ema_updates": self.ema.updates,
+            "ema_decays": list(self.config.ema.decays),
+            "objective": dict(self.objective.state_dict()),
+            "config": self.description,
+        }
+        self._writer.start(self.step, self.engine.snapshot(self.ema), state)
+        if not background:
+            self._tell(self._writer.finish())
+        self._beat("step", self.step)
+
+    def _tell(self, committed: tuple[int, Path] | None) -> None:
+        if committed is not None:
+            self.callbacks.on_checkpoint(*committed)
 
     def _resume(self) -> None:
         checkpoint = load_checkpoint(self.run)
         state = checkpoint.state
         check_same_config(state["config"], self.description)
-        if checkpoint.model.keys() != self.tensors.keys():
-            some = sorted(checkpoint.model.keys() ^ self.tensors.keys())[:3]
-            raise IntegrityError(f"The checkpoint in {self.run} fits another model: {some}")
-        with torch.no_grad():
-            for name, tensor in checkpoint.model.items():
-                self.tensors[name].copy_(tensor)
-        self.ema.load_state_tensors(checkpoint.ema, state["ema_updates"])
-        self.optimizers.load_state_tensors(checkpoint.optimizer)
+        self.engine.restore(
+            Snapshot(checkpoint.model, checkpoint.ema, checkpoint.optimizer), self.ema
+        )
+        self.ema.updates = state["ema_updates"]
         self.objective.load_state_dict(state["objective"])
-        restore_random_state(checkpoint.random, state["random"])
-        self.step, self.skipped = checkpoint.step, state["skipped"]
-        self.num_samples, self._elapsed_before = state["num_samples"], state["elapsed_s"]
+        restore_random(checkpoint, self.engine.rank)
+        self.step = checkpoint.step
+        self.num_samples = state["num_samples"]
+        self._clock.resume(state["elapsed_s"])
+        # Checkpoints of earlier releases have neither.
+        self._data_offset = state.get("data_offset", 0)
+        self._judge.restore(state["skipped"], state.get("norms", ()))

@@ -11,7 +11,7 @@ from omnireel.model.attention import AttentionLayout
 from omnireel.model.positions import RotaryConfig
 from omnireel.model.sequence import OmniSample, PackedSequence, Segment, pack
 from omnireel.model.transformer import OmniTransformer, TransformerConfig
-from omnireel.parallel import SequenceParallel, UlyssesAttention, build_mesh
+from omnireel.parallel import build_mesh, share_sequences
 from omnireel.parallel.exchange import all_to_all
 from omnireel.parallel.mesh import Mesh
 from omnireel.types import Role
@@ -29,7 +29,7 @@ def four_heads(seed: int = 0, depth: int = 2) -> OmniTransformer:
         vocabulary_size=50,
         rotary=RotaryConfig(head_width=16, time_pairs=4),
     )
-    model = OmniTransformer(config, UlyssesAttention())
+    model = OmniTransformer(config)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
@@ -123,12 +123,12 @@ def shared(cases: list[Case]) -> list[Outcome]:
         if case.ranks_per_node not in meshes:
             meshes[case.ranks_per_node] = build_mesh((2, 4), ranks_per_node=case.ranks_per_node)
         group = meshes[case.ranks_per_node].group(case.degree)
-        model = SequenceParallel(four_heads())
+        model = four_heads()
+        share_sequences(model, group)
         packed = PACKS[case.samples]()
-        with model.over(group):
-            velocity = model(noise_tokens(SAMPLES[case.samples]()), times(packed), packed)
-            loss_of(velocity).backward()  # type: ignore[no-untyped-call]
-        outcomes.append(Outcome(velocity.detach(), gradients_of(model.model)))
+        velocity = model(noise_tokens(SAMPLES[case.samples]()), times(packed), packed)
+        loss_of(velocity).backward()  # type: ignore[no-untyped-call]
+        outcomes.append(Outcome(velocity.detach(), gradients_of(model)))
     return outcomes
 
 

@@ -18,7 +18,8 @@ def run_ranks(function: Callable[..., Any], world: int, *args: Any, timeout_s: f
     """``[function(*args) on rank 0, on rank 1, ..]``; what it returns must be picklable."""
     # The server imports torch once; ranks are forked from it, without threads or random states.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch.distributed", "omnireel.parallel", function.__module__])
+    os.environ.setdefault("DS_ACCELERATOR", "cpu")
+    context.set_forkserver_preload(["torch", "omnireel.parallel", "deepspeed", function.__module__])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         processes = [

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from omnireel.errors import InvalidInput
 from omnireel.generate.conditions import source_ids
 from omnireel.model.sequence import (
+    PATCH,
     OmniSample,
     PackedSequence,
     Segment,
@@ -56,6 +57,8 @@ class FlowMatchingConfig:
     drop_video: float = 0.1
     vague_share: float = 0.1
     """Share of samples that are described by their vague prompt."""
+    mean_over: Literal["samples", "tokens"] = "samples"
+    """What counts equally in the loss of a batch, and in the mean over the batches of a step."""
     noisy_condition_share: float = 0.15
     noisy_condition_max: float = 0.2
     changed_focus: float = 0.0
@@ -70,6 +73,8 @@ class FlowMatchingConfig:
             raise InvalidInput("time_std and shift must be more than 0", field="objective.shift")
         if self.changed_focus < 0:
             raise InvalidInput("changed_focus must be 0 or more", field="objective.changed_focus")
+        if self.mean_over not in ("samples", "tokens"):
+            raise InvalidInput("mean_over is 'samples' or 'tokens'", field="objective.mean_over")
         for name in ("noisy_condition_max", "even_below"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidInput(f"{name} must be in 0 to 1", field=f"objective.{name}")
@@ -116,7 +121,13 @@ class FlowMatching:
                 for name, chosen in (("loss_noisy", late), ("loss_clean", ~late))
                 if bool(chosen.any())
             }
-        return LossReport(errors_B.mean(), metrics, num_samples=len(batch))
+        return LossReport(self._mean(errors_B, batch), metrics, num_samples=len(batch))
+
+    def weigh(self, batch: Sequence[LatentRecord]) -> float:
+        """How much a batch counts in the mean over the batches of a step."""
+        if self._config.mean_over == "samples":
+            return 1.0
+        return float(sum(target_tokens(record) for record in batch))
 
     def validate(self) -> ValidationReport:
         """Loss on held-out samples at fixed times and noise, also per capability; then previews."""
@@ -145,6 +156,12 @@ class FlowMatching:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Nothing to restore."""
+
+    def _mean(self, errors_B: Tensor, batch: Sequence[LatentRecord]) -> Tensor:
+        if self._config.mean_over == "samples":
+            return errors_B.mean()
+        lengths_B = torch.tensor([target_tokens(r) for r in batch], device=errors_B.device)
+        return (errors_B * lengths_B).sum() / lengths_B.sum()
 
     def draw_times(self, count: int, rng: torch.Generator) -> Tensor:
         """Diffusion times ``[B]`` in 0..1, 1 is pure noise."""
@@ -230,3 +247,9 @@ def changed_tokens(record: LatentRecord) -> Tensor:
         difference = (target_NP[index[lies]] - source_NP).square().mean(1)
         changed_N[index[lies]] = difference / (difference + 0.1)
     return changed_N
+
+
+def target_tokens(record: LatentRecord) -> int:
+    """Tokens of a record's target."""
+    _, t, h, w = record.target_CTHW.shape
+    return t * (h // PATCH) * (w // PATCH)

@@ -123,7 +123,7 @@ def test_time_budget_ends_the_run_and_drives_the_schedule(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = {"now": 100.0}
-    monkeypatch.setattr("omnireel.train.trainer.time.monotonic", lambda: clock["now"])
+    monkeypatch.setattr("omnireel.train.clock.time.monotonic", lambda: clock["now"])
 
     class Tick(Recorder):
         def on_step(self, event: StepEvent) -> None:

@@ -1,0 +1,159 @@
+"""A short training run of the generator on one or several ranks; ranks can import it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from omnireel.model.sequence import pack
+from omnireel.parallel import ParallelConfig, Rank
+from omnireel.train import (
+    EmaConfig,
+    FeedConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    Trainer,
+    TrainerConfig,
+    TrainResult,
+)
+from omnireel.train.checkpoint import load_checkpoint
+from omnireel.train.latent_record import LatentRecord
+from omnireel.train.objectives.flow_matching import FlowMatching, FlowMatchingConfig
+from tests.support.parallel_cases import four_heads
+from tests.support.tiny_records import TOKENIZER, record
+
+
+@dataclass(frozen=True)
+class RankCase:
+    """How one run shares its work. ``samples`` above 1: mixed lengths packed into a batch."""
+
+    zero: int
+    ulysses: int = 1
+    samples: int = 3
+    muon: bool = True
+
+    def __str__(self) -> str:
+        packed = "packed" if self.samples > 1 else "single"
+        optimiser = "muon" if self.muon else "adamw"
+        return f"zero{self.zero}-ulysses{self.ulysses}-{packed}-{optimiser}"
+
+
+@dataclass(frozen=True)
+class RankRun:
+    """Steps, batches per step and everything else that is the same on any number of ranks."""
+
+    steps: int = 3
+    accumulate: int = 2
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+class MixedData:
+    """Batches of edits and text to video, of one to three latent frames."""
+
+    def __init__(self, samples: int) -> None:
+        self._samples = samples
+
+    def batch(self, index: int) -> list[LatentRecord]:
+        first = index * self._samples
+        return [record(first + i, frames=1 + (first + i) % 3) for i in range(self._samples)]
+
+
+def config_of(case: RankCase, run: RankRun) -> TrainerConfig:
+    values: dict[str, Any] = {
+        "num_steps": run.steps,
+        "accumulate": run.accumulate,
+        "clip_norm": 0.5,
+        "log_every": 1,
+        "validate_every": 2,
+        "checkpoint_every": 100,
+        "optimizer": OptimizerConfig(
+            muon_lr=0.02 if case.muon else 0.0,
+            adamw_lr=1e-2,
+            muon_weight_decay=0.1,
+            adamw_weight_decay=0.1,
+            # Adam divides by the gradient's size: where that is nothing but rounding, 1e-8 would
+            # turn it into a step.
+            adamw_betas=(0.9, 0.98),
+            lr_multipliers={"bias": 0.5},
+        ),
+        "schedule": ScheduleConfig(kind="constant", warmup_steps=2),
+        "ema": EmaConfig(decays=(0.9, 0.5)),
+        "feed": FeedConfig(workers=0),
+        "parallel": ParallelConfig(zero=case.zero, ulysses=case.ulysses),  # type: ignore[arg-type]
+        **run.changes,
+    }
+    return TrainerConfig(**values)
+
+
+def flow_trainer(case: RankCase, run: RankRun, folder: Path, rank: Rank) -> Trainer:
+    objective = FlowMatching(
+        four_heads(),
+        TOKENIZER,
+        FlowMatchingConfig(mean_over="tokens"),
+        pack,
+        held_out=[record(90), record(91)],
+    )
+    return Trainer(
+        config_of(case, run),
+        objective,
+        MixedData(case.samples),
+        folder,
+        rank=rank,
+        weigh=objective.weigh,
+    )
+
+
+def this_rank() -> Rank:
+    return Rank(dist.get_rank(), dist.get_world_size(), dist.get_rank())
+
+
+def train_on_ranks(jobs: list[tuple[RankCase, RankRun, Path, bool]]) -> list[TrainResult]:
+    """Runs on every rank: (case, run, folder, resume) one after the other."""
+    logging.disable(logging.WARNING)
+    return [
+        flow_trainer(case, run, folder, this_rank()).fit(resume=resume)
+        for case, run, folder, resume in jobs
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What a run left in its folder."""
+
+    losses: list[float]
+    norms: list[float]
+    validation: list[float]
+    groups: dict[str, dict[str, Tensor]]
+
+
+def read_trained(folder: Path) -> Trained:
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    steps = [row for row in rows if row["event"] == "train"]
+    saved = load_checkpoint(folder)
+    return Trained(
+        [row["loss"] for row in steps],
+        [row["grad_norm"] for row in steps],
+        [row["loss"] for row in rows if row["event"] == "validation"],
+        {"model": dict(saved.model), "ema": dict(saved.ema), "optimizer": dict(saved.optimizer)},
+    )
+
+
+def largest_difference(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> float:
+    assert one.keys() == other.keys(), sorted(one.keys() ^ other.keys())[:3]
+    return max(
+        float((one[n].double() - other[n].double()).abs().max()) for n in one if one[n].numel()
+    )
+
+
+def one_process(case: RankCase, run: RankRun, folder: Path) -> Trained:
+    torch.set_num_threads(1)
+    flow_trainer(RankCase(0, 1, case.samples, case.muon), run, folder, Rank()).fit()
+    return read_trained(folder)
