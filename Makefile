@@ -5,7 +5,7 @@ OUT    ?= demo
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
 
-.PHONY: demo test unit integration lint types protos bench clean help
+.PHONY: demo test unit integration lint types protos bench kill-test clean help
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,6 +34,10 @@ protos: $(VENV)/.dev  ## Regenerate omnireel/api from protos/
 
 bench: $(VENV)/.dev  ## Measurements: renderer speed, condition cache, recomputation
 	$(BIN)/python -m pytest tests/bench -s
+
+kill-test: $(VENV)/.dev  ## Training under random kills: how much of its time trains (10 minutes)
+	rm -rf runs/kill-test
+	$(BIN)/python -m tests.soak.training_kills runs/kill-test
 
 clean:  ## Remove the environment and caches
 	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 import torch.distributed as dist
 
-from omnireel.errors import FailedPrecondition, InvalidInput
+from omnireel.errors import FailedPrecondition, InvalidInput, Unavailable
 
 _PATIENCE = timedelta(hours=12)
 """Rank 0 may render and encode data for hours while the others wait; ranks that hang are found by
@@ -100,6 +100,14 @@ def join_ranks(rank: Rank, device: str) -> Iterator[None]:
     )
     try:
         yield
+    except RuntimeError as error:
+        if not any(name in str(error).lower() for name in ("gloo", "nccl")):
+            raise
+        raise Unavailable(
+            f"rank {rank.rank} lost contact with another one, which has probably ended; its log "
+            "says why",
+            reason="RANK_LOST",
+        ) from error
     finally:
         dist.destroy_process_group()
 

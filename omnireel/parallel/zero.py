@@ -223,6 +223,8 @@ def _import_deepspeed(device: str) -> Any:
             reason="MISSING_PACKAGE",
         ) from error
     logging.getLogger("DeepSpeed").setLevel(logging.WARNING)
+    # It would compile collectives for CPU ranks at their first use; gloo's need no compiler.
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     found = str(deepspeed.accelerator.get_accelerator().device_name()).partition(":")[0]
     if found != device:
         raise FailedPrecondition(

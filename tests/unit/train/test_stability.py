@@ -1,0 +1,121 @@
+"""What happens to steps that went wrong, and checkpoints that are written meanwhile."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from omnireel.errors import FailedPrecondition, IntegrityError
+from omnireel.train import Trainer
+from omnireel.train.checkpoint import load_checkpoint
+from omnireel.train.saving import CheckpointWriter
+from omnireel.train.stability import StepJudge
+from tests.support.toy_training import ToyData, ToyObjective, toy_trainer
+
+
+def _judge(**changes: Any) -> StepJudge:
+    config = {"non_finite": "skip", "spike": "skip", "spike_factor": 5.0, "max_skips": 3}
+    return StepJudge(**(config | changes))  # type: ignore[arg-type]
+
+
+def test_a_leap_of_the_norm_is_seen_once_enough_norms_are_known() -> None:
+    judge = _judge()
+    for step in range(9):
+        assert judge(step, 1.0, 1.0) is None and judge.norm_limit == math.inf
+    assert judge(9, 1.0, 100.0) is None  # nine norms are too few to judge by
+    assert judge.norm_limit == 5.0
+    verdict = judge(10, 1.0, 5.1)
+    assert verdict is not None and "5.1 is a spike (limit 5)" in verdict.what
+    assert judge(11, 1.0, 4.9) is None
+    assert judge.skipped == 1 and len(judge.norms()) == 11
+    again = _judge()
+    again.restore(judge.skipped, judge.norms())
+    assert again.norm_limit == judge.norm_limit
+    assert _judge(spike_factor=0.0).norm_limit == math.inf
+
+
+@pytest.mark.parametrize("values", [(math.nan, 1.0), (1.0, math.inf)])
+def test_what_is_not_finite_follows_its_policy(values: tuple[float, float]) -> None:
+    verdict = _judge(non_finite="roll_back")(0, *values)
+    assert verdict is not None and verdict.policy == "roll_back"
+    with pytest.raises(FailedPrecondition, match="not finite at step 7"):
+        _judge(non_finite="stop")(7, *values)
+    patient = _judge(max_skips=1)
+    patient(0, *values)
+    with pytest.raises(FailedPrecondition, match="2 such steps"):
+        patient(1, *values)
+
+
+class PoisonedData(ToyData):
+    """Batch 12 is not finite."""
+
+    def batch(self, index: int) -> torch.Tensor:
+        return super().batch(index) * (math.nan if index == 12 else 1.0)
+
+
+def _poisoned(run: Path, **changes: Any) -> Trainer:
+    trainer = toy_trainer(run, non_finite="roll_back", **changes)
+    trainer.data = PoisonedData()
+    return trainer
+
+
+def test_rolling_back_leaves_out_the_bad_batches_and_says_so(tmp_path: Path) -> None:
+    # Two batches a step: batch 12 is in step 6; the last checkpoint is at step 4.
+    result = _poisoned(tmp_path).fit()
+    assert (result.step, result.skipped_steps) == (12, 1)
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    notices = [(r["step"], r["message"]) for r in rows if r["event"] == "notice"]
+    assert notices == [
+        (6, "loss is not finite; back to step 4, leaving out the batches since"),
+    ]
+    # Steps 4 and 5 were made again, from the batches after the bad ones.
+    assert load_checkpoint(tmp_path).state["data_offset"] == 3
+
+
+def test_a_run_that_returned_goes_on_as_if_uninterrupted(tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    _poisoned(whole).fit()
+    trainer = _poisoned(parts)
+    trainer.callbacks.on_step = lambda event: (  # type: ignore[method-assign]
+        trainer.request_stop() if event.step == 9 else None
+    )
+    assert trainer.fit().step == 9
+    _poisoned(parts).fit(resume=True)
+    one, other = load_checkpoint(whole), load_checkpoint(parts)
+    assert all(torch.equal(one.model[n], other.model[n]) for n in one.model)
+    assert one.state["data_offset"] == other.state["data_offset"] == 3
+
+
+def test_nowhere_to_return_to_stops_the_run(tmp_path: Path) -> None:
+    trainer = toy_trainer(tmp_path, objective=ToyObjective(bad_steps=(3,)), non_finite="roll_back")
+    with pytest.raises(FailedPrecondition, match="no checkpoint to go back to"):
+        trainer.fit()
+
+
+def test_background_checkpoints_are_the_same_and_count_only_when_read_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, background in (("front", False), ("back", True)):
+        toy_trainer(tmp_path / name, background_checkpoints=background).fit()
+    front, back = (load_checkpoint(tmp_path / name) for name in ("front", "back"))
+    assert all(torch.equal(front.model[n], back.model[n]) for n in front.model)
+    assert all(torch.equal(front.optimizer[n], back.optimizer[n]) for n in front.optimizer)
+
+    spoilt = toy_trainer(tmp_path / "spoilt", num_steps=8)
+    save = CheckpointWriter.start
+
+    def start(self: CheckpointWriter, step: int, snapshot: Any, state: Any) -> None:
+        if step == 8:
+            monkeypatch.setattr("omnireel.train.checkpoint._same", lambda read, written: False)
+        save(self, step, snapshot, state)
+
+    monkeypatch.setattr(CheckpointWriter, "start", start)
+    with pytest.raises(IntegrityError, match="reads back differently"):
+        spoilt.fit()
+    assert load_checkpoint(tmp_path / "spoilt").step == 4
+    assert not list((tmp_path / "spoilt" / "checkpoints").glob(".step_*"))
