@@ -184,8 +184,7 @@ def _train_command(name: str) -> None:
             ),
         ] = 0,
     ) -> None:
-        from omnireel.parallel import rank_of
-        from omnireel.recipes.run import RunRequest, run_recipe
+        from omnireel.recipes.run import RunRequest, on_main_rank, run_recipe
 
         overrides = list(assign or [])
         if max_minutes is not None:
@@ -204,10 +203,9 @@ def _train_command(name: str) -> None:
             overrides=tuple(overrides),
             command=shlex.join(["omnireel", *sys.argv[1:]]),
         )
-        main = rank_of(os.environ).main
-        callbacks = _callbacks(mlflow, request.out) if main else ()
+        callbacks = _callbacks(mlflow, request.out) if on_main_rank() else ()
         result = run_recipe(request, callbacks, _report())
-        if not main:
+        if not on_main_rank():
             return
         typer.echo(
             f"{request.out}: step {result.step}, {result.elapsed_s / 60:.1f} min, "

@@ -105,8 +105,7 @@ def join_ranks(rank: Rank, device: str) -> Iterator[None]:
             raise
         raise Unavailable(
             f"rank {rank.rank} lost contact with another one, which has probably ended; its log "
-            "says why",
-            reason="RANK_LOST",
+            "says why"
         ) from error
     finally:
         dist.destroy_process_group()

@@ -92,6 +92,11 @@ def run_recipe(request: RunRequest, callbacks: tuple[Callback, ...], report: Rep
                 )
 
 
+def on_main_rank() -> bool:
+    """Whether this process writes and talks for the job that it is part of."""
+    return rank_of(os.environ).main
+
+
 @contextmanager
 def _signs_of_life(rank: Rank, config: TrainerConfig) -> Iterator[Beat]:
     """Where to send signs of life: nowhere when alone and unwatched, for nobody would start a run
