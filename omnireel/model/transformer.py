@@ -95,7 +95,7 @@ class Attention(nn.Module):
     def project(self, x_ND: Tensor, rope: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Rotated queries and keys, and values, each ``[N, K, E]``."""
         q, k, v = self.qkv(x_ND).view(x_ND.shape[0], 3, self.heads, -1).unbind(1)
-        return rotate(self.q_norm(q), *rope), rotate(self.k_norm(k), *rope), v
+        return _positioned(q, self.q_norm, rope), _positioned(k, self.k_norm, rope), v
 
 
 class Block(nn.Module):
@@ -202,7 +202,9 @@ class OmniTransformer(nn.Module):
     def encode_conditions(self, packed: PackedSequence) -> ConditionCache:
         """Run the condition stream once; valid for every diffusion time."""
         x_ND = self.role_embedding(packed.roles)
-        x_ND = x_ND.index_add(0, packed.text_slots, self.text_embedding(packed.text_ids))
+        # Under autocast the embeddings stay float32 and the projections do not.
+        text_ND = self.text_embedding(packed.text_ids).to(x_ND.dtype)
+        x_ND = x_ND.index_add(0, packed.text_slots, text_ND)
         num_targets = packed.target_positions_N4.shape[0]
         aligned_ND = x_ND.new_zeros(num_targets, self.config.width)
         # Without visual tokens the same layers run on none: ranks that share weights must all
@@ -210,10 +212,10 @@ class OmniTransformer(nn.Module):
         patches = packed.patches_NP.to(x_ND.dtype)
         if not packed.patch_slots.numel():
             patches = x_ND.new_zeros(0, self.condition_in.in_features)
-        x_ND = x_ND.index_add(0, packed.patch_slots, self.condition_in(patches))
+        x_ND = x_ND.index_add(0, packed.patch_slots, self.condition_in(patches).to(x_ND.dtype))
         lying_NP = patches[packed.aligned_patch]
         at = packed.aligned_target
-        aligned_ND = aligned_ND.index_add(0, at, self.aligned_in(lying_NP))
+        aligned_ND = aligned_ND.index_add(0, at, self.aligned_in(lying_NP).to(x_ND.dtype))
         base_NP = _group_mean(lying_NP, at, num_targets)
         rope = _rope(packed.condition_positions_N4, self.config.rotary, x_ND.dtype)
         keys, values = [], []
@@ -277,6 +279,12 @@ def run_both_streams(
 
 def _norm(x_ND: Tensor) -> Tensor:
     return F.rms_norm(x_ND, (x_ND.shape[-1],), eps=1e-6)
+
+
+def _positioned(x_NKE: Tensor, norm: nn.RMSNorm, rope: tuple[Tensor, Tensor]) -> Tensor:
+    """Normalised and rotated, in the type it came in also where weights and angles are wider."""
+    weight = norm.weight.to(x_NKE.dtype)
+    return rotate(F.rms_norm(x_NKE, norm.normalized_shape, weight, norm.eps), *rope).to(x_NKE.dtype)
 
 
 def _group_mean(x_NP: Tensor, group_N: Tensor, num_groups: int) -> Tensor:

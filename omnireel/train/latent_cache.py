@@ -28,6 +28,7 @@ from omnireel.model.sequence import Segment
 from omnireel.model.text import Tokenizer
 from omnireel.model.vae import VideoVAE
 from omnireel.registry import write_text_atomic
+from omnireel.registry.folders import sha256_file
 from omnireel.train.clip_cache import BASE_FORMATS
 from omnireel.train.latent_record import LatentRecord, pack_records, read_record
 from omnireel.train.shards import (
@@ -133,6 +134,9 @@ def _content(config: LatentCacheConfig, vae: Path) -> dict[str, Any]:
     content = {k: v for k, v in asdict(config).items() if k != "count"}
     content["format_shares"] = list(config.format_shares)
     content["formats"] = [asdict(f) for f in config.formats]
+    if config.upscale > 1:
+        # Base clips are decoded, so the decoder decides too.
+        content["autoencoder"] = sha256_file(vae / "model.safetensors")
     return {**content, "kind": "latents", "latent_space": latent_space_sha256(vae)}
 
 

@@ -3,7 +3,7 @@
 Muon orthogonalises the momentum of a matrix with a quintic Newton-Schulz iteration (Keller
 Jordan, "Muon: an optimizer for hidden layers in neural networks", 2024). torch's own version always
 computes it in bfloat16, which is far slower than float32 on processors without bfloat16
-arithmetic; here the type follows the device and equal shapes are computed together.
+arithmetic; here the type is a setting, and equal shapes are computed together.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +40,8 @@ class OptimizerConfig:
     adamw_weight_decay: float = 0.0
     adamw_betas: tuple[float, float] = (0.9, 0.98)
     newton_schulz_steps: int = 5
+    newton_schulz_type: Literal["auto", "bfloat16"] = "auto"
+    """auto: bfloat16 on accelerators, the gradients' own type on processors."""
     muon_kernels: bool = False
     adamw_patterns: tuple[str, ...] = (r"embed", r"table", r"(^|\.)out\.", r"shortcut")
     lr_multipliers: dict[str, float] | None = None
@@ -53,6 +55,10 @@ class OptimizerConfig:
         if not 1 <= self.newton_schulz_steps <= 20:
             raise InvalidInput(
                 "newton_schulz_steps must be 1 to 20", field="optimizer.newton_schulz_steps"
+            )
+        if self.newton_schulz_type not in ("auto", "bfloat16"):
+            raise InvalidInput(
+                "newton_schulz_type is 'auto' or 'bfloat16'", field="optimizer.newton_schulz_type"
             )
         for pattern in self.adamw_patterns:
             _check_pattern(pattern, "optimizer.adamw_patterns")
@@ -79,13 +85,14 @@ def _check_pattern(pattern: str, field_name: str) -> None:
         ) from error
 
 
-def orthogonalise(matrices_BMN: Tensor, steps: int) -> Tensor:
+def orthogonalise(matrices_BMN: Tensor, steps: int, *, half: bool = False) -> Tensor:
     """Roughly ``U V^T`` of each matrix, by Newton-Schulz; singular values end near 0.7..1.2.
 
-    Computed in bfloat16 on accelerators and in the input's own type on the CPU.
+    Computed in bfloat16 on accelerators, and everywhere with ``half``; else in the input's type.
     """
     a, b, c = _NEWTON_SCHULZ
-    x = matrices_BMN if matrices_BMN.device.type == "cpu" else matrices_BMN.bfloat16()
+    half = half or matrices_BMN.device.type != "cpu"
+    x = matrices_BMN.bfloat16() if half else matrices_BMN
     tall = x.shape[-2] > x.shape[-1]
     if tall:
         x = x.mT
@@ -108,12 +115,14 @@ class Muon(torch.optim.Optimizer):
         momentum: float = 0.95,
         weight_decay: float = 0.0,
         newton_schulz_steps: int = 5,
+        half: bool = False,
     ) -> None:
         defaults = {
             "lr": lr,
             "momentum": momentum,
             "weight_decay": weight_decay,
             "newton_schulz_steps": newton_schulz_steps,
+            "half": half,
         }
         super().__init__(params, defaults)
         for group in self.param_groups:
@@ -146,7 +155,9 @@ class Muon(torch.optim.Optimizer):
             buffer = state["momentum_buffer"]
             buffer.lerp_(gradient, 1 - momentum)
             updates.append(gradient.lerp(buffer, momentum).flatten(1))
-        directions = orthogonalise(torch.stack(updates), group["newton_schulz_steps"])
+        directions = orthogonalise(
+            torch.stack(updates), group["newton_schulz_steps"], half=group["half"]
+        )
         rows, columns = directions.shape[1:]
         scale = lr * math.sqrt(max(1.0, rows / columns))
         for parameter, direction in zip(parameters, directions, strict=True):
@@ -171,6 +182,7 @@ class Optimizers:
                 momentum=config.muon_momentum,
                 weight_decay=config.muon_weight_decay,
                 newton_schulz_steps=config.newton_schulz_steps,
+                half=config.newton_schulz_type == "bfloat16",
             )
         if self.adamw_names:
             self._all["adamw"] = torch.optim.AdamW(

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from omnireel.errors import InvalidInput
 from omnireel.registry import load_component
 
+_FIRST_HIDDEN = "blocks.0.mlp_in.weight"
 _BLOCK = re.compile(r"blocks\.(\d+)\.")
 
 
@@ -31,6 +32,8 @@ def warm_start(module: nn.Module, folder: Path, kinds: tuple[str, ...]) -> str:
         )
     own = module.state_dict()
     given = thin_blocks(component.state_dict, num_blocks(own))
+    if _FIRST_HIDDEN in own:
+        given = thin_mlps(given, own[_FIRST_HIDDEN].shape[0])
     wrong = sorted(own.keys() ^ given.keys()) or [
         f"{name} {tuple(given[name].shape)} -> {tuple(tensor.shape)}"
         for name, tensor in own.items()
@@ -69,4 +72,24 @@ def thin_blocks(state: Mapping[str, Tensor], depth: int) -> dict[str, Tensor]:
             thinned[name] = tensor
         elif int(match[1]) in place:
             thinned[f"blocks.{place[int(match[1])]}.{name[match.end() :]}"] = tensor
+    return thinned
+
+
+def thin_mlps(state: Mapping[str, Tensor], hidden: int) -> dict[str, Tensor]:
+    """Keep the ``hidden`` strongest units of every layer's MLP, in their order.
+
+    A unit is as strong as the product of the norms of its incoming and outgoing weights. MLPs that
+    are no wider come back as they are.
+    """
+    thinned = dict(state)
+    for layer in range(num_blocks(state)):
+        entry, exit_ = f"blocks.{layer}.mlp_in", f"blocks.{layer}.mlp_out.weight"
+        into_HD, out_DH = state[f"{entry}.weight"], state[exit_]
+        if into_HD.shape[0] <= hidden:
+            continue
+        strength_H = into_HD.float().norm(dim=1) * out_DH.float().norm(dim=0)
+        kept = strength_H.topk(hidden).indices.sort().values
+        thinned[f"{entry}.weight"] = into_HD[kept]
+        thinned[f"{entry}.bias"] = state[f"{entry}.bias"][kept]
+        thinned[exit_] = out_DH[:, kept].contiguous()
     return thinned

@@ -161,7 +161,11 @@ class PartitionedOptimizer(torch.optim.Optimizer):
         flat.mul_(1 - lr * config.muon_weight_decay)
         for names in by_shape.values():
             matrices = torch.stack([buffer.whole(gathered_RN, n).flatten(1) for n in names])
-            directions = orthogonalise(matrices, config.newton_schulz_steps)
+            directions = orthogonalise(
+                matrices,
+                config.newton_schulz_steps,
+                half=config.newton_schulz_type == "bfloat16",
+            )
             rows, columns = directions.shape[1:]
             scale = lr * math.sqrt(max(1.0, rows / columns))
             for name, direction in zip(names, directions, strict=True):

@@ -67,6 +67,17 @@ def test_gradients_equal_the_dense_mask():
         torch.testing.assert_close(ours, dense, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["full targets 0", "full conditions 0"])
+def test_bfloat16_equals_the_dense_mask_up_to_its_rounding(name):
+    layout, nq, nk = layouts()[name]
+    generator = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(n, 2, 8, generator=generator).bfloat16() for n in (nq, nk, nk))
+    ours = padded_attention(q, k, v, layout)
+    assert ours.dtype is torch.bfloat16
+    dense = dense_attention(q.float(), k.float(), v.float(), layout)
+    torch.testing.assert_close(ours.float(), dense, atol=2e-2, rtol=2e-2)
+
+
 def test_a_block_without_keys_is_refused():
     with pytest.raises(ValueError, match="without keys"):
         AttentionLayout.build([torch.arange(2)], [torch.arange(0)])

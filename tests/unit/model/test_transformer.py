@@ -37,6 +37,18 @@ def test_cached_conditions_equal_recomputed_ones_at_every_time():
         assert torch.equal(model.denoise(noisy, times, packed, cache), model(noisy, times, packed))
 
 
+def test_autocast_equals_float32_up_to_its_rounding():
+    model, samples = small_transformer(), mixed_samples()
+    packed, noisy = pack(samples), noise_tokens(samples)
+    times = torch.tensor([0.9, 0.6, 0.3])
+    exact = model(noisy, times, packed)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = model(noisy, times, packed)
+        rounded.float().square().mean().backward()
+    assert (rounded - exact).norm() < 0.03 * exact.norm()
+    assert all(p.grad is not None and bool(p.grad.isfinite().all()) for p in model.parameters())
+
+
 def test_time_and_noise_change_the_target_only():
     model, samples = small_transformer(), mixed_samples()
     packed, noisy = pack(samples), noise_tokens(samples)

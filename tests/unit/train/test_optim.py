@@ -10,14 +10,17 @@ from omnireel.train.optim import Muon, OptimizerConfig, Optimizers, orthogonalis
 from omnireel.train.schedule import ScheduleConfig, multiplier
 
 
+@pytest.mark.parametrize("half", [False, True])
 @pytest.mark.parametrize("shape", [(8, 8), (4, 16), (16, 4)])
-def test_orthogonalise_gives_near_unit_singular_values(shape: tuple[int, int]) -> None:
+def test_orthogonalise_gives_near_unit_singular_values(shape: tuple[int, int], half: bool) -> None:
     generator = torch.Generator().manual_seed(0)
     matrices = torch.randn(3, *shape, generator=generator)
-    values = torch.linalg.svdvals(orthogonalise(matrices, 5))
+    directions = orthogonalise(matrices, 5, half=half)
+    assert directions.dtype is torch.float32
+    values = torch.linalg.svdvals(directions)
     assert values.min() > 0.3 and values.max() < 1.35
-    one = orthogonalise(matrices[1:2], 5)
-    assert torch.allclose(orthogonalise(matrices, 5)[1:2], one, atol=1e-5)
+    one = orthogonalise(matrices[1:2], 5, half=half)
+    assert torch.allclose(directions[1:2], one, atol=2e-2 if half else 1e-5)
 
 
 def test_muon_step_has_the_direction_of_the_gradient_and_the_known_size() -> None:

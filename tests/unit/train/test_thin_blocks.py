@@ -1,10 +1,10 @@
-"""A shallow network starts from evenly spaced layers of a deep one."""
+"""A small network starts from a larger one: evenly spaced layers, the strongest units."""
 
 from __future__ import annotations
 
 import torch
 
-from omnireel.train.warm_start import num_blocks, thin_blocks
+from omnireel.train.warm_start import num_blocks, thin_blocks, thin_mlps
 from tests.support.tiny_models import small_transformer
 
 
@@ -23,3 +23,25 @@ def test_equal_depth_is_left_alone():
     state = small_transformer(depth=2).state_dict()
     assert num_blocks(state) == 2
     assert thin_blocks(state, 2).keys() == state.keys()
+
+
+def test_the_strongest_units_are_kept_and_do_what_they_did():
+    block = small_transformer(depth=1).blocks[0]
+    hidden = block.mlp_in.out_features
+    with torch.no_grad():
+        block.mlp_out.weight[:, hidden // 2 :] *= 1e-4
+        block.mlp_in.weight[0] *= 1e-6  # a weak unit among strong ones
+    state = {f"blocks.0.{n}": t for n, t in block.state_dict().items()}
+    x = torch.randn(5, block.mlp_in.in_features)
+
+    def through(weights: dict[str, torch.Tensor]) -> torch.Tensor:
+        entry = torch.nn.functional.linear(
+            x, weights["blocks.0.mlp_in.weight"], weights["blocks.0.mlp_in.bias"]
+        )
+        return torch.nn.functional.gelu(entry) @ weights["blocks.0.mlp_out.weight"].T
+
+    thin = thin_mlps(state, hidden // 2 - 1)
+    assert thin["blocks.0.mlp_in.weight"].shape[0] == hidden // 2 - 1
+    assert torch.equal(thin["blocks.0.mlp_in.weight"][0], state["blocks.0.mlp_in.weight"][1])
+    assert (through(thin) - through(state)).norm() < 0.01 * through(state).norm() + 1e-2
+    assert thin_mlps(state, hidden)["blocks.0.mlp_in.bias"] is state["blocks.0.mlp_in.bias"]
