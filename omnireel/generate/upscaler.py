@@ -1,4 +1,10 @@
-"""The super-resolver as one call: a base clip and its prompt in, a clip of twice the size out."""
+"""The super-resolver as one call: a base clip and its prompt in, a clip of twice the size out.
+
+1. The base clip is enlarged by interpolation and encoded: the condition ``z_low``.
+2. The network denoises the latents ``z`` of the sharp clip, starting from that condition.
+3. The result is ``enlarged + decode(z) - decode(z_low)``: only what the network changed passes the
+   autoencoder, so detail that the base clip already has is never lost to it.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from omnireel.errors import InvalidInput
 from omnireel.generate import components
@@ -101,7 +110,8 @@ class UpscalePipeline:
                 "generator's own result",
                 field="base",
             )
-        sample = self.sample(base, prompt, media)
+        enlarged_CTHW = self._enlarged(base)
+        sample = self._sample(base.format, enlarged_CTHW, prompt, media)
         guided = chain(sample, self.conditions.tokenizer.empty(), settings.guidance)
         vae = self.conditions.vae
         device = vae.latent_mean.device
@@ -125,26 +135,33 @@ class UpscalePipeline:
             on_step=report,
             cancelled=cancelled,
         )
-        frames = video_to_frames(vae.decode(latents[None])[0])
+        low = sample.segments[-1].latents_CTHW
+        after_CTHW, before_CTHW = vae.decode(torch.stack([latents, low]))
+        frames = video_to_frames(enlarged_CTHW + after_CTHW - before_CTHW)
         return Generated(
             latents_CTHW=latents,
             clip=Clip(frames, fps=base.fps),
             num_function_evaluations=settings.num_inference_steps * len(guided.variants),
         )
 
-    def sample(self, base: Clip, prompt: Prompt, media: MediaSet) -> OmniSample:
+    def _enlarged(self, base: Clip) -> Tensor:
+        """The base clip at the new size, by interpolation ``[3, T, H, W]``."""
+        fmt, factor = base.format, self.config.factor
+        video_CTHW = frames_to_video(base.frames_THWC).to(self.conditions.vae.latent_mean.device)
+        return resize_video(video_CTHW, fmt.height * factor, fmt.width * factor)
+
+    def _sample(
+        self, fmt: VideoFormat, enlarged_CTHW: Tensor, prompt: Prompt, media: MediaSet
+    ) -> OmniSample:
         """The model's view: the original MVL conditions, then the enlarged base clip."""
-        fmt = base.format
-        factor = self.config.factor
-        large = VideoFormat(fmt.width * factor, fmt.height * factor, fmt.num_frames, fmt.fps)
         sample = self.conditions.sample(prompt, media, fmt)
-        low = resize_video(frames_to_video(base.frames_THWC), large.height, large.width)
-        device = self.conditions.vae.latent_mean.device
         segment = Segment(
-            self.conditions.vae.encode(low[None].to(device))[0],
+            self.conditions.vae.encode(enlarged_CTHW[None])[0],
             Role.LOW_RESOLUTION,
             len(source_ids(prompt)) + 1,
         )
+        _, _, height, width = enlarged_CTHW.shape
+        large = replace(fmt, width=width, height=height)
         return replace(
             sample, segments=(*sample.segments, segment), target_shape=latent_shape(large)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -79,9 +80,13 @@ def test_watch_resumes_where_it_broke(gateway: FakeGateway, client: OmnireelClie
 
 def test_watch_gives_up_in_the_end(gateway: FakeGateway, client: OmnireelClient) -> None:
     name = client.create("a ball").name
-    gateway.__exit__()
-    with pytest.raises(Unavailable) as caught:
-        list(client.watch(name))
+    # Held but not listened on: no other process can take the port and keep the client waiting.
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind(("127.0.0.1", int(gateway.address.rpartition(":")[2])))
+        gateway.__exit__()
+        with pytest.raises(Unavailable) as caught:
+            list(client.watch(name))
     assert caught.value.reason == "NO_ANSWER"
 
 

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from omnireel.errors import Cancelled, IntegrityError, InvalidInput
 from omnireel.generate import GenerationSettings, GeneratorPipeline, UpscalePipeline, source_ids
 from omnireel.generate.components import weights_sha256
+from omnireel.generate.frames import frames_to_video, resize_video, video_to_frames
 from omnireel.model.sequence import ALIGNED_ROLES
 from omnireel.mvl import parse
 from omnireel.mvl.prompt import Element, Input
@@ -133,6 +135,16 @@ def test_the_upscaler_doubles_the_size_and_sees_the_base_and_the_references(gene
     assert np.array_equal(made, upscaled(base, media))
     assert not np.array_equal(made, upscaled(clip(5, 32, 32), media))
     assert not np.array_equal(made, upscaled(base, {**media, "Look": (clip(1, seed=9),)}))
+
+
+def test_an_upscaler_that_changes_nothing_enlarges_by_interpolation(weights):
+    upscaler = UpscalePipeline.load(weights)
+    for zero in (upscaler.model.out.weight, upscaler.model.out.bias):
+        torch.nn.init.zeros_(zero)
+    base = clip(5, 32, 32)
+    made = upscaler.upscale(base, parse("a ball", (), ()), {}, SETTINGS).clip.frames_THWC
+    enlarged = video_to_frames(resize_video(frames_to_video(base.frames_THWC), 64, 64))
+    assert np.abs(made.astype(int) - enlarged.astype(int)).max() <= 1
 
 
 def test_a_base_clip_of_another_format_is_refused(upscaler):
