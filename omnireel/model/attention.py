@@ -131,4 +131,5 @@ def _attention_by_products(
     scores_BKLL = (q_BKLE * q_BKLE.shape[-1] ** -0.5) @ k_BKLE.mT
     if attn_mask is not None:
         scores_BKLL = scores_BKLL.masked_fill(~attn_mask, -math.inf)
-    return scores_BKLL.softmax(-1).to(v_BKLE.dtype) @ v_BKLE
+    out_BKLE: Tensor = scores_BKLL.softmax(-1).to(v_BKLE.dtype) @ v_BKLE
+    return out_BKLE
