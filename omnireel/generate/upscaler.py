@@ -110,7 +110,7 @@ class UpscalePipeline:
                 "generator's own result",
                 field="base",
             )
-        enlarged_CTHW = self._enlarged(base)
+        enlarged_CTHW = self.enlarge(base)
         sample = self._sample(base.format, enlarged_CTHW, prompt, media)
         guided = chain(sample, self.conditions.tokenizer.empty(), settings.guidance)
         vae = self.conditions.vae
@@ -136,19 +136,23 @@ class UpscalePipeline:
             cancelled=cancelled,
         )
         low = sample.segments[-1].latents_CTHW
-        after_CTHW, before_CTHW = vae.decode(torch.stack([latents, low]))
-        frames = video_to_frames(enlarged_CTHW + after_CTHW - before_CTHW)
+        frames = video_to_frames(self.compose(enlarged_CTHW, low, latents))
         return Generated(
             latents_CTHW=latents,
             clip=Clip(frames, fps=base.fps),
             num_function_evaluations=settings.num_inference_steps * len(guided.variants),
         )
 
-    def _enlarged(self, base: Clip) -> Tensor:
+    def enlarge(self, base: Clip) -> Tensor:
         """The base clip at the new size, by interpolation ``[3, T, H, W]``."""
         fmt, factor = base.format, self.config.factor
         video_CTHW = frames_to_video(base.frames_THWC).to(self.conditions.vae.latent_mean.device)
         return resize_video(video_CTHW, fmt.height * factor, fmt.width * factor)
+
+    def compose(self, enlarged_CTHW: Tensor, low: Tensor, latents: Tensor) -> Tensor:
+        """The enlarged clip plus what ``latents`` change in its own, ``low`` ``[3, T, H, W]``."""
+        after_CTHW, before_CTHW = self.conditions.vae.decode(torch.stack([latents, low]))
+        return enlarged_CTHW + after_CTHW - before_CTHW
 
     def _sample(
         self, fmt: VideoFormat, enlarged_CTHW: Tensor, prompt: Prompt, media: MediaSet
