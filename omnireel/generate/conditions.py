@@ -18,6 +18,7 @@ from omnireel.generate.frames import (
     resize_video,
     token_grid_size,
 )
+from omnireel.generate.keep import keep_source
 from omnireel.model.sequence import OmniSample, Segment
 from omnireel.model.text import Tokenizer
 from omnireel.model.vae import SPACE_STRIDE, TIME_STRIDE, VideoVAE
@@ -76,6 +77,20 @@ class ConditionEncoder:
                 video = self._video(clip, MediaKind.IMAGE, Role.ELEMENT, fmt)
                 out.append(Segment(self._encode(video), Role.ELEMENT, ids[element.name], float(j)))
         return tuple(out)
+
+    def decode(
+        self, latents_CTHW: Tensor, prompt: Prompt, media: MediaSet, fmt: VideoFormat
+    ) -> Tensor:
+        """The video ``[3, T, H, W]`` of a result; an edit keeps the pixels that it left alone."""
+        sources = [i for i in prompt.inputs if i.role is Role.SOURCE]
+        with torch.no_grad():
+            video_CTHW = self.vae.decode(latents_CTHW[None])[0]
+            if len(sources) != 1 or sources[0].kind is not MediaKind.VIDEO:
+                return video_CTHW
+            clip = _clips(media, sources[0].name)[0]
+            source_CTHW = self._video(clip, MediaKind.VIDEO, Role.SOURCE, fmt)
+            decoded_CTHW = self.vae.decode(self._encode(source_CTHW)[None])[0]
+        return keep_source(video_CTHW, source_CTHW, decoded_CTHW)
 
     def _video(self, clip: Clip, kind: MediaKind, role: Role, fmt: VideoFormat) -> Tensor:
         frames = clip.frames_THWC

@@ -3,7 +3,8 @@
 1. Conditions are encoded (:mod:`omnireel.generate.conditions`).
 2. The guidance chain is laid out and its conditions' keys and values computed once.
 3. The sampler integrates from seeded noise; progress after each step, cancel before each.
-4. The latents are decoded to frames.
+4. The latents are decoded to frames; an edit keeps the pixels that it left alone
+   (:mod:`omnireel.generate.keep`).
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ class GeneratorPipeline:
             on_step=report,
             cancelled=cancelled,
         )
-        frames = video_to_frames(vae.decode(latents[None])[0])
+        frames = video_to_frames(self.conditions.decode(latents, prompt, media, fmt))
         return Generated(
             latents_CTHW=latents,
             clip=Clip(frames, fps=fmt.fps),

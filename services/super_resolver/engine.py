@@ -139,7 +139,7 @@ class PipelineEngine:
             on_step(EngineStep(event.step, event.num_steps, event.preview))
 
         made = self._pipeline.upscale(
-            self._exact_base(base, sampling.format),
+            self._exact_base(base, prompt, media, sampling.format),
             prompt,
             media,
             settings,
@@ -148,7 +148,9 @@ class PipelineEngine:
         )
         return UpscaledVideo(made.clip, num_steps, made.num_function_evaluations)
 
-    def _exact_base(self, base: BaseVideo, fmt: VideoFormat) -> Clip:
+    def _exact_base(
+        self, base: BaseVideo, prompt: Prompt, media: MediaSet, fmt: VideoFormat
+    ) -> Clip:
         """The base as the generator saw it: from its latents, free of the mp4's losses."""
         if base.latents_CTHW is None:
             return replace(base.clip, audio=None)
@@ -157,12 +159,12 @@ class PipelineEngine:
         from omnireel.generate.conditions import latent_shape
         from omnireel.generate.frames import video_to_frames
 
-        vae = self._pipeline.conditions.vae
+        conditions = self._pipeline.conditions
         expected = (self._pipeline.model.config.latent_channels, *latent_shape(fmt))
         check_latents(base.latents_CTHW, expected)
-        latents_CTHW = torch.from_numpy(base.latents_CTHW).to(vae.latent_mean.device)
-        with torch.no_grad():
-            return Clip(video_to_frames(vae.decode(latents_CTHW[None])[0]), fps=fmt.fps)
+        latents_CTHW = torch.from_numpy(base.latents_CTHW).to(conditions.vae.latent_mean.device)
+        video_CTHW = conditions.decode(latents_CTHW, prompt, media, fmt)
+        return Clip(video_to_frames(video_CTHW), fps=fmt.fps)
 
 
 def check_latents(latents_CTHW: npt.NDArray[np.float32], expected: tuple[int, ...]) -> None:
