@@ -17,6 +17,8 @@ def _motion(case: Judgement) -> float | None:
 
 
 def _camera(case: Judgement) -> float | None:
+    if "camera" in case.asked.left_open:
+        return None
     seen = CAMERA_MOVES[int(case.seen.camera_M.argmax())]
     return float(seen == case.asked.scene.camera.move)
 

@@ -1,4 +1,4 @@
-"""Whether place, weather and style are as asked."""
+"""Whether place, weather and style are as asked, where they were."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from omnireel.world.scene import PLACES, STYLES, WEATHERS
 
 
 def _place(case: Judgement) -> float | None:
+    if "place" in case.asked.left_open:
+        return None
     return float(PLACES[int(case.seen.place_P.argmax())] == case.asked.scene.place)
 
 
 def _weather(case: Judgement) -> float | None:
+    if "weather" in case.asked.left_open:
+        return None
     return float(WEATHERS[int(case.seen.weather_W.argmax())] == case.asked.scene.weather)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from omnireel.types import Role
 from omnireel.world.captions import LEVELS
+from omnireel.world.captions.told import OpenFact
 from omnireel.world.distribution import SceneDistribution, pick
 from omnireel.world.holdout import Split
 from omnireel.world.sampler import sample_scene
@@ -65,6 +66,8 @@ class Plan:
     edited: tuple[str, ...] | None = None
     """Ids of the bodies that an edit touches in source or target; empty: the whole picture is
     touched; None: the task edits nothing."""
+    left_open: frozenset[OpenFact] = frozenset()
+    """Facts of the scene that neither words nor media tell."""
 
     def given_scenes(self) -> Iterator[Scene]:
         """Every scene that the conditions show."""

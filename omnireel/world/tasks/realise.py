@@ -35,6 +35,7 @@ def realise(plan: Plan, capability: str, seed: int, fmt: VideoFormat) -> TaskSam
         scene=plan.scene,
         source_scene=plan.source_scene,
         edit_mask_THW=mask,
+        left_open=plan.left_open,
     )
 
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from omnireel.mvl.prompt import Prompt
 from omnireel.types import Clip, MediaSet
+from omnireel.world.captions.told import OpenFact
 from omnireel.world.scene import Scene
 
 
@@ -36,3 +37,5 @@ class TaskSample:
     """The scene of the source video or of the first reference, when there is one."""
     edit_mask_THW: npt.NDArray[np.bool_] | None
     """Where the target may differ from the source; None for tasks that edit nothing."""
+    left_open: frozenset[OpenFact]
+    """Facts of the target that neither words nor media tell: any answer is right."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from omnireel.types import Role
 from omnireel.world.captions import caption, vague
 from omnireel.world.captions.grammar import Borrowed
+from omnireel.world.captions.told import left_open
 from omnireel.world.distribution import SceneDistribution
 from omnireel.world.tasks.plan import Builder, Draw, Given, Picture, Plan
 from omnireel.world.tasks.portraits import portrait, turnaround
@@ -26,12 +27,14 @@ def image_reference(draw: Draw) -> Plan:
     scene = draw.scene()
     picture = portrait(draw, scene.bodies[0])
     names = {"a": draw.one_of(PICTURED).format(name="Image_1")}
+    level = draw.level()
     return Plan(
         scene,
-        caption(scene, draw.level(), draw.rng, names=names),
+        caption(scene, level, draw.rng, names=names),
         vague(scene, draw.rng, names={"a": "@Image_1"}),
         (Given("Image_1", Role.REFERENCE, (picture,)),),
         source_scene=picture.scene,
+        left_open=left_open(level),
     )
 
 
@@ -41,12 +44,14 @@ def element_reference(draw: Draw) -> Plan:
     name = draw.one_of(NAMES)
     views = turnaround(draw, scene.bodies[0])
     names = {"a": f"@{name}"}
+    level = draw.level()
     return Plan(
         scene,
-        caption(scene, draw.level(), draw.rng, names=names),
+        caption(scene, level, draw.rng, names=names),
         vague(scene, draw.rng, names=names),
         (Given(name, Role.ELEMENT, views),),
         source_scene=views[0].scene,
+        left_open=left_open(level),
     )
 
 
@@ -67,12 +72,14 @@ def image_and_element(draw: Draw) -> Plan:
         borrowed = Borrowed()
         names |= {"b": "@Image_1"}
         vague_text = vague(scene, draw.rng, names=names)
+    level = draw.level()
     return Plan(
         scene,
-        caption(scene, draw.level(), draw.rng, names=names, borrowed=borrowed),
+        caption(scene, level, draw.rng, names=names, borrowed=borrowed),
         vague_text,
         (Given(name, Role.ELEMENT, views), Given("Image_1", Role.REFERENCE, (picture,))),
         source_scene=views[0].scene,
+        left_open=left_open(level, borrowed),
     )
 
 

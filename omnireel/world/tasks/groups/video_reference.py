@@ -7,6 +7,7 @@ from dataclasses import replace
 from omnireel.types import Role
 from omnireel.world.captions import caption, vague
 from omnireel.world.captions.grammar import Borrowed
+from omnireel.world.captions.told import left_open
 from omnireel.world.distribution import SceneDistribution
 from omnireel.world.sampler import with_visible_spin
 from omnireel.world.staging import arrange, camera_suits
@@ -24,12 +25,14 @@ def motion_transfer(draw: Draw) -> Plan:
     scene = draw.scene(distribution=MOTION_SCENES)
     moved = with_visible_spin(replace(scene.bodies[0], motion=source.bodies[0].motion))
     scene = replace(scene, bodies=arrange(draw.rng, (moved,), distribution=MOTION_SCENES))
+    level, borrowed = draw.level(), Borrowed(motion="@Video_1")
     return Plan(
         scene,
-        caption(scene, draw.level(), draw.rng, borrowed=Borrowed(motion="@Video_1")),
+        caption(scene, level, draw.rng, borrowed=borrowed),
         draw.one_of(VAGUE_MOTION).format(vague=vague(scene, draw.rng, say_motion=False)),
         (Given("Video_1", Role.MOTION, (Footage(source),)),),
         source_scene=source,
+        left_open=left_open(level, borrowed),
     )
 
 
@@ -40,12 +43,14 @@ def camera_transfer(draw: Draw) -> Plan:
         scene = replace(draw.scene(distribution=CAMERA_SCENES), camera=source.camera)
         if camera_suits(source.camera.move, scene.bodies):
             break
+    level, borrowed = draw.level(), Borrowed(camera="@Video_1")
     return Plan(
         scene,
-        caption(scene, draw.level(), draw.rng, borrowed=Borrowed(camera="@Video_1")),
+        caption(scene, level, draw.rng, borrowed=borrowed),
         draw.one_of(VAGUE_CAMERA).format(vague=vague(scene, draw.rng)),
         (Given("Video_1", Role.CAMERA, (Footage(source),)),),
         source_scene=source,
+        left_open=left_open(level, borrowed),
     )
 
 
