@@ -113,9 +113,10 @@ def sample_of(row: Mapping[str, Any]) -> TrainingSample:
             source_sha256=row["source_sha256"],
             lineage=json.loads(row["lineage"]),
         )
+        digest = sample.digest()
     except (KeyError, TypeError, ValueError) as error:
         raise IntegrityError(f"the row is damaged ({error!r})") from error
-    if sample.digest() != row["sha256"]:
+    if digest != row["sha256"]:
         raise IntegrityError(f"the sample {sample.key!r} does not match its SHA-256")
     return sample
 

@@ -152,7 +152,7 @@ def test_a_file_that_changes_after_the_check_is_refused(tmp_path: Path) -> None:
 
 
 @settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.binary(max_size=200), st.sampled_from(["captions.csv", "captions.jsonl", "clip_0.txt"]))
 def test_any_bytes_for_captions_work_or_are_product_errors(
