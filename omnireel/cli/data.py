@@ -39,22 +39,24 @@ def pack(
     Example: omnireel data pack my_clips my_shards
     """
     from omnireel.data.folder import FolderConfig, open_folder
+    from omnireel.data.overview import count_of
     from omnireel.data.shards import ShardWriterConfig, write_shards
-    from omnireel.recipes.adapt import progress
 
     report = data_report()
     checks = FolderConfig(min_short_side=min_side, min_seconds=min_seconds)
     with problems_as_lines():
-        source = open_folder(folder, checks, progress(report, "checking files"))
+        source = open_folder(
+            folder, checks, lambda done, total: report("checking files", done, total)
+        )
     say_ignored(source.ignored)
     manifest = write_shards(
         out,
         source,
         ShardWriterConfig(seed=seed, shard_bytes=max(1, round(shard_mib * 2**20))),
         made_by={"command": shlex.join(["omnireel", *sys.argv[1:]]), "folder": folder.name},
-        report=progress(report, "packing samples"),
+        report=lambda done, total: report("packing samples", done, total),
     )
-    typer.echo(f"{out}: {manifest.num_samples} samples in {len(manifest.files)} shards")
+    typer.echo(f"{out}: {manifest.num_samples} samples in {count_of(len(manifest.files), 'shard')}")
 
 
 @app.command("inspect")

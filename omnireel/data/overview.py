@@ -18,7 +18,8 @@ def describe_shards(reader: ShardReader) -> list[str]:
     mib = manifest.media_bytes / 2**20
     rows = ", ".join(f"{name} {count}" for name, count in manifest.capabilities.items())
     lines = [
-        f"{len(reader)} samples in {len(manifest.files)} shards, {mib:.1f} MiB of media",
+        f"{count_of(len(reader), 'sample')} in {count_of(len(manifest.files), 'shard')}, "
+        f"{mib:.1f} MiB of media",
         f"capabilities: {rows}",
         f"content {manifest.content_sha256[:16]}, shuffled with seed {manifest.seed}, "
         f"schema {manifest.schema_version}",
@@ -30,6 +31,11 @@ def describe_shards(reader: ShardReader) -> list[str]:
         for file in manifest.files
     ]
     return lines
+
+
+def count_of(number: int, what: str) -> str:
+    """``1 shard``, ``2 shards``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def shard_sheet(reader: ShardReader, start: int = 0, count: int = 12) -> Frames:

@@ -74,13 +74,13 @@ def adapt(request: AdaptRequest, callbacks: tuple[Callback, ...], report: Report
 def _shards(request: AdaptRequest, report: Report) -> tuple[Path, tuple[str, ...]]:
     if (request.data / MANIFEST).is_file():
         return request.data, ()
-    source = open_folder(request.data, FolderConfig(), progress(report, "checking files"))
+    source = open_folder(request.data, FolderConfig(), _told(report, "checking files"))
     packed = request.out / "shards"
     made_by = {"command": request.command, "folder": request.data.name}
-    write_shards(packed, source, made_by=made_by, report=progress(report, "packing samples"))
+    write_shards(packed, source, made_by=made_by, report=_told(report, "packing samples"))
     return packed, source.ignored
 
 
-def progress(report: Report, what: str) -> Callable[[int, int], None]:
+def _told(report: Report, what: str) -> Callable[[int, int], None]:
     """``report`` for one kind of work."""
     return lambda done, total: report(what, done, total)

@@ -1,22 +1,20 @@
-"""Encoded training shards for a recipe: what it learns from, and what it validates on."""
+"""Encoded training shards for a recipe: what it learns from, and what it validates on.
+
+What reads shards (pyarrow, media) is imported only where there are some: recipes of the procedural
+world do without.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from omnireel.data.shards import read_manifest
 from omnireel.errors import InvalidInput
 from omnireel.generate.components import latent_space_sha256
 from omnireel.generate.settings import ModelLimits
 from omnireel.recipes.base import Workplace
+from omnireel.train import TrainData
 from omnireel.train.latent_record import LatentRecord
-from omnireel.train.shard_latents import (
-    ShardBatches,
-    ShardLatentConfig,
-    ShardLatents,
-    build_shard_latents,
-)
 
 
 def encode_shards(
@@ -29,6 +27,9 @@ def encode_shards(
         InvalidInput: the run was begun with other shards.
 
     """
+    from omnireel.data.shards import read_manifest
+    from omnireel.train.shard_latents import ShardLatentConfig, build_shard_latents
+
     content = read_manifest(shards).content_sha256
     begun_with = place.pinned.get("shards", content)
     if begun_with != content:
@@ -54,8 +55,10 @@ def encode_shards(
 
 def open_shards(
     pinned: Mapping[str, str], *, held_out: int, batch_size: int
-) -> tuple[ShardBatches, list[LatentRecord]]:
+) -> tuple[TrainData, list[LatentRecord]]:
     """Batches to learn from and the held-out records of encoded shards."""
+    from omnireel.train.shard_latents import ShardBatches, ShardLatents
+
     latents = ShardLatents(Path(pinned["latents"]))
     learn, validate = latents.split(held_out)
     return ShardBatches(latents, learn, batch_size), [latents.record(i) for i in validate]
@@ -63,5 +66,7 @@ def open_shards(
 
 def shard_facts(pinned: Mapping[str, str]) -> tuple[tuple[str, ...], int, str]:
     """Capabilities, number and identity of encoded shards, for a model card."""
+    from omnireel.train.shard_latents import ShardLatents
+
     latents = ShardLatents(Path(pinned["latents"]))
     return latents.capabilities, len(latents), f"training shards {pinned['shards'][:16]}"

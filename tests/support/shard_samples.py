@@ -68,10 +68,10 @@ class Samples:
         return self._by_key[key]
 
 
-def clip_folder(folder: Path, count: int = 4, **shape: float) -> Path:
+def clip_folder(folder: Path, clips: int = 4, **shape: float) -> Path:
     """``clip_0.mp4`` with ``clip_0.txt``, and so on."""
     folder.mkdir(parents=True, exist_ok=True)
-    for i in range(count):
+    for i in range(clips):
         write_mp4(frames(i, **shape), folder / f"clip_{i}.mp4")  # type: ignore[arg-type]
         (folder / f"clip_{i}.txt").write_text(f"a red ball rolls, take {i}\n")
     return folder

@@ -176,7 +176,7 @@ def test_shards_can_be_looked_at(tmp_path: Path) -> None:
     write_shards(tmp_path, Samples([edit_sample("a"), edit_sample("b")]), made_by={"by": "me"})
     reader = ShardReader(tmp_path)
     lines = describe_shards(reader)
-    assert "2 samples in 1 shards" in lines[0] and "C21 2" in lines[1] and "by: me" in lines
+    assert "2 samples in 1 shard," in lines[0] and "C21 2" in lines[1] and "by: me" in lines
     one, two = shard_sheet(reader, 0, 1), shard_sheet(reader)
     assert two.shape[0] == 1 and two.shape[1] > one.shape[1] > 4 * 96
     with pytest.raises(InvalidInput, match="at least one row"):

@@ -238,7 +238,7 @@ def test_shards_are_inspected(root: Path, adapter: Path, tmp_path: Path) -> None
         ["inspect", str(shards), "--verify", "--count", "2", "--sheet", str(tmp_path / "s.png")],
     )
     assert result.exit_code == 0, result.output
-    assert "5 samples in 1 shards" in result.output and "folder: clips" in result.output
+    assert "5 samples in 1 shard," in result.output and "folder: clips" in result.output
     assert "every file matches" in result.output
     assert read_image(tmp_path / "s.png").frames_THWC.shape[1] > 200
     missing = RUNNER.invoke(data_cli.app, ["inspect", str(tmp_path)])
