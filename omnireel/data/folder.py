@@ -127,7 +127,8 @@ def open_folder(
 
 
 def _find(folder: Path) -> tuple[list[str], list[str]]:
-    media, others = [], []
+    media: list[str] = []
+    others: list[str] = []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
         if any(part.startswith(".") for part in name.parts) or not path.is_file():

@@ -69,7 +69,8 @@ def merge_adapter(adapter: Path, base: Path, out: Path) -> Path:
     """
     model, before = load_transformer(base, "generator")
     joined = join_adapter(model, before, adapter)
-    card = {key: before.card[key] for key in ("limits", "capabilities") if key in before.card}
+    kept = ("limits", "capabilities")
+    card: dict[str, Any] = {key: before.card[key] for key in kept if key in before.card}
     for key in ("command", "recipe", "data", "steps", "samples", "wall_time_s", "hardware"):
         if key in joined.card:
             card[key] = joined.card[key]
