@@ -28,7 +28,7 @@ def pack(
     out: Annotated[Path, typer.Argument(help="Folder of shards to write.")],
     seed: Annotated[int, typer.Option(help="Of the order of the samples.")] = 0,
     shard_mib: Annotated[float, typer.Option(help="Size of one shard in MiB.", min=0.01)] = 256.0,
-    min_seconds: Annotated[float, typer.Option(help="Shorter clips are refused.", min=0.0)] = 0.5,
+    min_seconds: Annotated[float, typer.Option(help="Shorter clips are refused.", min=0.0)] = 0.7,
     min_side: Annotated[int, typer.Option(help="Smaller pictures are refused.", min=1)] = 32,
 ) -> None:
     """Check every file, then write shuffled shards; the same command goes on when interrupted.

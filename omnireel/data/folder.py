@@ -28,8 +28,8 @@ class FolderConfig:
 
     min_short_side: int = 32
     """Pixels."""
-    min_seconds: float = 0.5
-    """Of a clip; images have no length."""
+    min_seconds: float = 0.7
+    """Of a clip (five frames at 8 frames per second); images have no length."""
     limits: DecodeLimits = field(default_factory=DecodeLimits)
 
 

@@ -83,7 +83,7 @@ def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
         "clip_2.mp4": "Somebody",
         "clip_3.mp4": "cannot be decoded",
         "clip_4.mp4": "0 bytes",
-        "clip_5.mp4": "plays 0.25 s; 0.5 s at least",
+        "clip_5.mp4": "plays 0.25 s; 0.7 s at least",
         "clip_6.mp4": "48x16 pixels; 32",
         "clip_7.mp4": "keep one",
         "captions.csv:3": "no file lost.mp4",
