@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(name="models", help="Show and verify model components.", no_args_is_help=True)
+app = typer.Typer(
+    name="models", help="Show, verify and merge model components.", no_args_is_help=True
+)
 
 Folder = Annotated[
     Path | None, typer.Argument(help="A component folder, or a folder of them; default: shipped.")
@@ -39,6 +41,18 @@ def verify_all(folder: Folder = None) -> None:
     for path in _components(folder):
         verify(path)
         typer.echo(f"{path}: ok")
+
+
+@app.command("merge")
+def merge(
+    adapter: Annotated[Path, typer.Argument(help="Component folder of the adapter.")],
+    base: Annotated[Path, typer.Argument(help="Component folder of its generator.")],
+    out: Annotated[Path, typer.Argument(help="Component folder to write.")],
+) -> None:
+    """Fold an adapter into its generator. Example: omnireel models merge ADAPTER BASE OUT."""
+    from omnireel.generate.adapters import merge_adapter
+
+    typer.echo(merge_adapter(adapter, base, out))
 
 
 def _components(folder: Path | None) -> list[Path]:

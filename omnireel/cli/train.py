@@ -7,15 +7,13 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from omnireel.cli.lora import lora
+from omnireel.cli.training import data_report, training_callbacks
 from omnireel.recipes import RECIPES
-
-if TYPE_CHECKING:
-    from omnireel.recipes.base import Report
-    from omnireel.train import Callback
 
 app = typer.Typer(
     name="train",
@@ -59,7 +57,9 @@ def export(
     """Turn a run into a serving component. Example: omnireel train export runs/vae out/vae."""
     from omnireel.recipes.export import export_run
 
-    typer.echo(export_run(run, out, cache=cache, report=_report(), scores=_scores(score), raw=raw))
+    typer.echo(
+        export_run(run, out, cache=cache, report=data_report(), scores=_scores(score), raw=raw)
+    )
 
 
 @app.command("prepare")
@@ -74,7 +74,7 @@ def prepare(
     from omnireel.recipes.run import RunRequest, prepare_data
 
     request = RunRequest(recipe, out=Path(), cache=cache, overrides=tuple(assign or ()))
-    for name, folder in prepare_data(request, _report()).items():
+    for name, folder in prepare_data(request, data_report()).items():
         typer.echo(f"{name}: {folder}")
 
 
@@ -142,8 +142,8 @@ def ladder(
     results = climb(
         build_ladder(size),
         ClimbConfig(folder, cache, smoke=smoke, last=last),
-        lambda run: _callbacks(mlflow, run),
-        _report(),
+        lambda run: training_callbacks(mlflow, run),
+        data_report(),
         on_rung,
         command=shlex.join(["omnireel", *sys.argv[1:]]),
     )
@@ -203,8 +203,8 @@ def _train_command(name: str) -> None:
             overrides=tuple(overrides),
             command=shlex.join(["omnireel", *sys.argv[1:]]),
         )
-        callbacks = _callbacks(mlflow, request.out) if on_main_rank() else ()
-        result = run_recipe(request, callbacks, _report())
+        callbacks = training_callbacks(mlflow, request.out) if on_main_rank() else ()
+        result = run_recipe(request, callbacks, data_report())
         if not on_main_rank():
             return
         typer.echo(
@@ -246,32 +246,6 @@ def _supervise(
     ).work()
 
 
-def _callbacks(mlflow: str, out: Path) -> tuple[Callback, ...]:
-    from omnireel.train import ProgressBar
-    from omnireel.train.pictures import ValidationFiles
-
-    callbacks: tuple[Callback, ...] = (ProgressBar(), ValidationFiles(out))
-    if mlflow != "off":
-        from omnireel.train.mlflow_callback import MlflowCallback
-
-        callbacks += (MlflowCallback(mlflow),)
-    return callbacks
-
-
-def _report() -> Report:
-    shown = {"last": -1}
-
-    def report(what: str, done: int, total: int) -> None:
-        percent = 100 * done // max(total, 1)
-        if percent != shown["last"] and (percent % 5 == 0 or sys.stderr.isatty()):
-            shown["last"] = percent
-            end = "\r" if sys.stderr.isatty() and done < total else "\n"
-            sys.stderr.write(f"{what}: {done}/{total} ({percent} %){end}")
-            sys.stderr.flush()
-
-    return report
-
-
 def _scores(assignments: list[str] | None) -> dict[str, float]:
     from omnireel.errors import InvalidInput
 
@@ -285,5 +259,6 @@ def _scores(assignments: list[str] | None) -> dict[str, float]:
     return scores
 
 
+app.command("lora")(lora)
 for _name in RECIPES:
     _train_command(_name)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from omnireel.generate import components
+from omnireel.generate.adapters import join_adapter
 from omnireel.generate.conditions import ConditionEncoder, latent_shape
 from omnireel.generate.frames import video_to_frames
 from omnireel.generate.settings import (
@@ -60,26 +61,35 @@ class GeneratorPipeline:
         self.version = version
 
     @classmethod
-    def load(cls, folder: Path, device: str = "cpu") -> GeneratorPipeline:
+    def load(
+        cls, folder: Path, device: str = "cpu", adapter: Path | None = None
+    ) -> GeneratorPipeline:
         """Load ``folder/generator`` and ``folder/vae``; hashes are checked.
+
+        ``adapter`` is the component folder of an adapter, which is folded into the weights.
 
         Raises:
             NotFound, IntegrityError: weights are missing, tampered with or do not belong together.
         """
-        return cls.open(folder / "generator", folder / "vae", device)
+        return cls.open(folder / "generator", folder / "vae", device, adapter)
 
     @classmethod
-    def open(cls, generator: Path, vae: Path, device: str = "cpu") -> GeneratorPipeline:
-        """Load two component folders; raises what :meth:`load` raises."""
+    def open(
+        cls, generator: Path, vae: Path, device: str = "cpu", adapter: Path | None = None
+    ) -> GeneratorPipeline:
+        """Load component folders; raises what :meth:`load` raises."""
         model, component = components.load_transformer(generator, "generator", device)
         components.check_latent_space(component, vae)
+        version = components.weights_sha256(component)
+        if adapter is not None:
+            joined = join_adapter(model, component, adapter)
+            version = f"{version}+{components.weights_sha256(joined)}"
         limits = components.model_limits(component)
         encoder = ConditionEncoder(
             vae=components.load_vae(vae, device),
             tokenizer=components.tokenizer_of(model.config),
             short_side=limits.short_side,
         )
-        version = components.weights_sha256(component)
         return cls(model, encoder, components.sampling_defaults(component), limits, version)
 
     def generate(

@@ -54,6 +54,10 @@ RECIPES: dict[str, RecipeEntry] = {
     "generator-large": RecipeEntry(
         "omnireel.recipes.sizes:large_generator", "Omni-Generator of 8 B parameters, many nodes"
     ),
+    "lora-debug": RecipeEntry("omnireel.recipes.lora:debug_lora", "adapter, one minute, no use"),
+    "lora-tiny": RecipeEntry(
+        "omnireel.recipes.lora:tiny_lora", "an adapter of the generator, see train lora"
+    ),
     "preference-debug": RecipeEntry(
         "omnireel.recipes.preference:debug_preference", "preference tuning, one minute, no use"
     ),

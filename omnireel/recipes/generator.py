@@ -27,12 +27,21 @@ from omnireel.recipes.latents import LatentFolders
 from omnireel.recipes.planning.fit import fit_on_device
 from omnireel.recipes.planning.workload import Workload, transformer_workload
 from omnireel.recipes.preview import GeneratorPreview
-from omnireel.train import EmaConfig, FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
+from omnireel.recipes.shard_data import encode_shards, open_shards, shard_facts
+from omnireel.train import (
+    EmaConfig,
+    FeedConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    TrainData,
+    TrainerConfig,
+)
 from omnireel.train.latent_cache import (
     LatentBatches,
     LatentCache,
     LatentCacheConfig,
 )
+from omnireel.train.latent_record import LatentRecord
 from omnireel.train.objectives.flow_matching import FlowMatching, FlowMatchingConfig
 from omnireel.train.warm_start import warm_start
 from omnireel.types import VideoFormat
@@ -94,6 +103,9 @@ class GeneratorRecipe:
     """Of these, how many are generated and shown at each validation."""
     workers: int = 2
     folders: LatentFolders = field(default_factory=LatentFolders)
+    shards: Path | None = None
+    """Training shards to learn from (``omnireel data pack``) instead of the procedural world; they
+    get the sizes, rate and length of ``limits``."""
     memory_gb: float = 0.0
     """Memory of a device to fit a step into, by computing again in the backward pass what saves
     most bytes per operation. 0: keep everything."""
@@ -106,6 +118,8 @@ class GeneratorRecipe:
 
     def prepare(self, place: Workplace) -> Mapping[str, str]:
         """Encode training and held-out samples; their folders by name."""
+        if self.shards is not None:
+            return encode_shards(place, self.shards, self.limits, self.vae, workers=self.workers)
         return self.folders.build(
             place, self.vae, self.data, held_out=self.held_out, workers=self.workers
         )
@@ -121,7 +135,7 @@ class GeneratorRecipe:
         if init_from is not None:
             warm_start(model, init_from, ("generator",))
         device = self.trainer.device
-        held_out = self.folders.held_out_records(pinned, self.data, self.held_out)
+        batches, held_out = self._data(pinned)
         objective = FlowMatching(
             model,
             tokenizer_of(model.config),
@@ -131,22 +145,30 @@ class GeneratorRecipe:
             preview=GeneratorPreview(vae, held_out[: self.previews], self.sampling, device),
             device=device,
         )
-        cache = LatentCache(Path(pinned["latents"]), self.data)
-        batches = LatentBatches(cache, self.batch_size)
         return Assembly(objective, batches, pinned, objective.weigh)
+
+    def _data(self, pinned: Mapping[str, str]) -> tuple[TrainData, list[LatentRecord]]:
+        """Batches to learn from, and held-out records."""
+        if self.shards is not None:
+            return open_shards(pinned, held_out=self.held_out, batch_size=self.batch_size)
+        held_out = self.folders.held_out_records(pinned, self.data, self.held_out)
+        cache = LatentCache(Path(pinned["latents"]), self.data)
+        return LatentBatches(cache, self.batch_size), held_out
 
     def component(self, weights: Mapping[str, Tensor], place: Workplace) -> ComponentParts:
         """The generator, tied to the autoencoder that it was trained on."""
-        del place
         vae = load_vae(self.vae)
         config = self.model.build(vae.config.latent_channels, vocabulary())
-        names = tuple(sorted(n for n, w in self.data.weights.items() if w > 0))
+        if self.shards is not None:
+            names, count, origin = shard_facts(place.pinned)
+            known: tuple[str, ...] = ("Knows what its training shards show.",)
+        else:
+            names = tuple(sorted(n for n, w in self.data.weights.items() if w > 0))
+            count, origin = self.data.num_shards * self.data.shard_samples, "the procedural world"
+            known = _LIMITS
         limits = replace(self.limits, capabilities=names)
-        data = (
-            f"{self.data.num_shards * self.data.shard_samples} encoded samples of the procedural "
-            f"world, {len(names)} capabilities"
-        )
-        card: dict[str, Any] = {"data": data, "limits": list(_LIMITS), "capabilities": names}
+        data = f"{count} encoded samples of {origin}, {len(names)} capabilities"
+        card: dict[str, Any] = {"data": data, "limits": list(known), "capabilities": names}
         return ComponentParts(
             "generator",
             generator_component_config(

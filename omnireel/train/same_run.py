@@ -22,6 +22,7 @@ MAY_CHANGE_ON_RESUME = (
     "trainer.parallel.",
     "data.count",
     "folders.",
+    "shards",  # where they are; what they hold is pinned
     "workers",
     "render_workers",
     "previews",

@@ -87,8 +87,9 @@ class PipelineEngine:
         from omnireel.generate import GeneratorPipeline
 
         use_cpu_threads(settings.threads)
-        pipeline = GeneratorPipeline.load(settings.weights, settings.device)
-        return cls(pipeline, model_info(pipeline, settings.weights, settings.device))
+        pipeline = GeneratorPipeline.load(settings.weights, settings.device, settings.adapter)
+        info = model_info(pipeline, settings.weights, settings.device, settings.adapter)
+        return cls(pipeline, info)
 
     def warm_up(self) -> None:
         """One step of one frame, so that the first caller does not wait for lazy start-up."""
@@ -158,15 +159,25 @@ def pipeline_settings(used: Sampling) -> GenerationSettings:
     )
 
 
-def model_info(pipeline: GeneratorPipeline, weights: Path, device: str) -> ModelInfo:
-    """What the cards and limits of a loaded generator say."""
+def model_info(
+    pipeline: GeneratorPipeline, weights: Path, device: str, adapter: Path | None = None
+) -> ModelInfo:
+    """What the cards and limits of a loaded generator say.
+
+    With an adapter, name and version are ``base+adapter``: a version that is pinned pins both.
+    """
     facts = read_cards([weights / "generator", weights / "vae"])
+    name, version, num_parameters = facts.name, facts.version, facts.num_parameters
+    if adapter is not None:
+        added = read_cards([adapter])
+        name, version = f"{name}+{added.name}", f"{version}+{added.version}"
+        num_parameters += added.num_parameters
     return ModelInfo(
         kind="generator",
-        name=facts.name,
-        version=facts.version,
+        name=name,
+        version=version,
         device=device,
-        num_parameters=facts.num_parameters,
+        num_parameters=num_parameters,
         weights_sha256=facts.weights_sha256,
         license=facts.license,
         capabilities=capabilities(pipeline.limits, pipeline.defaults),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
@@ -15,3 +17,8 @@ class GeneratorSettings(ModelServiceSettings):
 
     listen: str = Field("127.0.0.1:50062", description="Address to serve gRPC on, host:port.")
     device: str = Field("cpu", description="cpu, cuda, cuda:1, ...")
+    adapter: Path | None = Field(
+        None,
+        description="Component folder of an adapter ('omnireel train lora'), folded into the "
+        "generator when it is loaded.",
+    )

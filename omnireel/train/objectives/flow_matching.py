@@ -131,6 +131,12 @@ class FlowMatching:
 
     def validate(self) -> ValidationReport:
         """Loss on held-out samples at fixed times and noise, also per capability; then previews."""
+        metrics = self.held_out_losses()
+        report = self._preview(self.model) if self._preview else ValidationReport({})
+        return ValidationReport({**metrics, **report.metrics}, report.media)
+
+    def held_out_losses(self) -> dict[str, float]:
+        """``loss`` and ``loss_<capability>``; empty without held-out samples."""
         rng = torch.Generator().manual_seed(0)
         total: dict[str, list[float]] = {}
         by_shape: dict[tuple[int, ...], list[LatentRecord]] = {}
@@ -146,9 +152,7 @@ class FlowMatching:
                     total.setdefault(record.capability, []).append(error)
         every = [error for errors in total.values() for error in errors]
         metrics = {"loss": sum(every) / len(every)} if every else {}
-        metrics |= {f"loss_{name}": sum(e) / len(e) for name, e in sorted(total.items())}
-        report = self._preview(self.model) if self._preview else ValidationReport({})
-        return ValidationReport({**metrics, **report.metrics}, report.media)
+        return metrics | {f"loss_{name}": sum(e) / len(e) for name, e in sorted(total.items())}
 
     def state_dict(self) -> Mapping[str, Any]:
         """Nothing beyond the weights."""

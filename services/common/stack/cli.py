@@ -32,6 +32,9 @@ def up(
     home: Home = None,
     port: Annotated[int, typer.Option(help="Port of the public API.")] = DEFAULT_PORT,
     workers: Annotated[int, typer.Option(help="Jobs that run at once.")] = 1,
+    adapter: Annotated[
+        Path | None, typer.Option(help="Component folder of an adapter (omnireel train lora).")
+    ] = None,
     foreground: Annotated[
         bool, typer.Option("--foreground", help="Stay, and stop everything on Ctrl-C.")
     ] = False,
@@ -41,7 +44,7 @@ def up(
     Example: omnireel up --port 7070
     """
     console = _console()
-    config = StackConfig(home=_folder(home), port=port, size=size, workers=workers)
+    config = StackConfig(home=_folder(home), port=port, size=size, workers=workers, adapter=adapter)
     state = start_stack(config, console.print)
     console.print(f"Omnireel is up: gateway at {state.gateway}, home in {config.home}")
     if foreground:

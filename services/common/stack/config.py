@@ -34,7 +34,8 @@ def _commands() -> dict[str, tuple[str, ...]]:
 class StackConfig:
     """One stack. ``home`` holds its state, database, objects and logs.
 
-    ``weights_root`` holds a folder for each size. ``commands`` are the processes by service, and
+    ``weights_root`` holds a folder for each size, and ``adapter`` is the component folder of an
+    adapter for its generator. ``commands`` are the processes by service, and
     ``environment`` is added to that of every one of them.
     """
 
@@ -43,6 +44,7 @@ class StackConfig:
     size: str = "tiny"
     workers: int = 1
     weights_root: Path = SHIPPED_WEIGHTS
+    adapter: Path | None = None
     start_timeout_s: float = 300.0
     grace_s: float = 15.0
     commands: Mapping[str, tuple[str, ...]] = field(default_factory=_commands)
@@ -58,6 +60,12 @@ class StackConfig:
             raise InvalidInput(
                 f"there are no weights of size {self.size!r}; choose one of: {known or 'none'}",
                 field="size",
+            )
+        if self.adapter is not None and not (self.adapter / "card.json").is_file():
+            raise InvalidInput(
+                f"there is no adapter in {self.adapter} (card.json is missing); make one with "
+                "'omnireel train lora --data FOLDER'",
+                field="adapter",
             )
 
     @property
@@ -98,6 +106,8 @@ class StackConfig:
             settings["weights"] = str(self.weights)
         else:
             settings |= {"database_url": self.database_url, **addresses}
+        if service == "generator" and self.adapter is not None:
+            settings["adapter"] = str(self.adapter.resolve())
         if service == "worker":
             settings |= {"broker_url": self.broker_url, "grace_s": f"{self.grace_s / 2:g}"}
         prefix = f"OMNIREEL_{service}_".upper()

@@ -14,13 +14,17 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from omnireel import errors
 from omnireel.api.v1 import (
+    capabilities_pb2,
     generator_pb2_grpc,
     mvl_pb2,
     prompt_enhancer_pb2,
     prompt_enhancer_pb2_grpc,
     super_resolver_pb2_grpc,
 )
+from omnireel.generate import GenerationSettings, GeneratorPipeline
 from omnireel.media import read_clip, write_mp4
+from omnireel.mvl import parse
+from omnireel.sampling import Guidance
 from omnireel.store import open_store
 from omnireel.types import Clip, VideoFormat
 from services.common.artifacts import read_latents
@@ -28,7 +32,7 @@ from services.common.interceptors import call_metadata
 from services.common.status import error_from_rpc
 from tests.support.engines.frames import base_frames, upscaled_frames
 from tests.support.engines.processes import service_process
-from tests.support.engines.random_weights import save_random_weights
+from tests.support.engines.random_weights import save_random_adapter, save_random_weights
 from tests.support.engines.requests import (
     generate_request,
     settings,
@@ -226,6 +230,41 @@ def test_real_weights_format_is_served(tmp_path):
         frames = read_clip(store.get(result.video.uri)).frames_THWC
         assert frames.shape == (5, 32, 32, 3)
         assert np.ptp(frames) > 0
+
+
+def test_an_adapter_is_served_and_can_be_pinned(tmp_path):
+    weights = save_random_weights(tmp_path / "tiny")
+    adapter = save_random_adapter(tmp_path / "look" / "adapter", weights / "generator")
+    with (
+        generator(
+            tmp_path,
+            "services.generator.main",
+            OMNIREEL_GENERATOR_WEIGHTS=str(weights),
+            OMNIREEL_GENERATOR_ADAPTER=str(adapter),
+            OMNIREEL_GENERATOR_THREADS="1",
+        ) as running,
+        grpc.insecure_channel(running.address()) as channel,
+    ):
+        serving(channel)
+        stub = generator_pb2_grpc.GeneratorServiceStub(channel)
+        info = stub.GetModelInfo(capabilities_pb2.GetModelInfoRequest())
+        base, _, own = info.version.partition("+")
+        assert len(base) == len(own) == 16 and info.name == "tiny-generator+look-adapter"
+        small = settings(width=32, height=32)
+        _, result = take_apart(
+            stub.Generate(generate_request(settings=small, model_version=info.version))
+        )
+        assert result.model_version == info.version
+        latents = read_latents(open_store(f"file://{tmp_path}/store"), result.latents_uri)
+        with pytest.raises(grpc.RpcError) as caught:
+            take_apart(stub.Generate(generate_request(settings=small, model_version=base)))
+        assert f"'{info.version}' runs here" in error_from_rpc(caught.value).message
+    direct = GeneratorPipeline.load(weights, adapter=adapter).generate(
+        parse("a ball"),
+        {},
+        GenerationSettings(VideoFormat(32, 32, 5, 8.0), 3, 3, Guidance(2, 1, 1)),
+    )
+    np.testing.assert_allclose(latents, direct.latents_CTHW.numpy(), atol=1e-5)
 
 
 def test_tampered_weights_are_one_clear_line_and_never_serving(tmp_path):

@@ -7,9 +7,15 @@ from pathlib import Path
 
 import torch
 
-from omnireel.generate.components import generator_component_config, latent_space_sha256
+from omnireel.generate.adapters import ADAPTER, adapter_config
+from omnireel.generate.components import (
+    generator_component_config,
+    latent_space_sha256,
+    load_transformer,
+)
 from omnireel.generate.settings import ModelLimits, SamplingDefaults
 from omnireel.generate.upscaler import UpscaleConfig
+from omnireel.model.lora import LoraConfig, add_lora, lora_state
 from omnireel.model.positions import RotaryConfig
 from omnireel.model.text import Tokenizer
 from omnireel.model.transformer import OmniTransformer, TransformerConfig
@@ -59,3 +65,15 @@ def _save(folder: Path, kind: str, config: dict, model: torch.nn.Module) -> None
             # Zero-initialised layers would switch the network off.
             parameter.add_(0.05 * torch.randn_like(parameter))
     save_component(folder, kind=kind, config=config, state_dict=model.state_dict(), card={})
+
+
+def save_random_adapter(folder: Path, generator: Path, seed: int = 7) -> Path:
+    """Write an adapter for the component in ``generator`` that changes what it makes."""
+    model, base = load_transformer(generator, "generator")
+    config = LoraConfig(rank=2, alpha=4.0)
+    torch.manual_seed(seed)
+    add_lora(model, config)
+    state = {n: 0.3 * torch.randn_like(t) for n, t in lora_state(model).items()}
+    return save_component(
+        folder, kind=ADAPTER, config=adapter_config(base, config), state_dict=state, card={}
+    )

@@ -15,7 +15,12 @@ from omnireel.types import VideoFormat
 from services.common.model_info import GuidanceScales, Sampling
 from services.generator.engine import PipelineEngine, pipeline_settings, with_defaults
 from services.generator.settings import GeneratorSettings
-from tests.support.engines.random_weights import DEFAULTS, LIMITS, save_random_weights
+from tests.support.engines.random_weights import (
+    DEFAULTS,
+    LIMITS,
+    save_random_adapter,
+    save_random_weights,
+)
 
 PROMPT = Prompt((TextPart("a red ball"),))
 FORMAT = VideoFormat(32, 32, 5, 8.0)
@@ -106,3 +111,28 @@ def test_tampered_weights_are_refused(tmp_path):
     path.write_bytes(data)
     with pytest.raises(IntegrityError, match="does not match"):
         load(weights)
+
+
+def test_an_adapter_is_part_of_the_model_and_of_its_version(engine, weights, tmp_path):
+    folder = save_random_adapter(tmp_path / "look", weights / "generator")
+    adapted = load(weights, adapter=folder)
+    base, _, own = adapted.info.version.partition("+")
+    assert base == engine.info.version and len(own) == 16
+    assert adapted.info.name == f"{engine.info.name}+{tmp_path.name}-adapter"
+    assert adapted.info.num_parameters > engine.info.num_parameters
+    sampling = Sampling(FORMAT, seed=5)
+    made, before = make(adapted, sampling)[0], make(engine, sampling)[0]
+    assert not np.array_equal(made.latents_CTHW, before.latents_CTHW)
+    other = save_random_adapter(tmp_path / "other", weights / "generator", seed=8)
+    assert load(weights, adapter=other).info.version.partition("+")[2] != own
+
+
+def test_an_adapter_of_another_base_is_refused(weights, tmp_path):
+    other = save_random_weights(tmp_path / "other", seed=1)
+    folder = save_random_adapter(tmp_path / "look", other / "generator")
+    with pytest.raises(IntegrityError, match="give it that base"):
+        load(weights, adapter=folder)
+    with pytest.raises(NotFound, match=r"card\.json"):
+        load(weights, adapter=tmp_path / "nothing")
+    with pytest.raises(InvalidInput, match="'adapter' is needed"):
+        load(weights, adapter=weights / "generator")

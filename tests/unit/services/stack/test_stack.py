@@ -103,6 +103,8 @@ def test_config_is_checked(tmp_path: Path) -> None:
         stack_config(tmp_path, port=70000)
     with pytest.raises(InvalidInput, match="workers"):
         stack_config(tmp_path, workers=0)
+    with pytest.raises(InvalidInput, match=r"no adapter in .*omnireel train lora"):
+        stack_config(tmp_path, adapter=tmp_path)
 
 
 def test_processes_get_their_settings(tmp_path: Path) -> None:
@@ -119,6 +121,12 @@ def test_processes_get_their_settings(tmp_path: Path) -> None:
     assert worker["OMNIREEL_WORKER_LEASE_S"] == "1.5"
     generator = config.environment_of("generator", {})
     assert generator["OMNIREEL_GENERATOR_WEIGHTS"] == str(tmp_path / "weights" / "tiny")
+    assert "OMNIREEL_GENERATOR_ADAPTER" not in generator
+    (tmp_path / "card.json").write_text("{}")
+    adapted = stack_config(tmp_path, adapter=tmp_path)
+    with_adapter = adapted.environment_of("generator", {})
+    assert with_adapter["OMNIREEL_GENERATOR_ADAPTER"] == str(tmp_path)
+    assert "OMNIREEL_SUPER_RESOLVER_ADAPTER" not in adapted.environment_of("super_resolver", {})
 
 
 def test_taken_port(tmp_path: Path) -> None:
