@@ -98,6 +98,11 @@ def tiny_ladder() -> Ladder:
                 "upscaler-tiny", "upscaler-debug", start="tasks",
             ),
             Rung(
+                "upscaler-distilled", "twice the size in one step", "upscaler",
+                "upscaler-student-tiny", "upscaler-student-debug", start="upscaler",
+                teacher="upscaler",
+            ),
+            Rung(
                 "enhancer", "careless words to exact ones", "enhancer",
                 "enhancer-tiny", "enhancer-debug",
             ),

@@ -16,7 +16,7 @@ from omnireel.model.lora import LoraConfig, add_lora, merge_lora
 from omnireel.model.sequence import pack
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
 from omnireel.recipes.generator import CLEAR_SCENES, TINY_CAPABILITY_WEIGHTS
-from omnireel.recipes.post_training import load_generator, refined_component
+from omnireel.recipes.post_training import load_network, refined_component
 from omnireel.recipes.preference_sampling import PreferenceSamplingConfig, build_preferences
 from omnireel.train import EmaConfig, FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
 from omnireel.train.objectives.flow_dpo import FlowDPO, FlowDPOConfig
@@ -82,7 +82,7 @@ class PreferenceRecipe:
             )
         pinned = self.prepare(place)
         torch.manual_seed(self.trainer.seed)
-        model = load_generator(self.reference)
+        model = load_network(self.reference)
         if self.lora is not None:
             # Switched off, the adapters leave the reference.
             add_lora(model, self.lora)
@@ -106,7 +106,7 @@ class PreferenceRecipe:
     def component(self, weights: Mapping[str, Tensor], place: Workplace) -> ComponentParts:
         """The generator with its adapters merged."""
         del place
-        model = load_generator(self.reference)
+        model = load_network(self.reference)
         if self.lora is not None:
             add_lora(model, self.lora)
         model.load_state_dict(module_weights(weights, "transformer"))
