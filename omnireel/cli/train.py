@@ -7,15 +7,13 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from omnireel.cli import ladder, preferences
+from omnireel.cli.run_output import data_report, run_callbacks
 from omnireel.recipes import RECIPES
-
-if TYPE_CHECKING:
-    from omnireel.recipes.base import Report
-    from omnireel.train import Callback
 
 app = typer.Typer(
     name="train",
@@ -59,7 +57,9 @@ def export(
     """Turn a run into a serving component. Example: omnireel train export runs/vae out/vae."""
     from omnireel.recipes.export import export_run
 
-    typer.echo(export_run(run, out, cache=cache, report=_report(), scores=_scores(score), raw=raw))
+    typer.echo(
+        export_run(run, out, cache=cache, report=data_report(), scores=_scores(score), raw=raw)
+    )
 
 
 @app.command("prepare")
@@ -74,7 +74,7 @@ def prepare(
     from omnireel.recipes.run import RunRequest, prepare_data
 
     request = RunRequest(recipe, out=Path(), cache=cache, overrides=tuple(assign or ()))
-    for name, folder in prepare_data(request, _report()).items():
+    for name, folder in prepare_data(request, data_report()).items():
         typer.echo(f"{name}: {folder}")
 
 
@@ -99,59 +99,6 @@ def plan(
     from omnireel.recipes.planning.report import plan_report
 
     typer.echo(plan_report(recipe, tuple(assign or ()), gpu=gpu, gpus=gpus, efficiency=efficiency))
-
-
-@app.command("ladder")
-def ladder(
-    size: Annotated[str, typer.Option(help="Which ladder: tiny.")] = "tiny",
-    out: Annotated[
-        Path | None, typer.Option(help="Folder of all rungs; by default runs/ladder-<size>.")
-    ] = None,
-    cache: Cache = Path("runs/cache"),
-    smoke: Annotated[bool, typer.Option(help="A few steps of every rung, to try the joints.")] = (
-        False
-    ),
-    last: Annotated[str, typer.Option(help="Stop after this rung.")] = "",
-    cases: Annotated[
-        int, typer.Option(help="Cases per capability on which each generator rung is scored.")
-    ] = 0,
-    mlflow: Annotated[
-        str, typer.Option(help="MLflow tracking address; 'off' logs only metrics.jsonl.")
-    ] = "sqlite:///runs/mlflow.db",
-) -> None:
-    """Train a whole model, rung by rung; a climb that was interrupted goes on where it was.
-
-    Example: omnireel train ladder --smoke --out runs/smoke
-    """
-    from omnireel.evaluate.cases import CaseConfig
-    from omnireel.recipes.climb import ClimbConfig, RungResult, climb
-    from omnireel.recipes.ladder import build_ladder
-    from omnireel.recipes.ladder_scores import compare_rungs, ladder_table, score_rung
-    from omnireel.recipes.ladder_versions import LadderVersions
-
-    versions = LadderVersions(f"{size}-smoke" if smoke else size, mlflow)
-
-    def on_rung(result: RungResult) -> None:
-        state = "was done" if result.was_done else "done"
-        version = "" if mlflow == "off" else f", {versions.register(result).ref}"
-        typer.echo(f"{result.rung.name}: {state}{version}, {result.component}")
-        if cases and result.rung.part == "generator":
-            score_rung(result, CaseConfig(count=cases))
-
-    folder = out or Path("runs") / f"ladder-{size}{'-smoke' if smoke else ''}"
-    results = climb(
-        build_ladder(size),
-        ClimbConfig(folder, cache, smoke=smoke, last=last),
-        lambda run: _callbacks(mlflow, run),
-        _report(),
-        on_rung,
-        command=shlex.join(["omnireel", *sys.argv[1:]]),
-    )
-    if cases:
-        table = ladder_table(compare_rungs(results))
-        (folder / "ladder.md").write_text(table, encoding="utf-8")
-        typer.echo(table)
-    typer.echo(f"model: {folder / 'model'}")
 
 
 def _train_command(name: str) -> None:
@@ -203,8 +150,8 @@ def _train_command(name: str) -> None:
             overrides=tuple(overrides),
             command=shlex.join(["omnireel", *sys.argv[1:]]),
         )
-        callbacks = _callbacks(mlflow, request.out) if on_main_rank() else ()
-        result = run_recipe(request, callbacks, _report())
+        callbacks = run_callbacks(mlflow, request.out) if on_main_rank() else ()
+        result = run_recipe(request, callbacks, data_report())
         if not on_main_rank():
             return
         typer.echo(
@@ -246,32 +193,6 @@ def _supervise(
     ).work()
 
 
-def _callbacks(mlflow: str, out: Path) -> tuple[Callback, ...]:
-    from omnireel.train import ProgressBar
-    from omnireel.train.pictures import ValidationFiles
-
-    callbacks: tuple[Callback, ...] = (ProgressBar(), ValidationFiles(out))
-    if mlflow != "off":
-        from omnireel.train.mlflow_callback import MlflowCallback
-
-        callbacks += (MlflowCallback(mlflow),)
-    return callbacks
-
-
-def _report() -> Report:
-    shown = {"last": -1}
-
-    def report(what: str, done: int, total: int) -> None:
-        percent = 100 * done // max(total, 1)
-        if percent != shown["last"] and (percent % 5 == 0 or sys.stderr.isatty()):
-            shown["last"] = percent
-            end = "\r" if sys.stderr.isatty() and done < total else "\n"
-            sys.stderr.write(f"{what}: {done}/{total} ({percent} %){end}")
-            sys.stderr.flush()
-
-    return report
-
-
 def _scores(assignments: list[str] | None) -> dict[str, float]:
     from omnireel.errors import InvalidInput
 
@@ -285,5 +206,8 @@ def _scores(assignments: list[str] | None) -> dict[str, float]:
     return scores
 
 
+app.command("ladder")(ladder.ladder)
+app.command("report")(ladder.report)
+app.add_typer(preferences.app)
 for _name in RECIPES:
     _train_command(_name)
