@@ -42,7 +42,7 @@ def sample(
 
     Example: omnireel train preferences sample runs/round-1 --prompts 64 --round 1
     """
-    from omnireel.recipes.preference_people import build_questions, questions_of
+    from omnireel.recipes.preference_questions import build_questions, questions_of
 
     report = data_report()
     config = questions_of(generator, prompts=prompts, candidates=candidates, round_number=round_)
@@ -88,7 +88,7 @@ def import_(
 
     Example: omnireel train preferences import runs/round-1 answers-ann.json --out runs/judged-1
     """
-    from omnireel.recipes.preference_people import import_answers
+    from omnireel.recipes.preference_answers import import_answers
 
     made = import_answers(questions, answers, folder)
     agreement = "" if made.agreement is None else f", judges agree on {made.agreement:.0%}"

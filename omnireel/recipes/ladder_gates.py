@@ -64,7 +64,9 @@ def build_gates(size: str, *, smoke: bool = False) -> tuple[PartGate, ...]:
 
     """
     if size not in GATES:
-        raise InvalidInput(f"there are no gates of size {size!r}; use {', '.join(GATES)}")
+        raise InvalidInput(
+            f"there are no gates of size {size!r}; use {', '.join(GATES)}", field="size"
+        )
     gates = GATES[size]()
     if not smoke:
         return gates

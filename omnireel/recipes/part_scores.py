@@ -22,6 +22,7 @@ from omnireel.errors import InvalidInput
 from omnireel.evaluate.cases import Case, CaseConfig, cases_of
 from omnireel.evaluate.gate_scores import read_results
 from omnireel.evaluate.makers import PipelineMaker, through_vae
+from omnireel.evaluate.oracles import BY_CAPABILITY
 from omnireel.evaluate.oracles.pixels import psnr
 from omnireel.evaluate.perception import load_perception
 from omnireel.evaluate.quick import evaluate_quick
@@ -56,7 +57,7 @@ class PartCases:
 
     def config(self, limits: ModelLimits) -> CaseConfig:
         """Cases at the first size and full length of a model."""
-        names = self.capabilities or limits.capabilities
+        names = self.capabilities or tuple(n for n in limits.capabilities if n in BY_CAPABILITY)
         width, height = limits.sizes[0]
         fmt = VideoFormat(width, height, limits.max_frames, limits.fps)
         return CaseConfig(names, self.count, held_out_share=0.0, seed=self.seed, format=fmt)

@@ -17,7 +17,7 @@ from omnireel.model.sequence import pack
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
 from omnireel.recipes.generator import CLEAR_SCENES, TINY_CAPABILITY_WEIGHTS
 from omnireel.recipes.post_training import load_network, refined_component
-from omnireel.recipes.preference_people import check_judged
+from omnireel.recipes.preference_answers import check_judged
 from omnireel.recipes.preference_sampling import PreferenceSamplingConfig, build_preferences
 from omnireel.train import EmaConfig, FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
 from omnireel.train.objectives.flow_dpo import FlowDPO, FlowDPOConfig

@@ -3,7 +3,7 @@
 The file holds everything (clips as sprite sheets of all frames, in the page itself) and loads
 nothing, so it can be sent to whoever judges. It tells neither seeds nor scores. Answers stay in the
 browser until they are saved as the JSON that
-:func:`omnireel.recipes.preference_people.import_answers` reads.
+:func:`omnireel.recipes.preference_answers.import_answers` reads.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from omnireel.files import atomic_write
 from omnireel.generate.components import latent_space_sha256, load_vae
 from omnireel.generate.frames import video_to_frames
 from omnireel.model.vae import VideoVAE
-from omnireel.recipes.preference_people import FORMAT_VERSION, questions_hash
+from omnireel.recipes.preference_answers import FORMAT_VERSION
+from omnireel.recipes.preference_questions import questions_hash, questions_manifest
 from omnireel.train.preferences import PreferencePair, PreferenceSet
-from omnireel.train.shards import read_manifest
 from omnireel.types import Frames
 
 _TEMPLATE = Path(__file__).with_name("preference_page.html")
@@ -38,7 +38,7 @@ def write_page(folder: Path, vae: Path, out: Path) -> int:
     """Write the page for the questions in ``folder``; returns how many there are.
 
     Args:
-        folder: what :func:`omnireel.recipes.preference_people.build_questions` made.
+        folder: what :func:`omnireel.recipes.preference_questions.build_questions` made.
         vae: component folder of the autoencoder that decodes the clips.
         out: the .html file.
 
@@ -47,7 +47,7 @@ def write_page(folder: Path, vae: Path, out: Path) -> int:
         InvalidInput: the clips are latents of another autoencoder.
 
     """
-    manifest = read_manifest(folder)
+    manifest = questions_manifest(folder)
     if manifest.get("latent_space") != latent_space_sha256(vae):
         raise InvalidInput(
             f"the clips in {folder} are latents of another autoencoder than {vae}", field="vae"

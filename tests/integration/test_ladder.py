@@ -18,7 +18,7 @@ from omnireel.registry.lineage import lineage_of
 from omnireel.registry.versions import Registry
 from tests.support.registry import fresh_registry
 
-pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(900)]
 
 LADDER = build_ladder("tiny")
 KILLED = "tasks"
@@ -45,7 +45,7 @@ def _rows(root: Path, rung: str) -> list[dict[str, Any]]:
 def _kill_after_a_checkpoint(process: subprocess.Popen[str], root: Path) -> None:
     while not any(row["event"] == "checkpoint" for row in _rows(root, KILLED)):
         assert process.poll() is None, (root / "output.txt").read_text()
-        time.sleep(0.01)
+        time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
 

@@ -17,14 +17,16 @@ from omnireel.errors import AlreadyExists, InvalidInput, NotFound, OmnireelError
 from omnireel.generate.pipeline import seeded_noise
 from omnireel.recipes.base import Workplace
 from omnireel.recipes.preference import debug_preference
-from omnireel.recipes.preference_page import sprite_sheet, write_page
-from omnireel.recipes.preference_people import (
-    NOBODY,
+from omnireel.recipes.preference_answers import (
     Answers,
     agreement,
-    build_questions,
     import_answers,
     joined_verdicts,
+)
+from omnireel.recipes.preference_page import sprite_sheet, write_page
+from omnireel.recipes.preference_questions import (
+    NOBODY,
+    build_questions,
     questions_hash,
     questions_of,
 )
@@ -173,6 +175,8 @@ def test_what_does_not_fit_is_refused(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.json"
     other.write_text(good.read_text().replace(questions_hash(folder), "0" * 64))
     refused("answers other questions", other)
+    with pytest.raises(NotFound, match="preferences sample"):
+        import_answers(tmp_path / "nothing", [good], tmp_path / "never")
     with pytest.raises(NotFound, match="Save"):
         import_answers(folder, [tmp_path / "missing.json"], tmp_path / "never")
 
