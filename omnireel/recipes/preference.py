@@ -136,7 +136,8 @@ class PreferenceRecipe:
         manifest = check_judged(self.judged, self.vae)
         count = len(PreferenceSet(self.judged))
         judges = len(manifest["judges"])
-        return f"{count} pairs of clips, judged by {judges} people (round {manifest['round']})"
+        who = f"{judges} people" if judges > 1 else "one person"
+        return f"{count} pairs of clips, judged by {who} (round {manifest['round']})"
 
 
 _ADAPTER_OPTIMIZER = OptimizerConfig(muon_lr=0.0, adamw_lr=2e-4)

@@ -200,7 +200,7 @@ def test_training_reads_judged_pairs(weights: Path, folder: Path, tmp_path: Path
     report = assembly.objective.loss([pair], torch.Generator().manual_seed(0))
     assert report.loss.requires_grad and report.metrics["ties"] == 0
     assert (
-        "2 pairs of clips, judged by 1 people (round 2)"
+        "2 pairs of clips, judged by one person (round 2)"
         in recipe.component(
             {
                 f"transformer.{n}": t
