@@ -3,8 +3,9 @@
 All three give what ``omnireel eval quick`` writes to ``results.json``, so one gate reads them all:
 
 - a generator by the quick evaluation;
-- a super-resolver by its gain in dB over plain enlargement, on scenes rendered at both sizes
-  (``upscale/gain``), and by the share of clips where there is any (``upscale/better``);
+- a super-resolver by its gain in dB over plain enlargement of worn base clips (``upscale/gain``,
+  see :mod:`omnireel.evaluate.upscaling`), and by the share of clips where there is any
+  (``upscale/better``);
 - an enhancer by the shares of :func:`omnireel.recipes.enhancer_scores.score`, prompt by prompt
   (``enhance/used``, ``enhance/prompts_intact``, ...).
 """
@@ -13,22 +14,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from omnireel.enhancer.tiny.backend import TinyEnhancer
 from omnireel.errors import InvalidInput
-from omnireel.evaluate.cases import Case, CaseConfig, cases_of
+from omnireel.evaluate.cases import CaseConfig
 from omnireel.evaluate.gate_scores import read_results
-from omnireel.evaluate.makers import PipelineMaker, through_vae
+from omnireel.evaluate.makers import PipelineMaker
 from omnireel.evaluate.oracles import BY_CAPABILITY
-from omnireel.evaluate.oracles.pixels import psnr
 from omnireel.evaluate.perception import load_perception
 from omnireel.evaluate.quick import evaluate_quick
 from omnireel.evaluate.summary import to_json
-from omnireel.generate import GenerationSettings, GeneratorPipeline, UpscalePipeline
-from omnireel.generate.frames import frames_to_video, resize_video, video_to_frames
+from omnireel.evaluate.upscaling import evaluate_upscaler
+from omnireel.generate import GeneratorPipeline, UpscalePipeline
 from omnireel.generate.settings import ModelLimits
 from omnireel.recipes.enhancer import SftDataConfig, held_out_lessons
 from omnireel.recipes.enhancer_scores import score
@@ -36,7 +36,6 @@ from omnireel.recipes.ladder import Part
 from omnireel.registry import verify, write_text_atomic
 from omnireel.registry.versions import weights_hash
 from omnireel.types import VideoFormat
-from omnireel.world.render import render_clip
 
 _FIRST_LESSON = 5_000
 """Far behind the prompts that validation and export score."""
@@ -106,29 +105,14 @@ def _generator(measured: MeasuredPart, cases: PartCases) -> dict[str, Any]:
 
 def _upscaler(measured: MeasuredPart, cases: PartCases) -> dict[str, Any]:
     pipeline = UpscalePipeline.open(measured.component, _vae(measured))
-    config = cases.config(pipeline.limits)
-    rows = [_upscaled(pipeline, case) for case in cases_of("C20", config)]
+    config = replace(cases.config(pipeline.limits), capabilities=("C20",))
+    rows = []
+    for found in evaluate_upscaler(pipeline, config):
+        if found.base == "worn":  # as every base clip is that a generator made
+            gain = found.psnr_dB["result"] - found.psnr_dB["enlarged"]
+            sample, scores = found.case.sample, {"better": gain > 0, "gain": gain}
+            rows.append(_row(found.case.name, sample.seed, sample.prompt.text, scores))
     return _results("upscale", {"better": "", "gain": "dB"}, rows)
-
-
-def _upscaled(pipeline: UpscalePipeline, case: Case) -> dict[str, Any]:
-    """The base clip went through the autoencoder, as every generated one does."""
-    sample, vae = case.sample, pipeline.conditions.vae
-    base = through_vae(sample.target, vae)
-    settings = GenerationSettings(
-        format=base.format,
-        seed=sample.seed,
-        num_inference_steps=pipeline.defaults.num_inference_steps,
-        guidance=pipeline.defaults.guidance,
-    )
-    made = pipeline.upscale(base, sample.prompt, sample.media, settings).clip
-    fmt = made.format
-    exact = render_clip(sample.scene, fmt)
-    plain = resize_video(frames_to_video(base.frames_THWC), fmt.height, fmt.width)
-    decibels = [psnr(x, exact) for x in (made.frames_THWC, video_to_frames(plain))]
-    assert decibels[0] is not None and decibels[1] is not None
-    gain = decibels[0] - decibels[1]
-    return _row(case.name, sample.seed, sample.prompt.text, {"better": gain > 0, "gain": gain})
 
 
 def _enhancer(measured: MeasuredPart, cases: PartCases) -> dict[str, Any]:

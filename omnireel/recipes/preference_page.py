@@ -1,8 +1,10 @@
 """One HTML file on which people compare the clips of questions, side by side and in step.
 
 The file holds everything (clips as sprite sheets of all frames, in the page itself) and loads
-nothing, so it can be sent to whoever judges. It tells neither seeds nor scores. Answers stay in the
-browser until they are saved as the JSON that
+nothing, so it can be sent to whoever judges. It tells neither seeds nor scores. Clips are decoded
+from the latents that training compares; a served edit would keep more of its source.
+
+Answers stay in the browser until they are saved as the JSON that
 :func:`omnireel.recipes.preference_answers.import_answers` reads.
 """
 
