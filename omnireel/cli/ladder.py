@@ -152,7 +152,7 @@ def _promote(
     for outcome in outcomes:
         _print_outcome(outcome)
     if smoke and not any(outcome.promoted for outcome in outcomes):
-        out().print("a smoke model is of no use, and the gate has seen that: this is as it should")
+        out().print("a smoke model is of no use, and the gate has seen that: that is the right end")
 
 
 def _print_outcome(outcome: PartOutcome) -> None:
