@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from omnireel.cli.printing import EXIT_INVALID_INPUT, err
-from omnireel.cli.training import data_report
+from omnireel.cli.run_output import data_report
 from omnireel.errors import InvalidInput
 
 app = typer.Typer(

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from omnireel.cli.data import problems_as_lines, say_ignored
-from omnireel.cli.training import data_report, training_callbacks
+from omnireel.cli.run_output import data_report, run_callbacks
 
 
 def lora(
@@ -69,7 +69,7 @@ def lora(
         command=shlex.join(["omnireel", *sys.argv[1:]]),
     )
     with problems_as_lines():
-        done = adapt(request, training_callbacks(mlflow, request.out), data_report())
+        done = adapt(request, run_callbacks(mlflow, request.out), data_report())
     say_ignored(done.ignored)
     typer.echo(
         f"{request.out}: step {done.result.step}, {done.result.elapsed_s / 60:.1f} min, "

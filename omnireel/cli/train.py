@@ -11,8 +11,9 @@ from typing import Annotated
 
 import typer
 
+from omnireel.cli import ladder, preferences
 from omnireel.cli.lora import lora
-from omnireel.cli.training import data_report, training_callbacks
+from omnireel.cli.run_output import data_report, run_callbacks
 from omnireel.recipes import RECIPES
 
 app = typer.Typer(
@@ -101,59 +102,6 @@ def plan(
     typer.echo(plan_report(recipe, tuple(assign or ()), gpu=gpu, gpus=gpus, efficiency=efficiency))
 
 
-@app.command("ladder")
-def ladder(
-    size: Annotated[str, typer.Option(help="Which ladder: tiny.")] = "tiny",
-    out: Annotated[
-        Path | None, typer.Option(help="Folder of all rungs; by default runs/ladder-<size>.")
-    ] = None,
-    cache: Cache = Path("runs/cache"),
-    smoke: Annotated[bool, typer.Option(help="A few steps of every rung, to try the joints.")] = (
-        False
-    ),
-    last: Annotated[str, typer.Option(help="Stop after this rung.")] = "",
-    cases: Annotated[
-        int, typer.Option(help="Cases per capability on which each generator rung is scored.")
-    ] = 0,
-    mlflow: Annotated[
-        str, typer.Option(help="MLflow tracking address; 'off' logs only metrics.jsonl.")
-    ] = "sqlite:///runs/mlflow.db",
-) -> None:
-    """Train a whole model, rung by rung; a climb that was interrupted goes on where it was.
-
-    Example: omnireel train ladder --smoke --out runs/smoke
-    """
-    from omnireel.evaluate.cases import CaseConfig
-    from omnireel.recipes.climb import ClimbConfig, RungResult, climb
-    from omnireel.recipes.ladder import build_ladder
-    from omnireel.recipes.ladder_scores import compare_rungs, ladder_table, score_rung
-    from omnireel.recipes.ladder_versions import LadderVersions
-
-    versions = LadderVersions(f"{size}-smoke" if smoke else size, mlflow)
-
-    def on_rung(result: RungResult) -> None:
-        state = "was done" if result.was_done else "done"
-        version = "" if mlflow == "off" else f", {versions.register(result).ref}"
-        typer.echo(f"{result.rung.name}: {state}{version}, {result.component}")
-        if cases and result.rung.part == "generator":
-            score_rung(result, CaseConfig(count=cases))
-
-    folder = out or Path("runs") / f"ladder-{size}{'-smoke' if smoke else ''}"
-    results = climb(
-        build_ladder(size),
-        ClimbConfig(folder, cache, smoke=smoke, last=last),
-        lambda run: training_callbacks(mlflow, run),
-        data_report(),
-        on_rung,
-        command=shlex.join(["omnireel", *sys.argv[1:]]),
-    )
-    if cases:
-        table = ladder_table(compare_rungs(results))
-        (folder / "ladder.md").write_text(table, encoding="utf-8")
-        typer.echo(table)
-    typer.echo(f"model: {folder / 'model'}")
-
-
 def _train_command(name: str) -> None:
     @app.command(name, help=f"Train: {RECIPES[name].summary}.\n\nExample: omnireel train {name}")
     def train(
@@ -203,7 +151,7 @@ def _train_command(name: str) -> None:
             overrides=tuple(overrides),
             command=shlex.join(["omnireel", *sys.argv[1:]]),
         )
-        callbacks = training_callbacks(mlflow, request.out) if on_main_rank() else ()
+        callbacks = run_callbacks(mlflow, request.out) if on_main_rank() else ()
         result = run_recipe(request, callbacks, data_report())
         if not on_main_rank():
             return
@@ -260,5 +208,8 @@ def _scores(assignments: list[str] | None) -> dict[str, float]:
 
 
 app.command("lora")(lora)
+app.command("ladder")(ladder.ladder)
+app.command("report")(ladder.report)
+app.add_typer(preferences.app)
 for _name in RECIPES:
     _train_command(_name)

@@ -66,11 +66,12 @@ class Measured:
     comparison: Comparison | None = None
 
 
-def decide(measured: Measured, config: GateConfig) -> GateVerdict:
+def decide(measured: Measured, config: GateConfig, opponent: str = "champion") -> GateVerdict:
     """Apply every rule; the verdict has one line for each, with its numbers.
 
     Without a champion the rules that compare hold by themselves (the line says so), but then at
-    least one score must be required.
+    least one score must be required. ``opponent`` is what the lines call it, where a candidate is
+    compared with something else than the champion.
     """
     reasons = [
         _at_least(f"{name}", measured.scores.get(name), least, config)
@@ -78,11 +79,14 @@ def decide(measured: Measured, config: GateConfig) -> GateVerdict:
     ]
     if measured.champion:
         reasons += [
-            _at_least(f"{name} minus the champion's", measured.differences.get(name), -loss, config)
+            _at_least(
+                f"{name} minus the {opponent}'s", measured.differences.get(name), -loss, config
+            )
             for name, loss in config.no_worse.items()
         ]
         if config.gsb is not None:
-            reasons.append(_gsb_at_least(measured.comparison, config.gsb, config))
+            name = "GSB" if opponent == "champion" else f"GSB against the {opponent}"
+            reasons.append(_gsb_at_least(name, measured.comparison, config.gsb, config))
     else:
         compared = [*config.no_worse, *(["GSB"] if config.gsb is not None else [])]
         reasons += [Reason(True, f"{name}: no champion to compare with") for name in compared]
@@ -93,11 +97,11 @@ def decide(measured: Measured, config: GateConfig) -> GateVerdict:
     return GateVerdict(measured.candidate, measured.champion, tuple(reasons))
 
 
-def _gsb_at_least(found: Comparison | None, least: float, config: GateConfig) -> Reason:
+def _gsb_at_least(name: str, found: Comparison | None, least: float, config: GateConfig) -> Reason:
     if found is None:
-        return Reason(False, "GSB was not measured")
+        return Reason(False, f"{name} was not measured")
     counts = f" from {found.good} good, {found.same} same, {found.bad} bad"
-    reason = _at_least("GSB", found.gsb, least, config)
+    reason = _at_least(name, found.gsb, least, config)
     return Reason(reason.passed, reason.line + counts)
 
 

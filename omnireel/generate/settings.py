@@ -33,6 +33,9 @@ class ModelLimits:
     max_inference_steps: int = 200
     capabilities: tuple[str, ...] = ()
     """Ids of the capability table that the model was trained for."""
+    guidance_baked_in: bool = False
+    """A distilled student has its teacher's guidance in its weights; another scale than 1 would
+    guide twice, and is refused."""
 
     def check(self, settings: GenerationSettings) -> None:
         """Raise :class:`InvalidInput` naming every field that this model cannot serve."""
@@ -57,9 +60,23 @@ class ModelLimits:
                     f"{settings.num_inference_steps} is not in 1..{self.max_inference_steps}",
                 )
             )
+        wrong += self._guidance_violations(settings.guidance)
         if wrong:
             text = "; ".join(f"{v.field}: {v.description}" for v in wrong)
             raise InvalidInput(f"this model cannot serve the request: {text}", violations=(*wrong,))
+
+    def _guidance_violations(self, guidance: Guidance) -> list[FieldViolation]:
+        if not self.guidance_baked_in:
+            return []
+        scales = {"text": guidance.text, "image": guidance.image, "video": guidance.video}
+        return [
+            FieldViolation(
+                f"guidance.{name}",
+                f"{scale:g} is not 1; guidance is baked into the weights of this distilled model",
+            )
+            for name, scale in scales.items()
+            if scale != 1.0
+        ]
 
 
 @dataclass(frozen=True)

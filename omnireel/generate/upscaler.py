@@ -70,11 +70,16 @@ class UpscalePipeline:
         Raises:
             NotFound, IntegrityError: weights are missing, tampered with or do not belong together.
         """
-        model, component = components.load_transformer(folder / "upscaler", "upscaler", device)
-        components.check_latent_space(component, folder / "vae")
+        return cls.open(folder / "upscaler", folder / "vae", device)
+
+    @classmethod
+    def open(cls, upscaler: Path, vae: Path, device: str = "cpu") -> UpscalePipeline:
+        """Load two component folders; raises what :meth:`load` raises."""
+        model, component = components.load_transformer(upscaler, "upscaler", device)
+        components.check_latent_space(component, vae)
         limits = components.model_limits(component)
         encoder = ConditionEncoder(
-            vae=components.load_vae(folder / "vae", device),
+            vae=components.load_vae(vae, device),
             tokenizer=components.tokenizer_of(model.config),
             short_side=limits.short_side,
         )

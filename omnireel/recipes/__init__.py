@@ -82,6 +82,14 @@ RECIPES: dict[str, RecipeEntry] = {
     "upscaler-tiny": RecipeEntry(
         "omnireel.recipes.upscaler:tiny_upscaler", "the shipped super-resolver"
     ),
+    "upscaler-student-debug": RecipeEntry(
+        "omnireel.recipes.upscaler_distillation:debug_upscaler_student",
+        "super-resolver's distillation, one minute, no use",
+    ),
+    "upscaler-student-tiny": RecipeEntry(
+        "omnireel.recipes.upscaler_distillation:tiny_upscaler_student",
+        "one-step student of the super-resolver",
+    ),
 }
 
 

@@ -15,15 +15,17 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from omnireel.generate.components import load_vae, tokenizer_of
+from omnireel.errors import InvalidInput
+from omnireel.generate.components import load_vae, model_limits, tokenizer_of
 from omnireel.generate.settings import SamplingDefaults
 from omnireel.model.sequence import pack
 from omnireel.model.transformer import OmniTransformer
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
 from omnireel.recipes.generator import GENERATOR_OPTIMIZER, debug_generator, tiny_generator
 from omnireel.recipes.latents import LatentFolders
-from omnireel.recipes.post_training import load_generator, refined_component
+from omnireel.recipes.post_training import load_network, refined_component
 from omnireel.recipes.preview import GeneratorPreview
+from omnireel.registry import load_component
 from omnireel.sampling.guidance import NO_GUIDANCE
 from omnireel.train import EmaConfig, FeedConfig, Objective, ScheduleConfig, TrainerConfig
 from omnireel.train.latent_cache import LatentBatches, LatentCache, LatentCacheConfig
@@ -31,18 +33,21 @@ from omnireel.train.objectives.distribution_matching import (
     DistributionMatching,
     DistributionMatchingConfig,
 )
-from omnireel.train.objectives.packed import frozen_copy
+from omnireel.train.objectives.packed import PackFn, frozen_copy
 from omnireel.train.objectives.trajectory_matching import (
     TrajectoryMatching,
     TrajectoryMatchingConfig,
 )
+from omnireel.upscale.windows import WindowConfig, pack_windows
 
 
 @dataclass(frozen=True)
 class DistillationRecipe:
-    """Distillation of a guided teacher; ``stage`` picks the objective."""
+    """Distillation of a guided teacher; the type of ``objective`` is the stage."""
 
     title: ClassVar[str] = "Omnireel Omni-Generator, distilled"
+    part: ClassVar[str] = "generator"
+    """Kind of component that teacher and student are."""
 
     trainer: TrainerConfig
     vae: Path = Path("omnireel/weights/tiny/vae")
@@ -75,6 +80,10 @@ class DistillationRecipe:
             schedule.phases, schedule.shift, last=schedule.last, guidance=NO_GUIDANCE
         )
 
+    def windows(self) -> WindowConfig | None:
+        """Windows that the networks attend in; None: whole samples."""
+        return None
+
     def prepare(self, place: Workplace) -> Mapping[str, str]:
         """Encode training and held-out samples; their folders by name."""
         return self.folders.build(
@@ -82,10 +91,16 @@ class DistillationRecipe:
         )
 
     def assemble(self, place: Workplace, init_from: Path | None) -> Assembly:
-        """Encode the data and build the objective."""
+        """Encode the data and build the objective.
+
+        Raises:
+            InvalidInput: guidance is asked of a teacher that has it in its weights already.
+
+        """
+        self._check_teacher()
         pinned = self.prepare(place)
         torch.manual_seed(self.trainer.seed)
-        student = load_generator(init_from or self.teacher)
+        student = load_network(init_from or self.teacher, self.part)
         objective = self._objective(student, place, pinned)
         cache = LatentCache(Path(pinned["latents"]), self.data)
         return Assembly(objective, LatentBatches(cache, self.batch_size), pinned)
@@ -98,16 +113,37 @@ class DistillationRecipe:
             "world, and the teacher's velocities"
         )
         student = module_weights(weights, "transformer")
-        return refined_component(self.teacher, student, {"data": data}, self.sampling)
+        return refined_component(
+            self.teacher, student, {"data": data}, self.sampling, guidance_baked_in=True
+        )
+
+    def _check_teacher(self) -> None:
+        limits = model_limits(load_component(self.teacher, kind=self.part))
+        if limits.guidance_baked_in and self.trajectory.guidance != NO_GUIDANCE:
+            raise InvalidInput(
+                f"{self.teacher} is a student itself, with guidance baked into its weights; set "
+                "text, image and video of the objective's guidance to 1",
+                field="objective.guidance",
+            )
+
+    def _packing(self) -> PackFn:
+        windows, device = self.windows(), self.trainer.device
+        if windows is None:
+            return lambda samples: pack(samples, device)
+        return lambda samples: pack_windows(samples, windows, device)
 
     def _objective(
         self, student: OmniTransformer, place: Workplace, pinned: Mapping[str, str]
     ) -> Objective:
         device = self.trainer.device
-        teacher = frozen_copy(load_generator(self.teacher))
+        teacher = frozen_copy(load_network(self.teacher, self.part))
         held_out = self.folders.held_out_records(pinned, self.data, self.held_out)
         preview = GeneratorPreview(
-            load_vae(self.vae), held_out[: self.previews], self.sampling, device
+            load_vae(self.vae),
+            held_out[: self.previews],
+            self.sampling,
+            device,
+            windows=self.windows(),
         )
         tokenizer = tokenizer_of(student.config)
         if isinstance(self.objective, DistributionMatchingConfig):
@@ -117,7 +153,7 @@ class DistillationRecipe:
                 teacher,
                 tokenizer,
                 self.objective,
-                lambda samples: pack(samples, device),
+                self._packing(),
                 held_out=held_out,
                 preview=preview,
                 device=device,
@@ -127,14 +163,15 @@ class DistillationRecipe:
             teacher,
             tokenizer,
             self.objective,
-            lambda samples: pack(samples, device),
+            self._packing(),
             held_out=held_out,
             preview=preview,
             device=device,
         )
 
 
-_FAKE_FASTER = {r"^fake\.": 5.0}
+FAKE_FASTER = {r"^fake\.": 5.0}
+"""Learning rate of the fake network over the student's."""
 
 
 def debug_trajectory() -> DistillationRecipe:
@@ -154,7 +191,7 @@ def debug_trajectory() -> DistillationRecipe:
 def debug_distribution() -> DistillationRecipe:
     """A minute of work that shows that everything runs; the result is of no use."""
     first = debug_trajectory()
-    optimizer = replace(first.trainer.optimizer, lr_multipliers=_FAKE_FASTER)
+    optimizer = replace(first.trainer.optimizer, lr_multipliers=FAKE_FASTER)
     return replace(
         first,
         trainer=replace(first.trainer, optimizer=optimizer),
@@ -190,7 +227,7 @@ def tiny_distribution() -> DistillationRecipe:
         muon_lr=0.001,
         adamw_lr=5e-5,
         adamw_betas=(0.0, 0.95),
-        lr_multipliers=_FAKE_FASTER,
+        lr_multipliers=FAKE_FASTER,
     )
     return replace(
         first,

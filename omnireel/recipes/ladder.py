@@ -61,6 +61,10 @@ class Ladder:
                     )
             seen[rung.name] = rung.part
 
+    def in_distillation(self, rung: Rung) -> bool:
+        """Whether a rung is a student, or the teacher of one."""
+        return bool(rung.teacher) or any(r.teacher == rung.name for r in self.rungs)
+
 
 def tiny_ladder() -> Ladder:
     """The shipped model: everything from random weights on the procedural world."""
@@ -96,6 +100,11 @@ def tiny_ladder() -> Ladder:
             Rung(
                 "upscaler", "twice the size", "upscaler",
                 "upscaler-tiny", "upscaler-debug", start="tasks",
+            ),
+            Rung(
+                "upscaler-distilled", "twice the size in one step", "upscaler",
+                "upscaler-student-tiny", "upscaler-student-debug", start="upscaler",
+                teacher="upscaler",
             ),
             Rung(
                 "enhancer", "careless words to exact ones", "enhancer",

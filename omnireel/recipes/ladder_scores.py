@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from omnireel.evaluate.summary import to_json
 from omnireel.generate.pipeline import GeneratorPipeline
 from omnireel.recipes.climb import RungResult
 from omnireel.registry import load_component, write_text_atomic
+from omnireel.types import VideoFormat
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,27 +40,33 @@ def score_rung(
     result: RungResult,
     config: CaseConfig,
     *,
+    steps: int | None = None,
     on_progress: Callable[[QuickProgress], None] = lambda progress: None,
 ) -> Path:
-    """Evaluate a generator rung with its own sampling defaults; done once for each component."""
-    path = result.component.parent / "results.json"
+    """Evaluate a generator rung at its own size; done once for each component and cases.
+
+    With ``steps`` it is sampled with that many, and has a file of its own (``results-4.json``);
+    without, as it samples by default.
+    """
+    name = "results.json" if steps is None else f"results-{steps}.json"
+    path = result.component.parent / name
     pipeline = GeneratorPipeline.open(result.component, result.parts["vae"])
+    limits, (width, height) = pipeline.limits, pipeline.limits.sizes[0]
+    config = replace(config, format=VideoFormat(width, height, limits.max_frames, limits.fps))
+    steps = steps or pipeline.defaults.num_inference_steps
     if path.is_file():
         found = read_results(path)
         same_cases = found["cases"] == json.loads(json.dumps(asdict(config)))
         if found["model"]["version"] == pipeline.version and same_cases:
             return path
     evaluation = evaluate_quick(
-        PipelineMaker(pipeline, pipeline.defaults.num_inference_steps),
+        PipelineMaker(pipeline, steps),
         load_perception(),
         config,
         on_progress=on_progress,
     )
     data = to_json(evaluation)
-    model = {
-        "version": pipeline.version,
-        "num_inference_steps": pipeline.defaults.num_inference_steps,
-    }
+    model = {"version": pipeline.version, "num_inference_steps": steps}
     write_text_atomic(path, json.dumps({**data, "model": model}, indent=1) + "\n")
     return path
 
@@ -73,13 +80,17 @@ def compare_rungs(results: Sequence[RungResult]) -> list[RungScores]:
         if result.rung.part != "generator" or not path.is_file():
             continue
         found = read_results(path)
-        sampling = load_component(result.component).config["sampling"]
-        scales = sampling["guidance"]
-        guided = 2 if scales["text"] != 1.0 else 1
-        evaluations = int(sampling["num_inference_steps"]) * guided
+        steps = int(load_component(result.component).config["sampling"]["num_inference_steps"])
+        evaluations = evaluations_of_clip(result.component, steps)
         scores.append(RungScores(result, evaluations, measure(found, before)))
         before = found
     return scores
+
+
+def evaluations_of_clip(component: Path, steps: int) -> int:
+    """Network evaluations of a generator for one clip from text in ``steps`` steps."""
+    guidance = load_component(component).config["sampling"]["guidance"]
+    return steps * (2 if guidance["text"] != 1.0 else 1)
 
 
 def ladder_table(scores: Sequence[RungScores]) -> str:

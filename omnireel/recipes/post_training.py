@@ -1,15 +1,15 @@
-"""What the recipes that refine a finished generator share: its network, and its component again."""
+"""What the recipes that refine a finished model share: its network, and its component again."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from omnireel.generate.components import load_transformer
+from omnireel.generate.components import load_transformer, model_limits
 from omnireel.generate.settings import SamplingDefaults
 from omnireel.model.transformer import OmniTransformer
 from omnireel.recipes.base import ComponentParts
@@ -17,9 +17,9 @@ from omnireel.registry import load_component
 from omnireel.registry.card import earlier_stages
 
 
-def load_generator(folder: Path) -> OmniTransformer:
-    """The generator in ``folder``, ready to be trained."""
-    model, _ = load_transformer(folder, "generator")
+def load_network(folder: Path, kind: str = "generator") -> OmniTransformer:
+    """The network of the generator or upscaler in ``folder``, ready to be trained."""
+    model, _ = load_transformer(folder, kind)
     return model.train().requires_grad_(True)
 
 
@@ -28,18 +28,23 @@ def refined_component(
     weights: Mapping[str, Tensor],
     card: Mapping[str, Any],
     sampling: SamplingDefaults | None = None,
+    *,
+    guidance_baked_in: bool = False,
 ) -> ComponentParts:
-    """The component of a refined generator: new weights, everything else as in ``origin``.
+    """The component of a refined model: new weights, everything else as in ``origin``.
 
     Args:
-        origin: component folder of the generator that was refined.
+        origin: component folder of the generator or upscaler that was refined.
         weights: of the whole network.
         card: facts for the model card.
         sampling: how the refined model samples; None: as before.
+        guidance_baked_in: it is a student that has guidance in its weights, and refuses more.
 
     """
-    before = load_component(origin, kind="generator")
+    before = load_component(origin)
     config = dict(before.config)
+    if guidance_baked_in:
+        config["limits"] = asdict(replace(model_limits(before), guidance_baked_in=True))
     if sampling is not None:
         config["sampling"] = asdict(sampling)
     inherited: dict[str, Any] = {}
@@ -47,4 +52,4 @@ def refined_component(
         if fact in before.card:
             inherited[fact] = before.card[fact]
     facts = {**inherited, "earlier": earlier_stages(before.card), **card}
-    return ComponentParts("generator", config, weights, facts)
+    return ComponentParts(before.kind, config, weights, facts)

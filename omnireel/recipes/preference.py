@@ -16,7 +16,8 @@ from omnireel.model.lora import LoraConfig, add_lora, merge_lora
 from omnireel.model.sequence import pack
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
 from omnireel.recipes.generator import CLEAR_SCENES, TINY_CAPABILITY_WEIGHTS
-from omnireel.recipes.post_training import load_generator, refined_component
+from omnireel.recipes.post_training import load_network, refined_component
+from omnireel.recipes.preference_answers import check_judged
 from omnireel.recipes.preference_sampling import PreferenceSamplingConfig, build_preferences
 from omnireel.train import EmaConfig, FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
 from omnireel.train.objectives.flow_dpo import FlowDPO, FlowDPOConfig
@@ -42,6 +43,9 @@ class PreferenceRecipe:
     lora: LoraConfig | None = field(default_factory=lambda: LoraConfig(rank=16, alpha=32.0))
     """Train adapters, which are merged at export; None trains every weight."""
     pairs: PreferenceSamplingConfig = field(default_factory=PreferenceSamplingConfig)
+    judged: Path | None = None
+    """Pairs that people judged ('omnireel train preferences import'); None samples pairs and asks
+    the oracles. Held-out pairs are the oracles' either way."""
     batch_size: int = 8
     objective: FlowDPOConfig = field(default_factory=FlowDPOConfig)
     held_out: int = 32
@@ -49,10 +53,20 @@ class PreferenceRecipe:
     workers: int = 2
 
     def prepare(self, place: Workplace) -> Mapping[str, str]:
-        """Sample and judge training and held-out pairs; their folders by name."""
+        """Sample and judge training and held-out pairs; their folders by name.
+
+        Raises:
+            InvalidInput: ``judged`` is no such set, or one of another autoencoder.
+
+        """
         held_out = replace(self.pairs, prompts=self.held_out, seed=_HELD_OUT_SEED, split="held_out")
-        sets = (("pairs", self.pairs, "sampling pairs"), ("held_out", held_out, "sampling tests"))
-        return {
+        sets = [("pairs", self.pairs, "sampling pairs"), ("held_out", held_out, "sampling tests")]
+        given: dict[str, str] = {}
+        if self.judged is not None:
+            check_judged(self.judged, self.vae)
+            given["pairs"] = str(self.judged)
+            del sets[0]
+        return given | {
             name: place.pinned.get(name)
             or str(
                 build_preferences(
@@ -82,7 +96,7 @@ class PreferenceRecipe:
             )
         pinned = self.prepare(place)
         torch.manual_seed(self.trainer.seed)
-        model = load_generator(self.reference)
+        model = load_network(self.reference)
         if self.lora is not None:
             # Switched off, the adapters leave the reference.
             add_lora(model, self.lora)
@@ -106,16 +120,24 @@ class PreferenceRecipe:
     def component(self, weights: Mapping[str, Tensor], place: Workplace) -> ComponentParts:
         """The generator with its adapters merged."""
         del place
-        model = load_generator(self.reference)
+        model = load_network(self.reference)
         if self.lora is not None:
             add_lora(model, self.lora)
         model.load_state_dict(module_weights(weights, "transformer"))
         merge_lora(model)
-        data = (
-            f"{self.pairs.prompts} prompts of the procedural world, {self.pairs.candidates} clips "
-            f"each of the model itself, judged by the oracles (round {self.pairs.round})"
-        )
-        return refined_component(self.reference, model.state_dict(), {"data": data})
+        return refined_component(self.reference, model.state_dict(), {"data": self._source()})
+
+    def _source(self) -> str:
+        if self.judged is None:
+            return (
+                f"{self.pairs.prompts} prompts of the procedural world, {self.pairs.candidates} "
+                f"clips each of the model itself, judged by the oracles (round {self.pairs.round})"
+            )
+        manifest = check_judged(self.judged, self.vae)
+        count = len(PreferenceSet(self.judged))
+        judges = len(manifest["judges"])
+        who = f"{judges} people" if judges > 1 else "one person"
+        return f"{count} pairs of clips, judged by {who} (round {manifest['round']})"
 
 
 _ADAPTER_OPTIMIZER = OptimizerConfig(muon_lr=0.0, adamw_lr=2e-4)

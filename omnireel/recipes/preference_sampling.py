@@ -25,6 +25,7 @@ from omnireel.evaluate.oracles import oracles_of
 from omnireel.evaluate.perception import Perception, load_perception
 from omnireel.generate.pipeline import GeneratorPipeline, seeded_noise
 from omnireel.generate.settings import GenerationSettings
+from omnireel.model.sequence import Segment
 from omnireel.registry import verify
 from omnireel.train.preferences import Candidate, PreferencePair, Verdict, write_pairs
 from omnireel.train.shards import (
@@ -109,11 +110,12 @@ def build_preferences(
     folder = open_cache_folder(root, "preferences", content)
     paths = [folder / f"pairs_{shard:06d}.json" for shard in range(config.num_shards)]
     make = partial(_sample_shard, config, generator, vae)
-    build_missing(make, paths, workers=workers, report=report, first=_prepare_worker)
+    build_missing(make, paths, workers=workers, report=report, first=prepare_worker)
     return folder
 
 
-def _prepare_worker() -> None:
+def prepare_worker() -> None:
+    """One thread for a worker process."""
     one_thread()
     torch.set_num_threads(1)
 
@@ -121,14 +123,15 @@ def _prepare_worker() -> None:
 def _sample_shard(
     config: PreferenceSamplingConfig, generator: Path, vae: Path, path: Path, shard: int
 ) -> None:
-    pipeline = _pipeline(generator, vae)
+    pipeline = open_pipeline(generator, vae)
     first = config.seed + shard * config.shard_prompts
     pairs = [sample_pair(pipeline, config, first + i) for i in range(config.shard_prompts)]
     write_pairs(path.parent, shard, pairs)
 
 
 @cache
-def _pipeline(generator: Path, vae: Path) -> GeneratorPipeline:
+def open_pipeline(generator: Path, vae: Path) -> GeneratorPipeline:
+    """The model of two component folders, loaded once in a process."""
     return GeneratorPipeline.open(generator, vae)
 
 
@@ -141,18 +144,13 @@ def sample_pair(
     pipeline: GeneratorPipeline, config: PreferenceSamplingConfig, seed: int
 ) -> PreferencePair:
     """Generate, judge and pair the candidates of task number ``seed``."""
-    sample = sample_mixed(seed, config.format, TaskMix(config.weights), config.split, config.scenes)
-    made = [
-        _candidate(pipeline, config, sample, seed * config.candidates + i)
-        for i in range(config.candidates)
-    ]
+    sample, segments, made = sample_candidates(pipeline, config, seed)
     order = sorted(made, key=lambda c: c.scores["overall"])
     best, worst = order[-1], order[0]
     tie = best.scores["overall"] - worst.scores["overall"] <= config.tie_margin
     swap = bool(np.random.default_rng(seed).random() < 0.5)
     first, second = (worst, best) if swap else (best, worst)
     winner = Verdict.SECOND if swap else Verdict.FIRST
-    segments = pipeline.conditions.segments(sample.prompt, sample.media, config.format)
     return PreferencePair(
         capability=sample.capability,
         prompt=sample.prompt,
@@ -163,6 +161,19 @@ def sample_pair(
         judge=JUDGE,
         round=config.round,
     )
+
+
+def sample_candidates(
+    pipeline: GeneratorPipeline, config: PreferenceSamplingConfig, seed: int
+) -> tuple[TaskSample, tuple[Segment, ...], list[Candidate]]:
+    """Task number ``seed``, its encoded conditions, and its clips with the oracles' scores."""
+    sample = sample_mixed(seed, config.format, TaskMix(config.weights), config.split, config.scenes)
+    made = [
+        _candidate(pipeline, config, sample, seed * config.candidates + i)
+        for i in range(config.candidates)
+    ]
+    segments = pipeline.conditions.segments(sample.prompt, sample.media, config.format)
+    return sample, segments, made
 
 
 def _candidate(

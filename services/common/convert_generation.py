@@ -197,6 +197,7 @@ def _capabilities_to_proto(info: ModelInfo) -> capabilities_pb2.Capabilities:
         fps=what.fps,
         upscale_factor=what.upscale_factor,
         can_enhance=what.can_enhance,
+        guidance_baked_in=what.guidance_baked_in,
         limits=capabilities_pb2.Limits(
             max_prompt_chars=limits.max_characters,
             max_images=limits.max_images,

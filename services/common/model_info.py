@@ -48,6 +48,8 @@ class ModelCapabilities:
     upscale_factor: int = 0
     can_enhance: bool = False
     max_inference_steps: int = 0
+    guidance_baked_in: bool = False
+    """A distilled model: every guidance scale must be 1."""
     defaults: Sampling | None = None
     prompt_limits: PromptLimits = field(default_factory=PromptLimits)
 

@@ -35,7 +35,7 @@ def field_violations(
     if request.HasField("upscale") and request.upscale and not can.upscale_factor:
         yield FieldViolation("upscale", "no super-resolver is served; set it to false")
     yield from _label_violations(request)
-    yield from _sampling_violations(request.settings, limits)
+    yield from _sampling_violations(request.settings, can)
 
 
 def _label_violations(request: video_pb2.CreateVideoRequest) -> Iterator[FieldViolation]:
@@ -51,8 +51,9 @@ def _label_violations(request: video_pb2.CreateVideoRequest) -> Iterator[FieldVi
 
 
 def _sampling_violations(
-    settings: generation_pb2.GenerationSettings, limits: capabilities_pb2.Limits
+    settings: generation_pb2.GenerationSettings, can: capabilities_pb2.Capabilities
 ) -> Iterator[FieldViolation]:
+    limits = can.limits
     if settings.seed > MAX_SEED:
         yield FieldViolation("settings.seed", f"must be 0..{MAX_SEED}")
     for steps in ("num_inference_steps", "num_upscale_steps"):
@@ -64,9 +65,17 @@ def _sampling_violations(
     scales: tuple[Literal["text", "image", "video"], ...] = ("text", "image", "video")
     for name in scales:
         # Written so that NaN is refused too.
-        given = settings.guidance.HasField(name)
-        if given and not 0 <= getattr(settings.guidance, name) <= MAX_GUIDANCE:
+        if not settings.guidance.HasField(name):
+            continue
+        scale = getattr(settings.guidance, name)
+        if not 0 <= scale <= MAX_GUIDANCE:
             yield FieldViolation(f"settings.guidance.{name}", f"must be 0..{MAX_GUIDANCE:g}")
+        elif can.guidance_baked_in and scale != 1.0:
+            yield FieldViolation(
+                f"settings.guidance.{name}",
+                f"{scale:g} is not served: guidance is baked into the weights of this distilled "
+                "generator; leave it out, or give 1",
+            )
 
 
 def check_versions(

@@ -195,5 +195,6 @@ def capabilities(limits: ModelLimits, defaults: SamplingDefaults) -> ModelCapabi
         max_frames=limits.max_frames,
         fps=(limits.fps,),
         max_inference_steps=limits.max_inference_steps,
+        guidance_baked_in=limits.guidance_baked_in,
         defaults=with_defaults(Sampling(fmt, seed=0), defaults),
     )

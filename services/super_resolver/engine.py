@@ -191,5 +191,6 @@ def _capabilities(pipeline: UpscalePipeline) -> ModelCapabilities:
         fps=(limits.fps,),
         upscale_factor=pipeline.config.factor,
         max_inference_steps=limits.max_inference_steps,
+        guidance_baked_in=limits.guidance_baked_in,
         defaults=Sampling(fmt, seed=0, num_upscale_steps=defaults.num_inference_steps),
     )

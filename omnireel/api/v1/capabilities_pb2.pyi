@@ -182,10 +182,15 @@ class Capabilities(_message.Message):
     CAN_ENHANCE_FIELD_NUMBER: _builtins.int
     DEFAULTS_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
+    GUIDANCE_BAKED_IN_FIELD_NUMBER: _builtins.int
     upscale_factor: _builtins.int
     """How much larger the upscaled video is per side; 0 when there is no super-resolver."""
     can_enhance: _builtins.bool
     """Whether a prompt enhancer is there."""
+    guidance_baked_in: _builtins.bool
+    """The generator is a distilled student that has guidance in its weights: in GenerationSettings
+    every guidance scale must be 1 or unset, another one is INVALID_ARGUMENT.
+    """
     @_builtins.property
     def model_versions(self) -> _generation_pb2.ModelVersions:
         """The versions that are served now."""
@@ -218,10 +223,11 @@ class Capabilities(_message.Message):
         can_enhance: _builtins.bool = ...,
         defaults: _generation_pb2.GenerationSettings | None = ...,
         limits: Global___Limits | None = ...,
+        guidance_baked_in: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["defaults", b"defaults", "limits", b"limits", "model_versions", b"model_versions", "num_frames", b"num_frames"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["can_enhance", b"can_enhance", "defaults", b"defaults", "fps", b"fps", "limits", b"limits", "model_versions", b"model_versions", "num_frames", b"num_frames", "sizes", b"sizes", "tasks", b"tasks", "upscale_factor", b"upscale_factor"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["can_enhance", b"can_enhance", "defaults", b"defaults", "fps", b"fps", "guidance_baked_in", b"guidance_baked_in", "limits", b"limits", "model_versions", b"model_versions", "num_frames", b"num_frames", "sizes", b"sizes", "tasks", b"tasks", "upscale_factor", b"upscale_factor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -119,7 +119,7 @@ def flow_dpo_loss(
     Returns:
         The loss (0, with zero gradients, when there are ties only), and ``accuracy`` (share of
         comparisons whose implicit reward agrees), ``margin`` (of implicit rewards),
-        ``winner_error`` and the change of both errors against the reference, and ``ties``.
+        ``winner_error``, ``loser_error`` and their change against the reference, and ``ties``.
 
     """
     first_BS = errors.first_BS - errors.reference_first_BS
@@ -133,6 +133,7 @@ def flow_dpo_loss(
     winner = torch.where(first_won, errors.first_BS[decided], errors.second_BS[decided])
     loss = -F.logsigmoid(margin).mean() + winner_weight * scale.beta / 2 * winner.mean()
     with torch.no_grad():
+        loser = torch.where(first_won, errors.second_BS[decided], errors.first_BS[decided])
         change_w = torch.where(first_won, first_BS[decided], second_BS[decided])
         change_l = torch.where(first_won, second_BS[decided], first_BS[decided])
         metrics |= {
@@ -140,6 +141,7 @@ def flow_dpo_loss(
             "accuracy": float((margin > 0).float().mean()),
             "margin": float(margin.mean()),
             "winner_error": float(winner.mean()),
+            "loser_error": float(loser.mean()),
             "winner_error_change": float(change_w.mean()),
             "loser_error_change": float(change_l.mean()),
         }

@@ -66,7 +66,8 @@ class TrajectoryMatchingConfig:
     shift: float = 3.0
     last: float = 0.0
     """Noise level of the student's last evaluation, see :func:`omnireel.sampling.shifted_sigmas`.
-    Above 0 the last phase is one guided step of the teacher, which is not asked below it."""
+    Above 0 the last phase is one guided step of the teacher, which is not asked below it; a single
+    phase walks the teacher's own schedule of ``fine_steps`` steps with that end."""
     guidance: Guidance = field(default_factory=Guidance)
     huber_width: float = 1e-3
 
@@ -102,6 +103,8 @@ class PhaseGrid:
         self.sigmas = torch.cat([fine, self.edges[-1:]])
         """``[num_steps + 1]``, falling from 1 to 0."""
         self.sigmas[: self.num_steps : self.per_phase] = self.edges[:-1]
+        if config.last > 0 and config.phases == 1:
+            self.sigmas = shifted_sigmas(config.fine_steps, config.shift, last=config.last)
 
     def phase_end(self, step_B: Tensor) -> Tensor:
         """s(n) of fine steps 0.. ."""

@@ -47,6 +47,16 @@ def test_gsb_has_its_counts_and_may_be_infinite() -> None:
     assert verdict(0.9).lines[0].endswith("is not at least 0.95 from 9 good, 10 same, 1 bad")
 
 
+def test_another_opponent_is_called_by_its_name() -> None:
+    compared = Comparison(9, 10, 1, Interval(1.7, 1.1, 2.0, 20))
+    measured = Measured("new", {}, "old", {"mean": Interval(0.0, -0.1, 0.1, 20)}, compared)
+    config = GateConfig(no_worse={"mean": 0.2}, gsb=0.9)
+    lines = decide(measured, config, opponent="teacher").lines
+    assert lines[0].startswith("passed: mean minus the teacher's is 0 ")
+    assert lines[1].startswith("passed: GSB against the teacher is 1.7 ")
+    assert decide(measured, config).lines[1].startswith("passed: GSB is 1.7 ")
+
+
 @pytest.mark.parametrize(
     ("measured", "words"),
     [

@@ -117,6 +117,25 @@ def test_settings_outside_the_limits_name_every_field(generator):
     assert fields == {"format.size", "format.num_frames", "format.fps", "num_inference_steps"}
 
 
+def test_a_distilled_model_refuses_guidance(generator, upscaler):
+    baked = replace(generator.limits, guidance_baked_in=True)
+    student = GeneratorPipeline(
+        generator.model, generator.conditions, generator.defaults, baked, "student"
+    )
+    prompt = parse("a red ball rolls", (), ())
+    with pytest.raises(InvalidInput, match="baked into the weights") as caught:
+        student.generate(prompt, {}, replace(SETTINGS, guidance=Guidance(4.0, 1.0, 0.5)))
+    assert {v.field for v in caught.value.violations} == {"guidance.text", "guidance.video"}
+    unguided = replace(SETTINGS, guidance=Guidance(1.0, 1.0, 1.0))
+    made = student.generate(prompt, {}, unguided)
+    assert made.num_function_evaluations == 3
+    larger = UpscalePipeline(
+        upscaler.model, upscaler.conditions, upscaler.config, upscaler.defaults, baked
+    )
+    with pytest.raises(InvalidInput, match=r"guidance\.text: 4 is not 1"):
+        larger.upscale(made.clip, prompt, {}, SETTINGS)
+
+
 def test_missing_media_are_named(generator):
     media = {k: v for k, v in edit_media().items() if k != "Look"}
     with pytest.raises(InvalidInput, match="@Look"):

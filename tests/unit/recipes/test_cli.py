@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from omnireel.cli import models, train
 from omnireel.errors import IntegrityError, InvalidInput, NotFound, OmnireelError
+from omnireel.recipes.ladder import build_ladder
 from omnireel.registry import save_component
 
 RUNNER = CliRunner()
@@ -49,6 +50,22 @@ def test_mistakes_are_product_errors(tmp_path: Path) -> None:
     score = _fails(train.app, "export", str(tmp_path), str(tmp_path / "o"), "--score", "psnr=high")
     assert isinstance(score, InvalidInput)
     assert isinstance(_fails(models.app, "show", str(tmp_path)), NotFound)
+
+
+def test_a_ladder_says_why_nothing_is_promoted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rungs = build_ladder("tiny").rungs
+
+    def climbed(count: int, *options: str) -> str:
+        monkeypatch.setattr("omnireel.recipes.climb.climb", lambda *a, **k: [None] * count)
+        done = RUNNER.invoke(train.app, ["ladder", "--out", str(tmp_path), *options])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    assert "nothing can be promoted: --mlflow off" in climbed(len(rungs), "--mlflow", "off")
+    stopped = climbed(2, "--mlflow", "off", "--last", "images")
+    assert "stopped after images" in stopped and "nothing can be promoted" not in stopped
 
 
 def test_models_show_and_verify(tmp_path: Path) -> None:

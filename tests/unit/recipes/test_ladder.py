@@ -1,16 +1,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from omnireel.errors import FailedPrecondition, InvalidInput, NotFound
-from omnireel.generate import GeneratorPipeline
+from omnireel.generate import GeneratorPipeline, UpscalePipeline
+from omnireel.recipes.base import Workplace
 from omnireel.recipes.climb import ClimbConfig, RungResult, climb
+from omnireel.recipes.distillation import debug_trajectory
 from omnireel.recipes.ladder import Ladder, Rung, build_ladder
-from omnireel.registry import load_component, verify
+from omnireel.recipes.run import read_run
+from omnireel.recipes.upscaler import debug_upscaler
+from omnireel.recipes.upscaler_distillation import UpscalerDistillationRecipe
+from omnireel.registry import load_component, save_component, verify
 from omnireel.train import Callback, StepEvent
+from tests.support.engines.random_weights import save_random_weights
 
 FORMAT = 'data.formats=[{"width": 32, "height": 32, "num_frames": 5, "fps": 8.0}]'
 VAE = Rung(
@@ -122,7 +129,51 @@ def test_a_student_comes_out_of_the_whole_generator_ladder(tmp_path: Path) -> No
     assert results[-1].stands_on["teacher"] == results[2].component
     student = GeneratorPipeline.load(tmp_path / "out/model")
     assert student.defaults.num_inference_steps == 2 and student.defaults.guidance.text == 1.0
+    assert student.limits.guidance_baked_in
+    teacher = GeneratorPipeline.open(results[2].component, results[0].component)
+    assert not teacher.limits.guidance_baked_in
     assert all(r.was_done for r in _climb(tmp_path, ladder))
+
+
+def test_a_super_resolver_is_distilled_in_its_own_windows(tmp_path: Path) -> None:
+    pairs = (*SMALL[:3], *SMALL[4:7], "trainer.num_steps=2", "trainer.validate_every=2")
+    rungs = (
+        Rung("upscaler", "c", "upscaler", "upscaler-debug", "upscaler-debug", "first",
+             smoke_overrides=pairs),
+        Rung("distilled", "d", "upscaler", "upscaler-student-debug", "upscaler-student-debug",
+             "upscaler", "upscaler", smoke_overrides=pairs),
+    )  # fmt: skip
+    results = _climb(tmp_path, Ladder("test", (VAE, FIRST, *rungs)))
+    teacher, student = (load_component(r.component) for r in results[-2:])
+    assert set(results[-1].stands_on) == {"vae", "reference", "teacher"}
+    assert results[-1].stands_on["teacher"] == results[-2].component
+    assert student.config["upscale"] == teacher.config["upscale"]
+    assert (
+        student.card["sha256"]["model.safetensors"] != teacher.card["sha256"]["model.safetensors"]
+    )
+    assert student.card["title"] == "Omnireel super-resolver, distilled"
+    served = UpscalePipeline.load(tmp_path / "out/model")
+    assert served.defaults.num_inference_steps == 1 and served.limits.guidance_baked_in
+    recipe = read_run(tmp_path / "out/distilled/run").recipe
+    assert isinstance(recipe, UpscalerDistillationRecipe)
+    assert recipe.windows() == served.config.window == debug_upscaler().upscale.window
+
+
+def test_guidance_is_not_baked_in_twice(tmp_path: Path) -> None:
+    weights = save_random_weights(tmp_path / "weights")
+    teacher = load_component(weights / "generator")
+    limits = {**teacher.config["limits"], "guidance_baked_in": True}
+    save_component(
+        tmp_path / "student",
+        kind="generator",
+        config={**teacher.config, "limits": limits},
+        state_dict=teacher.state_dict,
+        card={},
+    )
+    recipe = replace(debug_trajectory(), teacher=tmp_path / "student", vae=weights / "vae")
+    with pytest.raises(InvalidInput, match="student itself") as caught:
+        recipe.assemble(Workplace(tmp_path, _quiet), None)
+    assert caught.value.violations[0].field == "objective.guidance"
 
 
 def test_a_card_tells_every_stage_before(tmp_path: Path) -> None:

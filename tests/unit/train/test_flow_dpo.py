@@ -92,9 +92,11 @@ def test_loss_in_closed_form() -> None:
     assert metrics["margin"] == pytest.approx(0.8) and metrics["accuracy"] == 1.0
     assert metrics["winner_error"] == pytest.approx(0.9)
     assert metrics["winner_error_change"] == pytest.approx(-0.1)
+    assert metrics["loser_error"] == pytest.approx(1.3)
     assert metrics["loser_error_change"] == pytest.approx(0.3)
-    swapped, _ = flow_dpo_loss(_errors(1.3, 0.9), -sign, SCALE, 0.0)
+    swapped, mirrored = flow_dpo_loss(_errors(1.3, 0.9), -sign, SCALE, 0.0)
     assert swapped.item() == pytest.approx(loss.item())
+    assert mirrored["loser_error"] == metrics["loser_error"]
 
 
 def test_displacement_is_visible_and_the_guard_pushes_against_it() -> None:

@@ -80,6 +80,14 @@ def test_phases_lie_on_the_students_own_schedule() -> None:
         TrajectoryMatchingConfig(fine_steps=25, phases=10)
 
 
+def test_a_single_phase_walks_the_teachers_own_schedule() -> None:
+    grid = PhaseGrid(TrajectoryMatchingConfig(fine_steps=8, phases=1, shift=3.0, last=0.35))
+    assert torch.equal(grid.sigmas, shifted_sigmas(8, 3.0, last=0.35))
+    assert grid.edges.tolist() == [1.0, 0.0] and grid.num_steps == 8
+    assert bool((grid.phase_end(torch.arange(8)) == 0).all())
+    assert int(grid.draw(200, torch.Generator().manual_seed(0)).max()) == 7
+
+
 def test_the_last_phase_may_be_one_jump_from_a_chosen_level() -> None:
     grid = PhaseGrid(TrajectoryMatchingConfig(fine_steps=20, phases=5, shift=3.0, last=0.35))
     assert torch.equal(grid.edges, shifted_sigmas(5, 3.0, last=0.35))

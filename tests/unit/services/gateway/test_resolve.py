@@ -116,6 +116,21 @@ def fields(asked: video_pb2.CreateVideoRequest, can: Can) -> list[str]:
     return [violation.field for violation in caught.value.violations]
 
 
+def test_a_distilled_generator_takes_no_guidance(can: Can) -> None:
+    can.guidance_baked_in = True
+    for name in ("text", "image", "video"):
+        setattr(can.defaults.guidance, name, 1.0)
+    asked = request()
+    asked.settings.guidance.text = 4.0
+    asked.settings.guidance.image = 1.0
+    assert fields(asked, can) == ["settings.guidance.text"]
+    with pytest.raises(InvalidInput, match="4 is not served: guidance is baked into the weights"):
+        run(asked, can)
+    asked.settings.guidance.text = 1.0
+    assert run(asked, can).settings.guidance.text == 1.0
+    assert run(request(), can).settings.guidance.video == 1.0
+
+
 def change(**values: object) -> Callable[[video_pb2.CreateVideoRequest], None]:
     def apply(asked: video_pb2.CreateVideoRequest) -> None:
         for path, value in values.items():

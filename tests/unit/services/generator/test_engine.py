@@ -12,8 +12,14 @@ from omnireel.errors import Cancelled, IntegrityError, InvalidInput, NotFound
 from omnireel.generate import GeneratorPipeline
 from omnireel.mvl import Prompt, TextPart
 from omnireel.types import VideoFormat
-from services.common.model_info import GuidanceScales, Sampling
-from services.generator.engine import PipelineEngine, pipeline_settings, with_defaults
+from services.common.convert_generation import model_info_to_proto
+from services.common.model_info import GuidanceScales, ModelInfo, Sampling
+from services.generator.engine import (
+    PipelineEngine,
+    capabilities,
+    pipeline_settings,
+    with_defaults,
+)
 from services.generator.settings import GeneratorSettings
 from tests.support.engines.random_weights import (
     DEFAULTS,
@@ -90,6 +96,17 @@ def test_what_the_model_cannot_serve_is_named(engine):
         make(engine, Sampling(VideoFormat(64, 64, 4, 9.0), 5, num_inference_steps=201))
     fields = {v.field for v in caught.value.violations}
     assert fields == {"format.size", "format.num_frames", "format.fps", "num_inference_steps"}
+
+
+def test_a_distilled_generator_tells_that_guidance_is_baked_in(weights):
+    pipeline = GeneratorPipeline.load(weights)
+    limits = dataclasses.replace(pipeline.limits, guidance_baked_in=True)
+    told = model_info_to_proto(
+        ModelInfo("generator", "x", "v", "cpu", capabilities=capabilities(limits, DEFAULTS))
+    )
+    assert told.capabilities.guidance_baked_in
+    plain = capabilities(pipeline.limits, DEFAULTS)
+    assert not plain.guidance_baked_in
 
 
 def test_given_settings_win_over_defaults():

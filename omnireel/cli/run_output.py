@@ -1,4 +1,4 @@
-"""What the verbs that train show: progress of data and of steps, and where it is recorded."""
+"""What a training verb shows while it works: progress of its data, and who listens to its run."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from omnireel.train import Callback
 
 
-def training_callbacks(mlflow: str, out: Path) -> tuple[Callback, ...]:
-    """A progress bar, pictures of validations, and MLflow unless ``mlflow`` is "off"."""
+def run_callbacks(mlflow: str, out: Path) -> tuple[Callback, ...]:
+    """A progress bar, the newest validation pictures, and MLflow unless it is "off"."""
     from omnireel.train import ProgressBar
     from omnireel.train.pictures import ValidationFiles
 
@@ -25,7 +25,7 @@ def training_callbacks(mlflow: str, out: Path) -> tuple[Callback, ...]:
 
 
 def data_report() -> Report:
-    """Progress of preparing data on standard error: every percent, or every fifth in a log."""
+    """Prints every twentieth part of the preparation of data."""
     shown = {"last": -1}
 
     def report(what: str, done: int, total: int) -> None:

@@ -1,0 +1,99 @@
+"""``omnireel train preferences``: pairs of videos that people judge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from omnireel.cli.printing import out
+from omnireel.cli.run_output import data_report
+
+app = typer.Typer(
+    name="preferences",
+    help="Let people judge pairs of videos: sample, page, import, then train on them.\n\n"
+    "Example: omnireel train preferences sample runs/round-1 --prompts 64",
+    no_args_is_help=True,
+)
+
+Questions = Annotated[Path, typer.Argument(help="Folder of the questions.")]
+Vae = Annotated[Path, typer.Option(help="Component folder of the autoencoder.")]
+_TINY = Path("omnireel/weights/tiny")
+
+
+@app.command("sample")
+def sample(
+    questions: Questions,
+    generator: Annotated[
+        Path, typer.Option(help="Component folder of the model that makes the clips.")
+    ] = _TINY / "generator",
+    vae: Vae = _TINY / "vae",
+    prompts: Annotated[int, typer.Option(min=1, help="How many prompts.")] = 64,
+    candidates: Annotated[
+        int, typer.Option(min=2, help="Clips for each prompt; two make a question.")
+    ] = 2,
+    round_: Annotated[
+        int, typer.Option("--round", min=1, help="Each round has prompts of its own.")
+    ] = 1,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: this one alone.")] = 2,
+) -> None:
+    """Generate clips in pairs, each from its own noise; run again to go on.
+
+    Example: omnireel train preferences sample runs/round-1 --prompts 64 --round 1
+    """
+    from omnireel.recipes.preference_questions import build_questions, questions_of
+
+    report = data_report()
+    config = questions_of(generator, prompts=prompts, candidates=candidates, round_number=round_)
+    build_questions(
+        questions,
+        config,
+        generator,
+        vae,
+        workers=workers,
+        report=lambda done, total: report("sampling pairs", done, total),
+    )
+    out().print(f"{questions}: now 'omnireel train preferences page {questions}'")
+
+
+@app.command("page")
+def page(
+    questions: Questions,
+    vae: Vae = _TINY / "vae",
+    file: Annotated[
+        Path | None, typer.Option("--out", help="By default page.html among the questions.")
+    ] = None,
+) -> None:
+    """Write one HTML file to judge the pairs on: keys 1, 2 and T; it saves a JSON file.
+
+    Example: omnireel train preferences page runs/round-1 --out round-1.html
+    """
+    from omnireel.recipes.preference_page import write_page
+
+    file = file or questions / "page.html"
+    count = write_page(questions, vae, file)
+    out().print(f"{file}: {count} pairs; open it in a browser, judge, press 'Save answers'")
+
+
+@app.command("import")
+def import_(
+    questions: Questions,
+    answers: Annotated[
+        list[Path], typer.Argument(help="JSON files of the page, one for each judge.")
+    ],
+    folder: Annotated[Path, typer.Option("--out", help="Folder for the judged pairs.")],
+) -> None:
+    """Turn answers into judged pairs; several judges vote. Ties and unanswered pairs are fine.
+
+    Example: omnireel train preferences import runs/round-1 answers-ann.json --out runs/judged-1
+    """
+    from omnireel.recipes.preference_answers import import_answers
+
+    made = import_answers(questions, answers, folder)
+    agreement = "" if made.agreement is None else f", judges agree on {made.agreement:.0%}"
+    out().print(
+        f"{folder}: {made.pairs} pairs by {', '.join(made.judges)}, of these {made.ties} ties, "
+        f"{made.unanswered} unanswered{agreement}"
+    )
+    out().print(f"train on them: omnireel train preference-tiny --set judged={folder}")

@@ -1,0 +1,199 @@
+"""Pictures of a climb, from the files that it leaves: what is measured, drawn.
+
+- ``scores.png``: every measured rung with its intervals (``<rung>/results.json``).
+- ``dpo.png``: preference tuning step by step (``<rung>/run/metrics.jsonl``): the margin by which
+  winners win, and both sides' absolute errors, which may grow together while the margin does too.
+- ``distillation.png``: score by network evaluations of students and their teacher
+  (``<rung>/results*.json``).
+
+A picture whose files are not there is left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omnireel.errors import FailedPrecondition, NotFound
+from omnireel.evaluate.bootstrap import Interval
+from omnireel.evaluate.gate_scores import measure, read_results
+from omnireel.recipes.ladder import Ladder, Rung
+from omnireel.recipes.ladder_scores import evaluations_of_clip
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_SIZE = (9.0, 4.5)
+_DPI = 110
+_DPO = ("margin", "winner_error", "loser_error")
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """A model at a number of network evaluations for one clip."""
+
+    rung: str
+    evaluations: int
+    score: Interval
+
+
+def write_ladder_report(folder: Path, ladder: Ladder) -> list[Path]:
+    """Draw what there is to draw about the climb in ``folder``, into ``folder/report``.
+
+    Raises:
+        NotFound: nothing has been measured there.
+        FailedPrecondition: matplotlib is not installed.
+
+    """
+    figures: dict[str, Figure] = {}
+    if scores := rung_scores(folder, ladder):
+        figures["scores"] = _scores_figure(scores)
+    for rung in ladder.rungs:
+        rows = metric_rows(folder / rung.name / "run", "train")
+        if rows and all(name in rows[-1] for name in _DPO):
+            held_out = metric_rows(folder / rung.name / "run", "validation")
+            figures["dpo"] = _dpo_figure(rung, rows, held_out)
+    if points := distillation_curve(folder, ladder):
+        figures["distillation"] = _curve_figure(points)
+    if not figures:
+        raise NotFound(
+            f"there is nothing to draw in {folder}; climb with 'omnireel train ladder --cases 8 "
+            f"--out {folder}'"
+        )
+    out = folder / "report"
+    out.mkdir(exist_ok=True)
+    paths = []
+    for name, figure in figures.items():
+        paths.append(out / f"{name}.png")
+        figure.savefig(paths[-1], dpi=_DPI)
+    return paths
+
+
+def rung_scores(folder: Path, ladder: Ladder) -> dict[str, Mapping[str, Interval]]:
+    """Intervals of every measured generator rung, in order: "mean" and each headline."""
+    found: dict[str, Mapping[str, Interval]] = {}
+    for rung in ladder.rungs:
+        path = folder / rung.name / "results.json"
+        if rung.part != "generator" or not path.is_file():
+            continue
+        results = read_results(path)
+        scores = measure(results, None).scores
+        names = ["mean"]
+        for capability, parts in results["capabilities"].items():
+            names.append(f"{capability}/{parts['metrics'][0]['oracle']}")
+        plain = {n for n in names if n == "mean" or _is_share(results, n)}
+        found[rung.name] = {n: scores[n] for n in names if n in scores and n in plain}
+    return found
+
+
+def metric_rows(run: Path, event: str) -> list[dict[str, Any]]:
+    """Rows of one kind in ``metrics.jsonl``, one a step; of a step that was done again after an
+    interruption, the later one."""
+    path = run / "metrics.jsonl"
+    rows: dict[int, dict[str, Any]] = {}
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            if row["event"] == event:
+                rows[int(row["step"])] = row
+    return [rows[step] for step in sorted(rows)]
+
+
+def distillation_curve(folder: Path, ladder: Ladder) -> list[CurvePoint]:
+    """Mean score of students and their teachers by evaluations, rung by rung; empty without a
+    measured student."""
+    students = [r for r in ladder.rungs if r.part == "generator" and r.teacher]
+    shown = {rung.teacher for rung in students} | {rung.name for rung in students}
+    points: list[CurvePoint] = []
+    for rung in ladder.rungs:
+        if rung.name not in shown:
+            continue
+        for path in sorted((folder / rung.name).glob("results*.json")):
+            results = read_results(path)
+            steps = int(results["model"]["num_inference_steps"])
+            evaluations = evaluations_of_clip(folder / rung.name / "component", steps)
+            points.append(CurvePoint(rung.name, evaluations, measure(results, None).scores["mean"]))
+    measured = {point.rung for point in points}
+    return points if any(rung.name in measured for rung in students) else []
+
+
+def _is_share(results: Mapping[str, Any], name: str) -> bool:
+    capability, oracle = name.split("/")
+    metrics = results["capabilities"][capability]["metrics"]
+    return any(m["oracle"] == oracle and not m["unit"] for m in metrics)
+
+
+def _figure(columns: int = 1) -> tuple[Figure, list[Axes]]:
+    try:
+        from matplotlib.figure import Figure as NewFigure
+    except ImportError as error:
+        raise FailedPrecondition(
+            "pictures need matplotlib, which comes with pip install 'omnireel[train]'"
+        ) from error
+    figure = NewFigure(figsize=_SIZE, layout="constrained")
+    axes = figure.subplots(1, columns, squeeze=False)
+    return figure, list(axes[0])
+
+
+def _scores_figure(scores: Mapping[str, Mapping[str, Interval]]) -> Figure:
+    figure, (axes,) = _figure()
+    names = list(dict.fromkeys(name for found in scores.values() for name in found))
+    for number, name in enumerate(names):
+        offset = 0.6 * ((number + 0.5) / len(names) - 0.5)
+        here = [(i, found[name]) for i, found in enumerate(scores.values()) if name in found]
+        style = {"color": "black", "linewidth": 2.5} if name == "mean" else {"alpha": 0.7}
+        _intervals(axes, [i + offset for i, _ in here], [s for _, s in here], name, **style)
+    axes.set_xticks(range(len(scores)), list(scores))
+    axes.set_ylim(0.0, 1.0)
+    axes.set_ylabel("score, 95 % interval")
+    axes.set_title("What every rung is worth")
+    axes.legend(fontsize="small", ncols=2)
+    return figure
+
+
+def _dpo_figure(
+    rung: Rung, rows: Sequence[Mapping[str, Any]], held_out: Sequence[Mapping[str, Any]]
+) -> Figure:
+    figure, (left, right) = _figure(2)
+    for axes, names in ((left, _DPO[:1]), (right, _DPO[1:])):
+        for number, name in enumerate(names):
+            color = f"C{number}"
+            for found, line, label in ((rows, "-", name), (held_out, "o--", f"{name}, held out")):
+                here = [row for row in found if isinstance(row.get(name), (int, float))]
+                if here:
+                    values = [row[name] for row in here]
+                    axes.plot([r["step"] for r in here], values, line, color=color, label=label)
+        axes.set_xlabel("step")
+        axes.legend(fontsize="small")
+    left.axhline(0.0, color="grey", linewidth=0.8)
+    left.set_title(f"{rung.name}: by how much winners win")
+    right.set_title("squared error of both sides")
+    return figure
+
+
+def _curve_figure(points: Sequence[CurvePoint]) -> Figure:
+    figure, (axes,) = _figure()
+    for name in dict.fromkeys(point.rung for point in points):
+        here = sorted((p for p in points if p.rung == name), key=lambda p: p.evaluations)
+        _intervals(axes, [p.evaluations for p in here], [p.score for p in here], name)
+    axes.set_xscale("log", base=2)
+    ticks = sorted({point.evaluations for point in points})
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.minorticks_off()
+    axes.set_xlabel("network evaluations of one clip")
+    axes.set_ylabel("mean score, 95 % interval")
+    axes.set_title("Distillation")
+    axes.legend(fontsize="small")
+    return figure
+
+
+def _intervals(
+    axes: Axes, x: Sequence[float], scores: Sequence[Interval], label: str, **style: Any
+) -> None:
+    y = [s.estimate for s in scores]
+    errors = [[s.estimate - s.low for s in scores], [s.high - s.estimate for s in scores]]
+    axes.errorbar(x, y, yerr=errors, marker="o", capsize=3, label=label, **style)

@@ -1,0 +1,163 @@
+"""Answers of people to questions, and the judged pairs that training reads (``judged`` of the
+preference recipe)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from omnireel.errors import AlreadyExists, InvalidInput, NotFound
+from omnireel.generate.components import latent_space_sha256
+from omnireel.recipes.preference_questions import manifest_of, questions_hash, questions_manifest
+from omnireel.registry import write_text_atomic
+from omnireel.train.preferences import PreferenceSet, Verdict, write_pairs
+
+FORMAT_VERSION = 1
+_PAIRS_PER_SHARD = 16
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One judge's verdicts by pair number; questions that were passed over are not in it."""
+
+    judge: str
+    verdicts: Mapping[int, Verdict]
+
+
+def read_answers(path: Path, expected: str, count: int) -> Answers:
+    """The file that the page saves.
+
+    Args:
+        path: JSON.
+        expected: hash of the questions that it must be about.
+        count: how many there are.
+
+    Raises:
+        NotFound: there is no such file.
+        InvalidInput: it is another file, about other questions, or has an unknown verdict.
+
+    """
+    if not path.is_file():
+        raise NotFound(f"there is no file {path}; the page's Save button writes one")
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        version, about, judge = data["format_version"], data["questions"], str(data["judge"])
+        verdicts = {int(n): Verdict(v) for n, v in data["answers"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidInput(
+            f"{path} is not what the page saves ({error!r})", field="answers"
+        ) from error
+    if version != FORMAT_VERSION:
+        raise InvalidInput(
+            f"{path} has format version {version}; {FORMAT_VERSION} is known", field="answers"
+        )
+    if about != expected:
+        raise InvalidInput(
+            f"{path} answers other questions ({str(about)[:12]}, not {expected[:12]}); import it "
+            "with the folder that its page was made from",
+            field="answers",
+        )
+    if not judge.strip():
+        raise InvalidInput(f"{path} does not say who judged", field="judge")
+    if wrong := [n for n in verdicts if not 0 <= n < count]:
+        raise InvalidInput(f"{path} answers pair {wrong[0]} of {count}", field="answers")
+    return Answers(judge.strip(), verdicts)
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import made. ``agreement``: share of equal verdicts over all pairs of judges who
+    answered the same question; None where no two did."""
+
+    pairs: int
+    ties: int
+    unanswered: int
+    judges: tuple[str, ...]
+    agreement: float | None
+
+
+def import_answers(folder: Path, paths: Sequence[Path], out: Path) -> Imported:
+    """Write the answered questions of ``folder`` with their verdicts to ``out``.
+
+    Of several judges each has one vote; where the votes for both sides are equal, it is a tie.
+
+    Raises:
+        InvalidInput: no answers, a file that does not fit, or a judge with two files.
+        AlreadyExists: ``out`` holds pairs already.
+
+    """
+    manifest = questions_manifest(folder)
+    found = PreferenceSet(folder)
+    expected = questions_hash(folder)
+    given = [read_answers(path, expected, len(found)) for path in paths]
+    judges = [answers.judge for answers in given]
+    if twice := sorted({judge for judge in judges if judges.count(judge) > 1}):
+        raise InvalidInput(f"{twice[0]} answers twice; give one file for each judge", field="judge")
+    joined = joined_verdicts(given)
+    if not joined:
+        raise InvalidInput("nobody has answered any question yet", field="answers")
+    if any(out.glob("pairs_*.json")):
+        raise AlreadyExists(f"{out} holds pairs already; choose another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    manifest = {**manifest, "kind": "judged", "judges": judges, "questions": expected}
+    write_text_atomic(out / "manifest.json", json.dumps(manifest, indent=1) + "\n")
+    numbers = sorted(joined)
+    judge = ", ".join(judges)
+    for shard, start in enumerate(range(0, len(numbers), _PAIRS_PER_SHARD)):
+        pairs = [
+            replace(found.pair(n), verdicts=(joined[n],), judge=judge)
+            for n in numbers[start : start + _PAIRS_PER_SHARD]
+        ]
+        write_pairs(out, shard, pairs)
+    return Imported(
+        pairs=len(numbers),
+        ties=sum(verdict is Verdict.TIE for verdict in joined.values()),
+        unanswered=len(found) - len(numbers),
+        judges=tuple(judges),
+        agreement=agreement(given),
+    )
+
+
+def joined_verdicts(given: Sequence[Answers]) -> dict[int, Verdict]:
+    """One verdict for every question that anyone answered."""
+    votes: dict[int, int] = {}
+    for answers in given:
+        for number, verdict in answers.verdicts.items():
+            votes[number] = votes.get(number, 0) + verdict.sign
+    return {
+        number: Verdict.TIE if sum_ == 0 else Verdict.FIRST if sum_ > 0 else Verdict.SECOND
+        for number, sum_ in votes.items()
+    }
+
+
+def agreement(given: Sequence[Answers]) -> float | None:
+    """See :class:`Imported`."""
+    equal: list[bool] = []
+    for one, other in combinations(given, 2):
+        common = one.verdicts.keys() & other.verdicts.keys()
+        equal += [one.verdicts[n] is other.verdicts[n] for n in common]
+    return sum(equal) / len(equal) if equal else None
+
+
+def check_judged(folder: Path, vae: Path) -> Mapping[str, Any]:
+    """The manifest of a judged set whose latents ``vae`` can read.
+
+    Raises:
+        InvalidInput: it is no judged set, or one of another autoencoder.
+
+    """
+    manifest = manifest_of(folder)
+    if manifest.get("kind") != "judged":
+        raise InvalidInput(
+            f"{folder} holds no judged pairs; make them with 'omnireel train preferences import'",
+            field="judged",
+        )
+    if manifest["latent_space"] != latent_space_sha256(vae):
+        raise InvalidInput(
+            f"the pairs in {folder} are latents of another autoencoder than {vae}", field="judged"
+        )
+    return manifest

@@ -1,0 +1,76 @@
+"""Recipes of the super-resolver's student: its teacher's walk of eight steps in one evaluation.
+
+The super-resolver needs no guidance (the base clip says nearly everything) and is served with two
+steps, so there is no factor of fifteen to win as for the generator. Two things are left, and the
+student has both:
+
+- one network evaluation a clip instead of two: half the denoising of what is served today;
+- in that one evaluation the end point of the teacher's *eight*-step walk, not of its two-step one.
+
+Eight steps are no nearer to the truth in decibels than one (a sample is farther from it than the
+mean of all samples is), but sharper, which is what a super-resolver is for. A single jump tends to
+that mean. So both losses run at once, from the teacher's weights on: matching distributions for
+sharpness, and matching the trajectory, with full weight, so that every clip stays where its own
+base clip leads. Networks and losses are the generator's, packed in windows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from omnireel.generate.upscaler import upscale_config
+from omnireel.recipes.distillation import (
+    DistillationRecipe,
+    debug_distribution,
+    tiny_distribution,
+)
+from omnireel.recipes.upscaler import debug_upscaler, tiny_upscaler
+from omnireel.registry import load_component
+from omnireel.sampling.guidance import NO_GUIDANCE
+from omnireel.train.objectives.distribution_matching import DistributionMatchingConfig
+from omnireel.train.objectives.trajectory_matching import TrajectoryMatchingConfig
+from omnireel.upscale.windows import WindowConfig
+
+
+@dataclass(frozen=True)
+class UpscalerDistillationRecipe(DistillationRecipe):
+    """Distillation of a super-resolver: ``teacher`` is its component, ``data`` its pairs."""
+
+    title: ClassVar[str] = "Omnireel super-resolver, distilled"
+    part: ClassVar[str] = "upscaler"
+
+    def windows(self) -> WindowConfig:
+        """Those of the teacher."""
+        config = load_component(self.teacher, kind=self.part).config
+        return upscale_config(config["upscale"]).window
+
+
+def debug_upscaler_student() -> UpscalerDistillationRecipe:
+    """A minute of work that shows that everything runs; the result is of no use."""
+    first = debug_distribution()
+    return UpscalerDistillationRecipe(
+        trainer=first.trainer,
+        objective=_one_step(fine_steps=4, last=debug_upscaler().sampling.last),
+        data=debug_upscaler().data,
+        batch_size=2,
+        held_out=2,
+        previews=1,
+        workers=0,
+    )
+
+
+def tiny_upscaler_student() -> UpscalerDistillationRecipe:
+    """The student of the tiny super-resolver; give it the teacher with --set teacher=FOLDER."""
+    first = tiny_distribution()
+    return UpscalerDistillationRecipe(
+        trainer=replace(first.trainer, max_minutes=15.0),
+        objective=_one_step(fine_steps=8, last=tiny_upscaler().sampling.last),
+        data=tiny_upscaler().data,
+        batch_size=4,
+    )
+
+
+def _one_step(fine_steps: int, last: float) -> DistributionMatchingConfig:
+    walk = TrajectoryMatchingConfig(fine_steps, phases=1, last=last, guidance=NO_GUIDANCE)
+    return DistributionMatchingConfig(trajectory=walk, trajectory_weight=1.0, min_time=0.1)
