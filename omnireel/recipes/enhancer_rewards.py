@@ -58,8 +58,8 @@ class RewardConfig:
 
     def total(self, terms: dict[str, float]) -> float:
         """The weighted mean."""
-        weights = {f.name: getattr(self, f.name) for f in fields(self)}
-        whole: float = sum(weights.values())
+        weights: dict[str, float] = {f.name: getattr(self, f.name) for f in fields(self)}
+        whole = sum(weights.values())
         return sum(weights[name] * terms[name] for name in weights) / whole
 
 

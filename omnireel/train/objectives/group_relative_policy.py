@@ -244,4 +244,5 @@ class GroupRelativePolicy:
         hidden_BND = model(ids_BN, pixels_ICHW.to(self._device))
         chosen = rollout.chosen_BN[:, 1:].to(self._device)
         scores_KV = model.logits(hidden_BND[:, :-1][chosen]).float().log_softmax(-1)  # type: ignore[operator]
-        return scores_KV.gather(-1, ids_BN[:, 1:][chosen][:, None])[:, 0]
+        log_probs_K: Tensor = scores_KV.gather(-1, ids_BN[:, 1:][chosen][:, None])[:, 0]
+        return log_probs_K

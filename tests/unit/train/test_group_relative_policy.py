@@ -221,7 +221,7 @@ def test_the_settings_are_checked() -> None:
     for wrong in ({"group": 1}, {"clip": 0.0}, {"kl_weight": -1.0}, {"length": 0}):
         with pytest.raises(InvalidInput) as caught:
             GroupRelativeConfig(**wrong)  # type: ignore[arg-type]
-        assert caught.value.field == f"objective.{next(iter(wrong))}"
+        assert caught.value.violations[0].field == f"objective.{next(iter(wrong))}"
 
 
 def _trainer(run: Path, *callbacks: Callback) -> tuple[Trainer, Writer]:
