@@ -95,7 +95,7 @@ class PolicyPrompts:
         thought, right = with_slots(lesson, dialogue, self._lexicon)
         tokens = thought_tokens(thought, self._tokenizer)
         prefix = (*dialogue.ids, *self._tokenizer.convert_tokens_to_ids(tokens))
-        sees = thought.rpartition("said ")[0]
+        sees = thought.rpartition("said")[0]
         return PolicyPrompt(prefix, thought, RewardCase(lesson.prompt, dialogue, sees, right))
 
 

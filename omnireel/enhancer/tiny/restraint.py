@@ -25,6 +25,8 @@ from omnireel.enhancer.tiny.writing import Rule
 from omnireel.mvl.prompt import Prompt
 from omnireel.types import Role
 
+_LEAST = 1e-30
+
 
 def restrained(
     rule: Rule, lexicon: Lexicon, tokenizer: PreTrainedTokenizerFast, said: str, prompt: Prompt
@@ -68,7 +70,7 @@ class KindRestraint:
         """Choose among what is left."""
         if self._named is None:
             self._named = [set() for _ in probabilities_BV]
-        left_BV = probabilities_BV.clone()
+        left_BV = probabilities_BV.clamp_min(_LEAST)  # something is left, however sure the model
         for row, named in enumerate(self._named):
             if left_out := sorted(self._never | named):
                 left_BV[row, torch.tensor(left_out)] = 0.0

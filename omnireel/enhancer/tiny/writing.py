@@ -68,8 +68,8 @@ class Drafts:
 def _draw(probabilities_V: Tensor, rng: torch.Generator | None) -> Tensor:
     if rng is None:
         return probabilities_V.argmax()
-    least = UNLIKELY * probabilities_V.max()
-    likely_V = probabilities_V.where(probabilities_V >= least, 0.0)
+    shares_V = probabilities_V / probabilities_V.max()
+    likely_V = shares_V.where(shares_V >= UNLIKELY, 0.0)
     return torch.multinomial(likely_V ** (1 / TEMPERATURE), 1, generator=rng)[0]
 
 

@@ -233,8 +233,8 @@ class GroupRelativePolicy:
 
     @torch.no_grad()
     def _write(self, batch: PromptBatch, rng: torch.Generator) -> Rollout:
-        # Autocast remembers the weights that it converts. Those that it converted without gradient
-        # would be taken for the training pass, and nothing would be learnt.
+        # One token after the other gains nothing from autocast; and some releases of torch keep
+        # weights that autocast converted without gradient, for the training pass too.
         with torch.autocast(torch.device(self._device).type, enabled=False):
             return self._rollout(batch, self._config.group, rng)
 

@@ -36,6 +36,8 @@ def test_answers_keep_facts_and_mentions_and_use_known_words(capability: str) ->
         dialogue = read_prompt(lesson.prompt, lesson.media, TOKENIZER)
         thought, answer = with_slots(lesson, dialogue, LEXICON)
         tokens = answer_tokens(thought, answer, TOKENIZER)
+        assert thought.endswith(f"said {LEXICON.noted(dialogue.text)}".strip())
+        assert ("sees" in thought) == bool(len(dialogue.pixels_ICHW))  # as when serving
         assert not [t for t in tokens if t.startswith("##") or t == "<unknown>"]
         assert mentions(lesson.prompt) <= mentions(to_prompt(lesson.answer, lesson.prompt))
         kept += not lost_facts(LEXICON, dialogue.text, lesson.prompt, answer.description)

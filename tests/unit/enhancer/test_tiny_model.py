@@ -5,23 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from omnireel.enhancer import EnhancerSpec, open_enhancer
+from omnireel.enhancer.tiny import backend
 from omnireel.enhancer.tiny.backend import TinyEnhancer
 from omnireel.enhancer.tiny.checks import Draft, unsure_words
 from omnireel.enhancer.tiny.dialogue import Dialogue, read_prompt
 from omnireel.enhancer.tiny.modeling import PATCHES, tiny_config
 from omnireel.enhancer.tiny.modeling import TinyEnhancer as Model
-from omnireel.enhancer.tiny.writing import Drafts, write
+from omnireel.enhancer.tiny.writing import Drafts, Written, write
 from omnireel.errors import IntegrityError
 from omnireel.mvl import Input, Prompt, parse
 from omnireel.recipes import enhancer_words
 from omnireel.registry import save_component
 from omnireel.train.objectives.cross_entropy import IGNORED, CrossEntropy
-from omnireel.types import MediaKind, Role
+from omnireel.types import Clip, MediaKind, Role
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +194,41 @@ def test_unsure_words_are_those_of_the_seeing_part() -> None:
     probabilities = [0.9, 0.9, 0.9, 0.8, 0.2, 0.9, 0.9, 0.1, 0.9]
     assert unsure_words(tokens, probabilities) == {"cube"}
     assert unsure_words(["<think>", "said", "red"], [0.9, 0.9, 0.1]) == frozenset()
+
+
+def test_what_the_user_says_is_noted_and_not_left_to_the_model(model: Model) -> None:
+    enhancer = TinyEnhancer(model)
+    prompt = parse("a zorple crimson orb, a kid jumping")
+    (draft,) = enhancer.write(prompt, read_prompt(prompt, {}, enhancer.tokenizer))
+    assert draft.text.startswith("<think> said <w0> red ball jump </think>")  # "kid" can be two
+    assert draft.unsure == frozenset()
+
+
+def test_what_a_picture_shows_is_said_by_the_model(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enhancer = TinyEnhancer(model)
+    sees = enhancer.tokenizer.convert_tokens_to_ids(["sees", "<m0>", "red", "cube"])
+    prefixes = []
+
+    def scripted(*args: Any, **kwargs: Any) -> list[Written]:
+        prefixes.append(list(args[1][0]))
+        return [Written(tuple(sees), (0.9, 0.9, 0.9, 0.3), True)] * len(args[1])
+
+    monkeypatch.setattr(backend, "write", scripted)
+    frame = [Input("Image_1", MediaKind.IMAGE, Role.FIRST_FRAME)]
+    prompt = parse("animate @Image_1", frame)
+    shown = {"Image_1": (Clip(np.zeros((1, 32, 32, 3), np.uint8)),)}
+    dialogue = read_prompt(prompt, shown, enhancer.tokenizer)
+    (draft,) = enhancer.write(prompt, dialogue)
+    thought = "<think> sees <m0> red cube; said </think>"
+    assert prefixes[1] == [*dialogue.ids, *_ids(enhancer, thought)]
+    assert prefixes[0] == prefixes[1][: len(dialogue.ids) + 1]
+    assert draft.unsure == {"cube"}
+
+
+def _ids(enhancer: TinyEnhancer, text: str) -> list[int]:
+    return list(enhancer.tokenizer.convert_tokens_to_ids(enhancer.tokenizer.tokenize(text)))
 
 
 def test_drafts_differ_and_repeat(model: Model) -> None:

@@ -34,6 +34,8 @@ def test_a_rollout_marks_what_the_policy_chose() -> None:
     assert [p.prefix for p in data.batch(2).prompts] == [p.prefix for p in batch.prompts]
     assert data.batch(4).prompts[0].prefix != batch.prompts[0].prefix
     assert len(batch.pixels_ICHW) == 4  # one picture a prompt, two answers each
+    for prompt in batch.prompts:
+        assert prompt.thought.startswith(prompt.case.sees) and prompt.case.sees.startswith("sees")
     writer = JudgedWriter(enhancer.model, tokenizer, Judge(enhancer.lexicon, lambda text: 1.0))
     rollout = writer(batch, 2, torch.Generator().manual_seed(0))
     same = writer(batch, 2, torch.Generator().manual_seed(0))
