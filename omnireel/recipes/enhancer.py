@@ -144,6 +144,8 @@ class EnhancerRecipe:
     width: int = 128
     layers: int = 4
     data: SftDataConfig = field(default_factory=SftDataConfig)
+    scored: int = EXPORT_HELD_OUT
+    """Held-out prompts behind the scores in the card."""
 
     def model_config(self) -> TinyEnhancerConfig:
         """Sizes, vocabulary and facts of the model."""
@@ -176,8 +178,8 @@ class EnhancerRecipe:
         """The model with its vocabulary and facts inside the configuration."""
         model = Model(self.model_config())
         model.load_state_dict(module_weights(weights, "enhancer"))
-        place.report("scoring held-out prompts", 0, EXPORT_HELD_OUT)
-        lessons = held_out_lessons(self.data, EXPORT_HELD_OUT, first=self.data.held_out)
+        place.report("scoring held-out prompts", 0, self.scored)
+        lessons = held_out_lessons(self.data, self.scored, first=self.data.held_out)
         card: dict[str, Any] = {
             "scores": score(TinyEnhancer(model), lessons),
             "data": f"{self.data.count} careless -> exact prompts of the procedural world",
@@ -247,6 +249,7 @@ def debug_enhancer() -> EnhancerRecipe:
         width=64,
         layers=2,
         data=SftDataConfig(count=64, batch_size=8, held_out=2),
+        scored=2,
     )
 
 

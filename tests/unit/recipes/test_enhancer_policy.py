@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,13 @@ import torch
 from omnireel.enhancer.spec import SHIPPED_TINY
 from omnireel.enhancer.tiny.backend import TinyEnhancer
 from omnireel.errors import InvalidInput
+from omnireel.recipes.climb import ClimbConfig, climb
 from omnireel.recipes.config import override
 from omnireel.recipes.enhancer_policy import debug_enhancer_policy
 from omnireel.recipes.enhancer_rewards import Judge
 from omnireel.recipes.enhancer_rollouts import JudgedWriter, PolicyPrompts, PromptsConfig
 from omnireel.recipes.export import export_run
-from omnireel.recipes.ladder import build_ladder
+from omnireel.recipes.ladder import Ladder, build_ladder
 from omnireel.recipes.run import RunRequest, run_recipe
 from omnireel.registry import load_component
 
@@ -78,8 +80,18 @@ def test_the_settings_are_checked() -> None:
             override(debug_enhancer_policy(), (wrong,))
 
 
-def test_the_ladder_tunes_the_enhancer_that_it_made() -> None:
+def test_the_ladder_tunes_the_enhancer_that_it_made(tmp_path: Path) -> None:
     rungs = {rung.name: rung for rung in build_ladder("tiny").rungs}
-    policy = rungs["enhancer-rl"]
+    supervised, policy = rungs["enhancer"], rungs["enhancer-rl"]
     assert (policy.start, policy.part) == ("enhancer", "enhancer")
-    assert policy.plan(smoke=True)[0] == "enhancer-rl-debug"
+    short = ("trainer.num_steps=1", "scored=1")
+    supervised = replace(supervised, smoke_overrides=(*short, "data.held_out=1"))
+    policy = replace(policy, smoke_overrides=(*short, "held_out=1"))
+    config = ClimbConfig(tmp_path / "out", tmp_path / "cache", smoke=True)
+    first, second = climb(Ladder("test", (supervised, policy)), config, lambda run: (), _quiet)
+    assert second.stands_on == {"reference": first.component}
+    assert second.parts == {"enhancer": second.component}
+    made, before = (load_component(r.component, kind="enhancer") for r in (second, first))
+    assert made.card["recipe"] == "enhancer-rl-debug"
+    assert [stage["recipe"] for stage in made.card["earlier"]] == ["enhancer-debug"]
+    assert made.config == before.config
