@@ -31,6 +31,14 @@ RECIPES: dict[str, RecipeEntry] = {
     "enhancer-tiny": RecipeEntry(
         "omnireel.recipes.enhancer:tiny_enhancer", "the shipped prompt enhancer"
     ),
+    "enhancer-rl-debug": RecipeEntry(
+        "omnireel.recipes.enhancer_policy:debug_enhancer_policy",
+        "prompt enhancer with rewards, one minute, no use",
+    ),
+    "enhancer-rl-tiny": RecipeEntry(
+        "omnireel.recipes.enhancer_policy:tiny_enhancer_policy",
+        "the prompt enhancer, tuned with rewards",
+    ),
     "vae-debug": RecipeEntry("omnireel.recipes.vae:debug_vae", "autoencoder, one minute, no use"),
     "vae-tiny": RecipeEntry("omnireel.recipes.vae:tiny_vae", "the shipped video autoencoder"),
     "vae-tiny-decoder": RecipeEntry(

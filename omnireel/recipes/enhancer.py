@@ -20,11 +20,17 @@ from omnireel.enhancer.tiny.facts import Lexicon
 from omnireel.enhancer.tiny.modeling import TinyEnhancer as Model
 from omnireel.enhancer.tiny.modeling import TinyEnhancerConfig, tiny_config
 from omnireel.enhancer.tiny.sft import SftBatch, SftExample, collate, make_example
-from omnireel.enhancer.tiny.vocabulary import THINK_END, build_tokenizer
+from omnireel.enhancer.tiny.vocabulary import SIGHT_END, build_tokenizer
 from omnireel.errors import InvalidInput
 from omnireel.recipes import enhancer_words as words
 from omnireel.recipes.base import Assembly, ComponentParts, Report, Workplace, module_weights
-from omnireel.recipes.enhancer_data import Lesson, draw_lesson, with_slots
+from omnireel.recipes.enhancer_data import (
+    Lesson,
+    capability_of,
+    default_mix,
+    draw_lesson,
+    with_slots,
+)
 from omnireel.recipes.enhancer_scores import score
 from omnireel.registry import atomic_folder
 from omnireel.train import FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
@@ -47,19 +53,12 @@ _LIMITS = (
 )
 
 
-def _mix() -> dict[str, float]:
-    return {
-        "C1": 0.06, "C2": 0.04, "C3": 0.04, "C4": 0.04, "C5": 0.04, "C6": 0.04, "C7": 0.03,
-        "C8": 0.06, "C12": 0.03, "C16": 0.05, "C17": 0.05, "C18": 0.14, "C19": 0.04, "C20": 0.34,
-    }  # fmt: skip
-
-
 @dataclass(frozen=True)
 class SftDataConfig:
     """How many examples of which capability; ``mix`` holds relative weights."""
 
     count: int = 12_000
-    mix: dict[str, float] = field(default_factory=_mix)
+    mix: dict[str, float] = field(default_factory=default_mix)
     batch_size: int = 16
     held_out: int = 40
     """Held-out prompts of each validation."""
@@ -74,16 +73,13 @@ class SftDataConfig:
 
     def capability(self, seed: int) -> str:
         """The capability of example ``seed``."""
-        names = sorted(self.mix)
-        weights = np.array([self.mix[n] for n in names])
-        rng = np.random.default_rng((0x656E68, seed))
-        return names[int(rng.choice(len(names), p=weights / weights.sum()))]
+        return capability_of(self.mix, seed)
 
 
 class SftData:
     """Batches of examples; a batch follows from its number alone.
 
-    Every third batch is of thoughts about pictures only: they are short, so seeing is practised
+    Every third batch is of what pictures show only: such examples are short, so seeing is practised
     more often at little cost.
     """
 
@@ -102,17 +98,17 @@ class SftData:
             )
             for i in range(len(answers))
         ]
-        thought_end = int(tokenizer.convert_tokens_to_ids(THINK_END))
-        self.thoughts = [e.only_thought(thought_end) for e in self.examples if e.pictures]
+        sight_end = int(tokenizer.convert_tokens_to_ids(SIGHT_END))
+        self.sights = [e.only_sight(sight_end) for e in self.examples if e.pictures]
         self._batch_size, self._seed = batch_size, seed
         self._pad_id = int(tokenizer.pad_token_id)
 
     def batch(self, index: int) -> SftBatch:
-        """Batch ``index``: thoughts, or one of eight cut from a sorted random pool."""
+        """Batch ``index``: sights, or one of eight cut from a sorted random pool."""
         rng = np.random.default_rng((self._seed, 1, index))
-        if index % 3 == 2 and self.thoughts:
-            picked = rng.integers(len(self.thoughts), size=2 * self._batch_size)
-            return self._collate([self.thoughts[i] for i in picked], rng)
+        if index % 3 == 2 and self.sights:
+            picked = rng.integers(len(self.sights), size=2 * self._batch_size)
+            return self._collate([self.sights[i] for i in picked], rng)
         pool, part = divmod(index, _POOL)
         rng = np.random.default_rng((self._seed, 0, pool))
         chosen = rng.choice(len(self.examples), size=self._batch_size * _POOL, replace=False)
@@ -148,8 +144,8 @@ class EnhancerRecipe:
     width: int = 128
     layers: int = 4
     data: SftDataConfig = field(default_factory=SftDataConfig)
-    export_held_out: int = EXPORT_HELD_OUT
-    """Prompts behind the scores in the card."""
+    scored: int = EXPORT_HELD_OUT
+    """Held-out prompts behind the scores in the card."""
 
     def model_config(self) -> TinyEnhancerConfig:
         """Sizes, vocabulary and facts of the model."""
@@ -182,8 +178,8 @@ class EnhancerRecipe:
         """The model with its vocabulary and facts inside the configuration."""
         model = Model(self.model_config())
         model.load_state_dict(module_weights(weights, "enhancer"))
-        place.report("scoring held-out prompts", 0, self.export_held_out)
-        lessons = held_out_lessons(self.data, self.export_held_out, first=self.data.held_out)
+        place.report("scoring held-out prompts", 0, self.scored)
+        lessons = held_out_lessons(self.data, self.scored, first=self.data.held_out)
         card: dict[str, Any] = {
             "scores": score(TinyEnhancer(model), lessons),
             "data": f"{self.data.count} careless -> exact prompts of the procedural world",
@@ -204,7 +200,7 @@ class EnhancerRecipe:
         return folder
 
 
-_DATA_VERSION = 1
+_DATA_VERSION = 2
 """Raised when the same settings make other examples."""
 
 
@@ -229,7 +225,7 @@ def _write_examples(
         shown = range(len(pictures), len(pictures) + len(dialogue.pixels_ICHW))
         pixels = ((dialogue.pixels_ICHW + 1.0) * 127.5).round().to(torch.uint8)
         pictures += list(pixels.numpy())
-        thought, answer = with_slots(lesson, dialogue)
+        thought, answer = with_slots(lesson, dialogue, lexicon)
         examples.append(make_example(dialogue, thought, answer, tuple(shown), tokenizer))
         if seed % 200 == 0:
             report("drawing examples", seed, config.count)
@@ -253,7 +249,7 @@ def debug_enhancer() -> EnhancerRecipe:
         width=64,
         layers=2,
         data=SftDataConfig(count=64, batch_size=8, held_out=2),
-        export_held_out=2,
+        scored=2,
     )
 
 

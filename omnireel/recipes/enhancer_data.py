@@ -48,16 +48,33 @@ class FullDraw(Draw):
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """One example in words: what a user gives, and the right thought and answer."""
+    """One example in words: what a user gives, what it shows, and the right answer."""
 
     capability: str
     prompt: Prompt
     media: Mapping[str, tuple[Clip, ...]]
-    thought: str
+    sees: str
+    """What the given pictures show, as the thought of an answer says it; empty without any."""
     answer: StructuredPrompt
     """Mentions are written ``@name`` here."""
     scene: Scene
     source_scene: Scene | None
+
+
+def default_mix() -> dict[str, float]:
+    """How often each capability is taught: mostly text alone, and first frames."""
+    return {
+        "C1": 0.06, "C2": 0.04, "C3": 0.04, "C4": 0.04, "C5": 0.04, "C6": 0.04, "C7": 0.03,
+        "C8": 0.06, "C12": 0.03, "C16": 0.05, "C17": 0.05, "C18": 0.14, "C19": 0.04, "C20": 0.34,
+    }  # fmt: skip
+
+
+def capability_of(mix: Mapping[str, float], seed: int) -> str:
+    """The capability of example ``seed``, drawn with the relative weights of ``mix``."""
+    names = sorted(mix)
+    weights = np.array([mix[n] for n in names])
+    rng = np.random.default_rng((0x656E68, seed))
+    return names[int(rng.choice(len(names), p=weights / weights.sum()))]
 
 
 def draw_lesson(capability: str, seed: int, split: Split, lexicon: Lexicon) -> Lesson:
@@ -74,20 +91,28 @@ def draw_lesson(capability: str, seed: int, split: Split, lexicon: Lexicon) -> L
     elif missing:
         raise RuntimeError(f"{capability} loses {missing}: {description!r}")
     answer = _answer(plan, description)
-    thought = f"{_sees(plan)} said {_said(question, lexicon)}".strip()
-    question, answer, thought = vary(question, answer, thought, lexicon, rng)
+    question, answer, sees = vary(question, answer, _sees(plan), lexicon, rng)
     return Lesson(
         capability=capability,
         prompt=_prompt(question, plan.given),
         media={g.name: (_first_frame(g, plan.scene),) for g in plan.given if _is_seen(g)},
-        thought=thought,
+        sees=sees,
         answer=answer,
         scene=plan.scene,
         source_scene=plan.source_scene,
     )
 
 
-def with_slots(lesson: Lesson, dialogue: Dialogue) -> tuple[str, StructuredPrompt]:
+def exact_text(capability: str, seed: int) -> str:
+    """An exact text of the training split, as the generator is trained on; nothing is rendered."""
+    key = zlib.crc32(f"enhancer|{capability}|text".encode())
+    draw = FullDraw(np.random.default_rng((key, seed)), "train", DURATION_S)
+    return _draw_plan(capability, draw).text
+
+
+def with_slots(
+    lesson: Lesson, dialogue: Dialogue, lexicon: Lexicon
+) -> tuple[str, StructuredPrompt]:
     """Thought and answer of a lesson with slots for names and for words that nobody knows."""
 
     def slots(text: str) -> str:
@@ -99,7 +124,8 @@ def with_slots(lesson: Lesson, dialogue: Dialogue) -> tuple[str, StructuredPromp
 
     texts = {k: slots(v) for k, v in vars(lesson.answer).items() if k != "subjects"}
     subjects = tuple(slots(s) for s in lesson.answer.subjects)
-    return slots(lesson.thought), StructuredPrompt(subjects=subjects, **texts)
+    thought = f"{slots(lesson.sees)} said {lexicon.noted(dialogue.text)}".strip()
+    return thought, StructuredPrompt(subjects=subjects, **texts)
 
 
 def _draw_plan(capability: str, draw: Draw) -> Plan:
@@ -209,11 +235,6 @@ def _sees(plan: Plan) -> str:
         style = "" if scene.style == "natural" else f" {STYLE_NOUNS[scene.style]}"
         said.append(f"@{g.name} {bodies or 'empty'}{place}{style}")
     return f"sees {', '.join(said)};" if said else ""
-
-
-def _said(question: str, lexicon: Lexicon) -> str:
-    sure = [facts[0] for facts in lexicon.stated(question) if len(facts) == 1]
-    return " ".join(fact.name.replace("_", " ") for fact in sure)
 
 
 def _is_seen(given: Given) -> bool:

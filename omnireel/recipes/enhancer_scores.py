@@ -39,7 +39,7 @@ def score(enhancer: TinyEnhancer, lessons: Sequence[Lesson]) -> dict[str, float]
         result = enhancer.enhance(lesson.prompt, lesson.media)
         seconds = time.perf_counter() - started
         dialogue = read_prompt(lesson.prompt, lesson.media, enhancer.tokenizer)
-        first = _restored(dialogue, enhancer.write(dialogue).text)
+        first = _restored(dialogue, enhancer.write(lesson.prompt, dialogue)[0].text)
         row = {"latency_s": seconds, "used": float(not result.fallback_reason)}
         rows.append(row | _rate(enhancer, lesson, dialogue, first))
     names = sorted({name for row in rows for name in row})
@@ -94,9 +94,9 @@ def _mentions_intact(answer: StructuredPrompt, lesson: Lesson) -> bool:
 
 
 def _seen(lesson: Lesson, raw: str) -> dict[str, float]:
-    """Compare "sees @Name color kind" of the thought with that of the lesson."""
+    """Compare "sees @Name color kind" of the thought with what the lesson shows."""
     pattern = re.compile(r"@(\w+) (\w+) (\w+)")
-    right = {m[1]: (m[2], m[3]) for m in pattern.finditer(lesson.thought.split(";")[0])}
+    right = {m[1]: (m[2], m[3]) for m in pattern.finditer(lesson.sees)}
     said = {m[1]: (m[2], m[3]) for m in pattern.finditer(raw.split(";")[0])}
     right = {k: v for k, v in right.items() if v[0] != "empty"}
     if not right:

@@ -18,12 +18,12 @@ from omnireel.recipes import enhancer_words as words
 def vary(
     question: str,
     answer: StructuredPrompt,
-    thought: str,
+    sees: str,
     lexicon: Lexicon,
     rng: np.random.Generator,
 ) -> tuple[str, StructuredPrompt, str]:
     """Other words for the same facts, empty words, courtesies, and words that nobody knows."""
-    texts = {**vars(answer), "subjects": "|".join(answer.subjects), "thought": thought}
+    texts = {**vars(answer), "subjects": "|".join(answer.subjects), "sees": sees}
     if question != answer.description and rng.random() < 0.4:
         question = _with_synonym(question, lexicon, rng)
     if rng.random() < 0.25:
@@ -37,9 +37,9 @@ def vary(
         question = f"{rng.choice(words.OPENINGS)} {question[0].lower()}{question[1:]}"
     if rng.random() < 0.1:
         question = f"{question.rstrip('.')} {rng.choice(words.ENDINGS)}"
-    thought = texts.pop("thought")
+    sees = texts.pop("sees")
     subjects = tuple(s for s in texts.pop("subjects").split("|") if s)
-    return question, StructuredPrompt(subjects=subjects, **texts), thought
+    return question, StructuredPrompt(subjects=subjects, **texts), sees
 
 
 def _with_synonym(question: str, lexicon: Lexicon, rng: np.random.Generator) -> str:

@@ -110,6 +110,10 @@ def tiny_ladder() -> Ladder:
                 "enhancer", "careless words to exact ones", "enhancer",
                 "enhancer-tiny", "enhancer-debug",
             ),
+            Rung(
+                "enhancer-rl", "policy: answers that are worth more", "enhancer",
+                "enhancer-rl-tiny", "enhancer-rl-debug", start="enhancer",
+            ),
         ),
     )  # fmt: skip
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-import torch
 
 from omnireel.enhancer.base import Enhancement
 from omnireel.enhancer.schema import StructuredPrompt, StructureError, parse_structured, to_prompt
@@ -15,13 +14,17 @@ from omnireel.enhancer.tiny.dialogue import Dialogue, read_prompt
 from omnireel.enhancer.tiny.facts import Lexicon
 from omnireel.enhancer.tiny.modeling import TinyEnhancer as Model
 from omnireel.enhancer.tiny.modeling import TinyEnhancerConfig
+from omnireel.enhancer.tiny.restraint import restrained
+from omnireel.enhancer.tiny.sft import thought_tokens
+from omnireel.enhancer.tiny.writing import Drafts, write
 from omnireel.mvl.prompt import Prompt
 from omnireel.registry import load_component
 from omnireel.types import MediaSet
 
+MAX_SIGHT_TOKENS = 48
 MAX_ANSWER_TOKENS = 160
-MAX_DRAFTS = 5
-"""A draft that loses a fact of the user is thrown away and another one is written."""
+MAX_DRAFTS = 8
+"""A draft that loses a fact of the user is thrown away; the others are written together then."""
 
 
 class TinyEnhancer:
@@ -55,13 +58,17 @@ class TinyEnhancer:
         except StructureError as error:
             return Enhancement(prompt, None, "", f"{error}; your text is used unchanged")
         first: Enhancement | None = None
-        for number in range(MAX_DRAFTS):
-            result = self.check(prompt, dialogue, self.write(dialogue, number))
+        for draft in self._drafts(prompt, dialogue):
+            result = self.check(prompt, dialogue, draft)
             if not result.fallback_reason:
                 return result
             first = first or result
         assert first is not None
         return first
+
+    def _drafts(self, prompt: Prompt, dialogue: Dialogue) -> Iterator[Draft]:
+        yield from self.write(prompt, dialogue)
+        yield from self.write(prompt, dialogue, range(1, MAX_DRAFTS))
 
     def check(self, prompt: Prompt, dialogue: Dialogue, draft: Draft) -> Enhancement:
         """The enhancement that a draft makes, or the fall-back and why."""
@@ -75,18 +82,42 @@ class TinyEnhancer:
         except StructureError as error:
             return Enhancement(prompt, None, raw, f"{error}; your text is used unchanged")
 
-    def write(self, dialogue: Dialogue, number: int = 0) -> Draft:
-        """Draft ``number`` (0 is the model's best guess)."""
-        with torch.inference_mode():
-            ids, sure = self.model.answer(
-                list(dialogue.ids),
+    def write(
+        self, prompt: Prompt, dialogue: Dialogue, numbers: Sequence[int] = (0,)
+    ) -> list[Draft]:
+        """The drafts of these numbers (0 is the model's best guess)."""
+        thought, unsure = self._think(dialogue)
+        prefix = [*dialogue.ids, *self.tokenizer.convert_tokens_to_ids(thought)]
+        pixels_ICHW = dialogue.pixels_ICHW
+        written = write(
+            self.model,
+            [prefix] * len(numbers),
+            pixels_ICHW.repeat(len(numbers), 1, 1, 1),
+            max_new_tokens=MAX_ANSWER_TOKENS,
+            end_id=self.tokenizer.eos_token_id,
+            rule=restrained(Drafts(numbers), self.lexicon, self.tokenizer, dialogue.text, prompt),
+        )
+        answers = [self.tokenizer.convert_ids_to_tokens(list(w.ids)) for w in written]
+        return [Draft(v.join_tokens([*thought, *answer]), unsure) for answer in answers]
+
+    def _think(self, dialogue: Dialogue) -> tuple[list[str], frozenset[str]]:
+        """The tokens of the thought. The model says what the pictures show; what the user says is
+        noted by the lexicon, exactly as in training, so nothing can be lost there."""
+        sees, unsure = "", frozenset[str]()
+        if len(dialogue.pixels_ICHW):
+            start = [*dialogue.ids, self.tokenizer.convert_tokens_to_ids(v.THINK)]
+            (seen,) = write(
+                self.model,
+                [start],
                 dialogue.pixels_ICHW,
-                max_new_tokens=MAX_ANSWER_TOKENS,
-                end_id=self.tokenizer.eos_token_id,
-                draft=number,
+                max_new_tokens=MAX_SIGHT_TOKENS,
+                end_id=self.tokenizer.convert_tokens_to_ids(v.SIGHT_END),
             )
-        tokens = self.tokenizer.convert_ids_to_tokens(ids)
-        return Draft(v.join_tokens(tokens), unsure_words(tokens, sure))
+            tokens = self.tokenizer.convert_ids_to_tokens(list(seen.ids))
+            unsure = unsure_words(tokens, seen.sure)
+            sees = f"{v.join_tokens(tokens)}{v.SIGHT_END} "
+        thought = f"{sees}said {self.lexicon.noted(dialogue.text)}"
+        return thought_tokens(thought, self.tokenizer), unsure
 
 
 def _capitalised(answer: StructuredPrompt) -> StructuredPrompt:

@@ -89,14 +89,22 @@ def added_subjects(lexicon: Lexicon, said: str, prompt: Prompt, written: str) ->
     if any(i.role is Role.SOURCE for i in prompt.inputs):
         return []
     kinds = [facts[0] for facts in lexicon.stated(written) if facts[0].group == "kind"]
-    asked = {fact for facts in lexicon.stated(said) for fact in facts if fact.group == "kind"}
     doubled = [fact for fact, count in Counter(kinds).items() if count > 1]
+    asked = asked_kinds(lexicon, said, prompt)
+    if asked is None:
+        return doubled
+    return doubled or [fact for fact in kinds if fact not in asked]
+
+
+def asked_kinds(lexicon: Lexicon, said: str, prompt: Prompt) -> frozenset[Fact] | None:
+    """The only kinds that a description may name; None: the user leaves the subject open."""
+    asked = {fact for facts in lexicon.stated(said) for fact in facts if fact.group == "kind"}
     subjects = {i.name for i in prompt.inputs if i.role is Role.REFERENCE}
     subjects |= {e.name for e in prompt.elements}
     named = any(isinstance(p, MentionPart) and p.name in subjects for p in prompt.parts)
     if _SOME_SUBJECT.search(said) or not (asked or named or _COPY.search(said)):
-        return doubled
-    return doubled or [fact for fact in kinds if fact not in asked]
+        return None
+    return frozenset(asked)
 
 
 def _names(facts: list[Fact]) -> str:

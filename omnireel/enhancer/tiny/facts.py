@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 _WORD = re.compile(r"<?[a-z0-9]+>?")
+_COPY = re.compile(r"(<w\d>)")
 
 
 @dataclass(frozen=True)
@@ -71,3 +72,15 @@ class Lexicon:
             for facts in self.stated(said)
             if not any(f.group in ignore or have[f] for f in facts)
         ]
+
+    def noted(self, text: str) -> str:
+        """What a user says in ``text`` (with slots), as the thought of an answer notes it: names of
+        facts that have one reading, and slots of unknown words, in their order."""
+        notes: list[str] = []
+        for piece in _COPY.split(text):
+            if _COPY.fullmatch(piece):
+                notes.append(piece)
+            else:
+                sure = (facts[0].name for facts in self.stated(piece) if len(facts) == 1)
+                notes += [name.replace("_", " ") for name in sure]
+        return " ".join(notes)

@@ -28,9 +28,10 @@ class SftExample:
     answer_start: int
     pictures: tuple[int, ...]
 
-    def only_thought(self, end_id: int) -> SftExample:
-        """The example up to the end of the thought (token ``end_id``): what the pictures show."""
-        return SftExample(self.ids[: self.ids.index(end_id) + 1], self.answer_start, self.pictures)
+    def only_sight(self, end_id: int) -> SftExample:
+        """The example up to the first ``end_id`` of its answer: what the pictures show."""
+        end = self.ids.index(end_id, self.answer_start)
+        return SftExample(self.ids[: end + 1], self.answer_start, self.pictures)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,11 @@ class SftBatch:
     pixels_ICHW: Tensor
 
 
+def thought_tokens(thought: str, tokenizer: PreTrainedTokenizerFast) -> list[str]:
+    """The tokens of a whole thought."""
+    return [v.THINK, *tokenizer.tokenize(thought), v.THINK_END]
+
+
 def answer_tokens(
     thought: str, answer: StructuredPrompt, tokenizer: PreTrainedTokenizerFast
 ) -> list[str]:
@@ -50,7 +56,7 @@ def answer_tokens(
     def cut(text: str) -> list[str]:
         return list(tokenizer.tokenize(text))
 
-    tokens = [v.THINK, *cut(thought), v.THINK_END, v.OPEN]
+    tokens = [*thought_tokens(thought, tokenizer), v.OPEN]
     for i, subject in enumerate(answer.subjects):
         tokens += [*([v.AND] if i else []), *cut(subject)]
     for key in v.KEYS[1:]:

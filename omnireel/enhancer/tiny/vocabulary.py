@@ -22,6 +22,8 @@ from omnireel.types import Role
 PAD, BEGIN, END, UNKNOWN = "<pad>", "<begin>", "<end>", "<unknown>"
 IMAGE, USER, ANSWER = "<image>", "<user>", "<answer>"
 THINK, THINK_END = "<think>", "</think>"
+SIGHT_END = ";"
+"""Ends the part of a thought that says what the pictures show."""
 MENTIONS = tuple(f"<m{i}>" for i in range(8))
 COPIES = tuple(f"<w{i}>" for i in range(6))
 ROLES = {role: f"<{role.value}>" for role in Role}

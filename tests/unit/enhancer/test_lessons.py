@@ -34,8 +34,10 @@ def test_answers_keep_facts_and_mentions_and_use_known_words(capability: str) ->
     for seed in range(12):
         lesson = draw_lesson(capability, seed, "train", LEXICON)
         dialogue = read_prompt(lesson.prompt, lesson.media, TOKENIZER)
-        thought, answer = with_slots(lesson, dialogue)
+        thought, answer = with_slots(lesson, dialogue, LEXICON)
         tokens = answer_tokens(thought, answer, TOKENIZER)
+        assert thought.endswith(f"said {LEXICON.noted(dialogue.text)}".strip())
+        assert ("sees" in thought) == bool(len(dialogue.pixels_ICHW))  # as when serving
         assert not [t for t in tokens if t.startswith("##") or t == "<unknown>"]
         assert mentions(lesson.prompt) <= mentions(to_prompt(lesson.answer, lesson.prompt))
         kept += not lost_facts(LEXICON, dialogue.text, lesson.prompt, answer.description)
@@ -47,11 +49,7 @@ def test_answers_keep_facts_and_mentions_and_use_known_words(capability: str) ->
 def test_lessons_are_reproducible_with_pictures() -> None:
     first = draw_lesson("C18", 3, "held_out", LEXICON)
     again = draw_lesson("C18", 3, "held_out", LEXICON)
-    assert (first.prompt, first.answer, first.thought) == (
-        again.prompt,
-        again.answer,
-        again.thought,
-    )
+    assert (first.prompt, first.answer, first.sees) == (again.prompt, again.answer, again.sees)
     frames, same = first.media["Image_1"][0].frames_THWC, again.media["Image_1"][0].frames_THWC
     assert (frames == same).all()
     assert frames.std() > 5

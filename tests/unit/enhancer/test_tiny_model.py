@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from omnireel.enhancer import EnhancerSpec, open_enhancer
+from omnireel.enhancer.tiny import backend
 from omnireel.enhancer.tiny.backend import TinyEnhancer
 from omnireel.enhancer.tiny.checks import Draft, unsure_words
 from omnireel.enhancer.tiny.dialogue import Dialogue, read_prompt
 from omnireel.enhancer.tiny.modeling import PATCHES, tiny_config
 from omnireel.enhancer.tiny.modeling import TinyEnhancer as Model
+from omnireel.enhancer.tiny.writing import Drafts, Written, write
 from omnireel.errors import IntegrityError
-from omnireel.mvl import Input, parse
+from omnireel.mvl import Input, Prompt, parse
 from omnireel.recipes import enhancer_words
 from omnireel.registry import save_component
 from omnireel.train.objectives.cross_entropy import IGNORED, CrossEntropy
-from omnireel.types import MediaKind, Role
+from omnireel.types import Clip, MediaKind, Role
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +48,33 @@ def test_patches_take_the_places_of_image_tokens(model: Model) -> None:
 
 def test_cached_generation_equals_a_full_forward_pass(model: Model) -> None:
     ids = [1, 20, 30, 40, 50]
-    answer, sure = model.answer(ids, None, max_new_tokens=6, end_id=-1)
-    for i in range(6):
-        hidden = model(torch.tensor([ids + answer[:i]]))
+    (written,) = write(model, [ids], None, max_new_tokens=6, end_id=-1)
+    for i, (token, sure) in enumerate(zip(written.ids, written.sure, strict=True)):
+        hidden = model(torch.tensor([[*ids, *written.ids[:i]]]))
         probabilities = model.logits(hidden[0, -1]).softmax(-1).detach()
-        assert int(probabilities.argmax()) == answer[i]
-        assert float(probabilities[answer[i]]) == pytest.approx(sure[i], abs=1e-5)
+        assert int(probabilities.argmax()) == token
+        assert float(probabilities[token]) == pytest.approx(sure, abs=1e-5)
+    assert len(written.ids) == 6 and not written.ended
+
+
+def test_prefixes_of_different_lengths_are_continued_as_if_alone(model: Model) -> None:
+    image = model.config.image_token_id
+    prefixes = [[1, *[image] * PATCHES, 7, 20], [1, 30, 40], [1, 20, 30, 40, 50]]
+    pixels = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    together = write(model, prefixes, pixels, max_new_tokens=6, end_id=-1)
+    for prefix, written in zip(prefixes, together, strict=True):
+        own = pixels if image in prefix else None
+        (alone,) = write(model, [prefix], own, max_new_tokens=6, end_id=-1)
+        assert written.ids == alone.ids
+        assert written.sure == pytest.approx(alone.sure, abs=1e-5)
+
+
+def test_a_continuation_stops_at_its_end(model: Model) -> None:
+    (whole,) = write(model, [[1, 20, 30]], None, max_new_tokens=6, end_id=-1)
+    end = whole.ids[3]
+    first = whole.ids.index(end)
+    (cut,) = write(model, [[1, 20, 30]], None, max_new_tokens=6, end_id=end)
+    assert cut.ids == whole.ids[:first] and cut.ended
 
 
 def test_the_loss_reads_answer_tokens_only(model: Model) -> None:
@@ -80,9 +106,9 @@ def test_a_component_is_saved_checked_and_read(model: Model, tmp_path: Path) -> 
     )
     enhancer = open_enhancer(EnhancerSpec(path=str(folder)))
     assert isinstance(enhancer, TinyEnhancer)
-    ids = [1, 20, 30]
-    assert enhancer.model.answer(ids, None, max_new_tokens=4, end_id=-1) == model.answer(
-        ids, None, max_new_tokens=4, end_id=-1
+    ids = [[1, 20, 30]]
+    assert write(enhancer.model, ids, None, max_new_tokens=4, end_id=-1) == write(
+        model, ids, None, max_new_tokens=4, end_id=-1
     )
     again = Model.from_pretrained(folder)
     torch.testing.assert_close(again.state_dict(), model.state_dict())
@@ -101,10 +127,12 @@ class Scripted(TinyEnhancer):
 
     unsure: frozenset[str] = frozenset()
 
-    def write(self, dialogue: Dialogue, number: int = 0) -> Draft:
-        said = self.says[min(number, len(self.says) - 1)]
-        text = f'<think> x </think>{{"subjects":["x"],"description":"{said}"}}'
-        return Draft(text, self.unsure)
+    def write(
+        self, prompt: Prompt, dialogue: Dialogue, numbers: Sequence[int] = (0,)
+    ) -> list[Draft]:
+        said = [self.says[min(n, len(self.says) - 1)] for n in numbers]
+        texts = [f'<think> x </think>{{"subjects":["x"],"description":"{s}"}}' for s in said]
+        return [Draft(text, self.unsure) for text in texts]
 
 
 @pytest.mark.parametrize(
@@ -168,12 +196,54 @@ def test_unsure_words_are_those_of_the_seeing_part() -> None:
     assert unsure_words(["<think>", "said", "red"], [0.9, 0.9, 0.1]) == frozenset()
 
 
+def test_what_the_user_says_is_noted_and_not_left_to_the_model(model: Model) -> None:
+    enhancer = TinyEnhancer(model)
+    prompt = parse("a zorple crimson orb, a kid jumping")
+    (draft,) = enhancer.write(prompt, read_prompt(prompt, {}, enhancer.tokenizer))
+    assert draft.text.startswith("<think> said <w0> red ball jump </think>")  # "kid" can be two
+    assert draft.unsure == frozenset()
+
+
+def test_what_a_picture_shows_is_said_by_the_model(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enhancer = TinyEnhancer(model)
+    sees = enhancer.tokenizer.convert_tokens_to_ids(["sees", "<m0>", "red", "cube"])
+    prefixes = []
+
+    def scripted(*args: Any, **kwargs: Any) -> list[Written]:
+        prefixes.append(list(args[1][0]))
+        return [Written(tuple(sees), (0.9, 0.9, 0.9, 0.3), True)] * len(args[1])
+
+    monkeypatch.setattr(backend, "write", scripted)
+    frame = [Input("Image_1", MediaKind.IMAGE, Role.FIRST_FRAME)]
+    prompt = parse("animate @Image_1", frame)
+    shown = {"Image_1": (Clip(np.zeros((1, 32, 32, 3), np.uint8)),)}
+    dialogue = read_prompt(prompt, shown, enhancer.tokenizer)
+    (draft,) = enhancer.write(prompt, dialogue)
+    thought = "<think> sees <m0> red cube; said </think>"
+    assert prefixes[1] == [*dialogue.ids, *_ids(enhancer, thought)]
+    assert prefixes[0] == prefixes[1][: len(dialogue.ids) + 1]
+    assert draft.unsure == {"cube"}
+
+
+def _ids(enhancer: TinyEnhancer, text: str) -> list[int]:
+    return list(enhancer.tokenizer.convert_tokens_to_ids(enhancer.tokenizer.tokenize(text)))
+
+
 def test_drafts_differ_and_repeat(model: Model) -> None:
-    drafts = [
-        model.answer([1, 20, 30], None, max_new_tokens=12, end_id=-1, draft=d) for d in (1, 2, 1)
-    ]
-    assert drafts[0] == drafts[2]
-    assert drafts[0] != drafts[1]
+    def drafts(*numbers: int) -> list[tuple[int, ...]]:
+        prefixes = [[1, 20, 30]] * len(numbers)
+        rule = Drafts(numbers)
+        return [
+            written.ids
+            for written in write(model, prefixes, None, max_new_tokens=12, end_id=-1, rule=rule)
+        ]
+
+    best, one, two, again = drafts(0, 1, 2, 1)
+    assert one == again
+    assert len({best, one, two}) == 3
+    assert drafts(2) == [two] and drafts(0) == [best]
 
 
 def test_a_random_model_falls_back(model: Model) -> None:

@@ -1,0 +1,88 @@
+"""Kinds that a draft may not name where it stands: a wrong word is not written in the first place.
+
+The check throws a draft away that names a subject twice or one that nobody asked for. A small model
+does that often ("a purple cylinder and a purple cylinder"), and knows the right word second best.
+So in every section of an answer a kind can be named once, and only if it was asked for; where the
+user leaves the subject open, all kinds can. The check itself stays as it is.
+
+Edits of a video speak of what it shows, and who names a kind twice wants two of them: there nothing
+is restrained.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from omnireel.enhancer.tiny.checks import asked_kinds
+from omnireel.enhancer.tiny.facts import Fact, Lexicon
+from omnireel.enhancer.tiny.vocabulary import AND, STRUCTURE
+from omnireel.enhancer.tiny.writing import Rule
+from omnireel.mvl.prompt import Prompt
+from omnireel.types import Role
+
+_LEAST = 1e-30
+
+
+def restrained(
+    rule: Rule, lexicon: Lexicon, tokenizer: PreTrainedTokenizerFast, said: str, prompt: Prompt
+) -> Rule:
+    """``rule`` with the restraint that suits a prompt; ``said`` is its text with slots."""
+    stated = [facts[0] for facts in lexicon.stated(said) if facts[0].group == "kind"]
+    twice = any(count > 1 for count in Counter(stated).values())
+    if twice or any(i.role is Role.SOURCE for i in prompt.inputs):
+        return rule
+    return KindRestraint(rule, lexicon, tokenizer, asked_kinds(lexicon, said, prompt))
+
+
+class KindRestraint:
+    """A rule of choice that leaves out words of kinds; the model's certainty is not changed."""
+
+    def __init__(
+        self,
+        rule: Rule,
+        lexicon: Lexicon,
+        tokenizer: PreTrainedTokenizerFast,
+        asked: frozenset[Fact] | None,
+    ) -> None:
+        """``asked``: the only kinds that may be named; None: all."""
+        self._rule = rule
+        starts = [token for token in STRUCTURE if token != AND]
+        self._sections = set(tokenizer.convert_tokens_to_ids(starts))
+        vocabulary = tokenizer.get_vocab()
+        self._words = {
+            fact: frozenset(vocabulary[w] for w in (*fact.said, *fact.written) if w in vocabulary)
+            for fact in lexicon.facts
+            if fact.group == "kind"
+        }
+        self._never: frozenset[int] = frozenset()
+        if asked is not None:
+            # A word with several readings is fine when one of them was asked for.
+            fine = frozenset[int]().union(*(self._words[fact] for fact in asked))
+            self._never = frozenset[int]().union(*self._words.values()) - fine
+        self._named: list[set[int]] | None = None
+
+    def __call__(self, probabilities_BV: Tensor) -> Tensor:
+        """Choose among what is left."""
+        if self._named is None:
+            self._named = [set() for _ in probabilities_BV]
+        left_BV = probabilities_BV.clamp_min(_LEAST)  # something is left, however sure the model
+        for row, named in enumerate(self._named):
+            if left_out := sorted(self._never | named):
+                left_BV[row, torch.tensor(left_out)] = 0.0
+        token_B = self._rule(left_BV)
+        self._remember(token_B.tolist())
+        return token_B
+
+    def _remember(self, tokens: Sequence[int]) -> None:
+        assert self._named is not None
+        for named, token in zip(self._named, tokens, strict=True):
+            if token in self._sections:
+                named.clear()
+            for words in self._words.values():
+                if token in words:
+                    named |= words

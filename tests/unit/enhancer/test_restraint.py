@@ -1,0 +1,64 @@
+"""What is not written in the first place: kinds that nobody asked for, and a kind twice."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from omnireel.enhancer.tiny.restraint import KindRestraint, restrained
+from omnireel.enhancer.tiny.vocabulary import AND, OPEN, build_tokenizer, key_token
+from omnireel.enhancer.tiny.writing import most_likely
+from omnireel.mvl import Input, parse
+from omnireel.recipes import enhancer_words
+from omnireel.types import MediaKind, Role
+
+TOKENIZER = build_tokenizer(enhancer_words.vocabulary())
+LEXICON = enhancer_words.lexicon()
+
+
+def _choose(said: str, wishes: list[str], inputs: list[Input] | None = None) -> list[str]:
+    """What is written when the model wants each word in turn, with "ball" as its second choice
+    and "moves" as its third."""
+    rule = restrained(most_likely, LEXICON, TOKENIZER, said, parse(said, inputs or []))
+    tokens = []
+    for wish in wishes:
+        odds_BV = torch.zeros(1, len(TOKENIZER))
+        for share, word in ((0.1, "moves"), (0.3, "ball"), (0.6, wish)):
+            odds_BV[0, TOKENIZER.convert_tokens_to_ids(word)] = share
+        tokens.append(int(rule(odds_BV)[0]))
+    return list(TOKENIZER.convert_ids_to_tokens(tokens))
+
+
+def test_the_second_subject_is_not_the_first_again() -> None:
+    said = "a purple cylinder and a pink ball"
+    wishes = [OPEN, "cylinder", AND, "cylinder", key_token("motion"), "cylinder", "cylinder"]
+    assert _choose(said, wishes) == [
+        OPEN, "cylinder", AND, "ball", key_token("motion"), "cylinder", "ball",
+    ]  # fmt: skip
+
+
+def test_a_kind_that_nobody_asked_for_is_not_named() -> None:
+    assert _choose("a red cube", ["star", "cube", "cube"]) == ["moves", "cube", "moves"]
+    assert _choose("a pink kid", ["girl", "boy", "cat"]) == ["girl", "boy", "moves"]
+
+
+@pytest.mark.parametrize("said", ["something red", "at night"])
+def test_an_open_subject_can_be_anything_once(said: str) -> None:
+    assert _choose(said, ["star", "star"]) == ["star", "ball"]
+
+
+def test_nothing_is_restrained_where_a_kind_is_named_twice_or_a_video_is_edited() -> None:
+    assert _choose("a red star and a blue star", ["star", "star"]) == ["star", "star"]
+    video = [Input("Video_1", MediaKind.VIDEO, Role.SOURCE)]
+    assert _choose("make the star of @Video_1 red", ["star", "cone"], video) == ["star", "cone"]
+
+
+def test_rows_remember_on_their_own() -> None:
+    rule = restrained(most_likely, LEXICON, TOKENIZER, "anything", parse("anything"))
+    assert isinstance(rule, KindRestraint)
+    star, cone = (TOKENIZER.convert_tokens_to_ids(w) for w in ("star", "cone"))
+    odds_BV = torch.zeros(2, len(TOKENIZER))
+    odds_BV[0, star], odds_BV[0, cone], odds_BV[1, cone], odds_BV[1, star] = 0.6, 0.4, 0.6, 0.4
+    assert rule(odds_BV).tolist() == [star, cone]
+    assert rule(odds_BV).tolist() == [cone, star]
+    assert float(odds_BV.sum()) == pytest.approx(2.0)  # the certainty is not touched
