@@ -17,7 +17,7 @@ from omnireel.generate.conditions import latent_shape
 from omnireel.model.sequence import OmniSample, Segment
 from omnireel.model.text import TextTokens
 from omnireel.model.transformer import OmniTransformer, TransformerConfig
-from omnireel.recipes.planning.flops import PackShape, pack_shape
+from omnireel.train.flops import PackShape, pack_shape
 from omnireel.train.balance.mixture import planned_segments
 from omnireel.train.latent_cache import LatentCacheConfig
 from omnireel.types import Role, VideoFormat
