@@ -6,7 +6,7 @@ Nothing is rendered, encoded or allocated, so a recipe for a hundred devices is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -84,7 +84,7 @@ def packed_workload(
     """The workload of flow matching on packs of all formats, made by the loader's own planner."""
     with torch.device("meta"):
         model = OmniTransformer(network)
-    source = _drawn_samples(data, _MICROBATCHES * packing.max_tokens)
+    source = _drawn_samples(data, packing.max_tokens)
     cost = relative_cost(network.width, network.depth, network.mlp_ratio)
     packs = PackedBatches(source, parts=1, cost=cost, config=packing)
     drawn = (packs.batch(number) for number in range(_MICROBATCHES // 2))
@@ -113,13 +113,19 @@ class _Drawn:
         return self.samples[index]
 
 
-def _drawn_samples(data: LatentCacheConfig, tokens: int) -> _Drawn:
-    """Samples of all formats with so many tokens together."""
+def _drawn_samples(data: LatentCacheConfig, budget: int) -> _Drawn:
+    """Samples of all formats, enough for some packs of ``budget`` tokens.
+
+    How long texts are is a guess, so one that alone exceeds the budget is cut.
+    """
     rng = np.random.default_rng(0)
     found: list[OmniSample] = []
     total = 0
-    while total < tokens:
-        found += _microbatch(data, 1, rng, len(found))
+    while total < _MICROBATCHES * budget:
+        (sample,) = _microbatch(data, 1, rng, len(found))
+        room = max(1, len(sample.text.ids) + budget - sample_length(sample).tokens)
+        text = TextTokens(sample.text.ids[:room], sample.text.sources[:room])
+        found.append(replace(sample, text=text))
         total += sample_length(found[-1]).tokens
     return _Drawn(found)
 

@@ -16,8 +16,17 @@ from omnireel.model.sequence import pack
 from omnireel.mvl.prompt import Prompt
 from omnireel.recipes.generator import TransformerSize, debug_generator
 from omnireel.recipes.planning.workload import packed_workload, relative_cost
-from omnireel.train.balance import CostModel, PackedBatches, PackingConfig, SampleLength
+from omnireel.train.balance import (
+    CostModel,
+    Limits,
+    MicrobatchConfig,
+    PackedBatches,
+    PackingConfig,
+    SampleLength,
+)
 from omnireel.train.balance.lengths import record_length
+from omnireel.train.balance.mixture import draw_lengths, large_mixture
+from omnireel.train.balance.simulate import simulate
 from omnireel.train.latent_cache import LatentCache, LatentCacheConfig
 from omnireel.train.latent_record import LatentRecord, pack_records
 from omnireel.train.latent_samples import LatentSamples
@@ -71,6 +80,20 @@ def test_no_batch_is_empty_even_where_samples_fill_the_budget() -> None:
 
     batches = packs(4, Alike(9))
     assert [len(batches.batch(i)) for i in range(16)] == [1] * 16
+
+
+def test_64_batches_of_a_step_take_equally_long_when_three_long_samples_fit_one() -> None:
+    """The trainer's batches are not shared by varying numbers of ranks, so one long sample must be
+    a part of a batch, not all of it."""
+    drawn = draw_lengths(large_mixture(), 6000)
+    cost = relative_cost(2048, 28, 4.0)
+    longest = max(length.tokens for length in drawn)
+    three, one = (
+        simulate(drawn, 64, cost, MicrobatchConfig(Limits(n * longest)), num_microbatches=3)
+        for n in (3, 1)
+    )
+    assert three.imbalance <= 0.01 and three.worst <= 0.01 and three.left_out == 0
+    assert three.round_robin > 0.3 and one.imbalance > 0.3
 
 
 def test_what_cannot_be_packed_is_refused_by_name() -> None:
@@ -152,6 +175,9 @@ def test_a_plan_of_memory_and_time_is_made_from_packs() -> None:
     assert any(not s.equal_targets for s in shapes)
     filled = sum(s.conditions + s.target for s in shapes) / len(shapes) / 512
     assert 0.7 < filled <= 0.95
+    # Texts of up to 96 tokens are guessed; a budget that holds the clips is not refused for them.
+    tight = packed_workload(network, data, PackingConfig(max_tokens=90)).batches
+    assert max(s.conditions + s.target for s in tight) <= 90
     cost = relative_cost(64, 2, 4.0)
     assert cost.token_s > 0 and cost.fixed_s == 0
 
