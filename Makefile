@@ -32,7 +32,7 @@ integration: $(VENV)/.dev  ## Real services on real ports
 protos: $(VENV)/.dev  ## Regenerate omnireel/api from protos/
 	PATH="$(abspath $(BIN)):$$PATH" bash protos/generate.sh
 
-bench: $(VENV)/.dev  ## Measurements: renderer speed, condition cache, recomputation
+bench: $(VENV)/.dev  ## Measurements: renderer speed, condition cache, recomputation, packing, encoding
 	$(BIN)/python -m pytest tests/bench -s
 
 kill-test: $(VENV)/.dev  ## Training under random kills: how much of its time trains (10 minutes)

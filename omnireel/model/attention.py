@@ -5,8 +5,9 @@ query tokens attend to ``k_lengths[i]`` key tokens, both named by index.  The as
 two such layouts (conditions to conditions; targets to conditions and targets), shifted windows are
 two more, and nothing in the transformer changes between them.
 
-The operator is injected into the model: :func:`padded_attention` here runs anywhere; packed GPU
-kernels and sequence-parallel versions have the same signature.
+The operator is injected into the model: :func:`padded_attention` here runs anywhere; operators for
+accelerators (:mod:`omnireel.model.packed_attention`) and sequence-parallel ones have the same
+signature.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class AttentionLayout:
     q_restore: Tensor
     even: bool
     """Queries come in order and blocks are equally long: the packed tensor is the padded one."""
+    ordered: tuple[bool, bool]
+    """Whether ``q_index`` and ``k_index`` count up from 0: the rows are in a row already."""
 
     @classmethod
     def build(
@@ -61,16 +64,19 @@ class AttentionLayout:
         slots = torch.cat([b * lq + torch.arange(n) for b, n in enumerate(q_lengths)])
         restore = torch.empty_like(q_index)
         restore[q_index] = slots
+        k_index = torch.cat(list(keys))
+        ordered = (_counts_up(q_index), _counts_up(k_index))
         return cls(
             q_index=q_index.to(device),
-            k_index=torch.cat(list(keys)).to(device),
+            k_index=k_index.to(device),
             q_lengths=q_lengths,
             k_lengths=k_lengths,
             q_padded_BL=q_padded.to(device),
             k_padded_BL=k_padded.to(device),
             mask_BLL=None if mask is None else mask.to(device),
             q_restore=restore.to(device),
-            even=min(q_lengths) == lq and bool((q_index == torch.arange(q_index.numel())).all()),
+            even=min(q_lengths) == lq and ordered[0],
+            ordered=ordered,
         )
 
     def dense_mask(self, num_queries: int, num_keys: int) -> Tensor:
@@ -85,6 +91,10 @@ class AttentionLayout:
         return mask
 
 
+def _counts_up(index: Tensor) -> bool:
+    return bool((index == torch.arange(index.numel())).all())
+
+
 AttentionFn = Callable[[Tensor, Tensor, Tensor, AttentionLayout], Tensor]
 """``(q_NKE, k_MKE, v_MKE, layout) -> out_NKE``."""
 
@@ -92,6 +102,11 @@ AttentionFn = Callable[[Tensor, Tensor, Tensor, AttentionLayout], Tensor]
 def operator_name(attend: AttentionFn) -> str:
     """How an operator calls itself (``name``), for logs."""
     return str(getattr(attend, "name", getattr(attend, "__name__", type(attend).__name__)))
+
+
+def pads(attend: AttentionFn) -> bool:
+    """Whether an operator computes blocks of different lengths by padding them (``pads``)."""
+    return bool(getattr(attend, "pads", False))
 
 
 def padded_attention(
@@ -121,6 +136,7 @@ def padded_attention(
 
 
 padded_attention.name = "torch SDPA, blocks padded"  # type: ignore[attr-defined]
+padded_attention.pads = True  # type: ignore[attr-defined]
 
 
 def _attention_by_products(
@@ -128,7 +144,7 @@ def _attention_by_products(
 ) -> Tensor:
     """The same in plain matrix products: in bfloat16 on processors torch's fused operator takes
     about three times as long, forward and backward."""
-    scores_BKLL = (q_BKLE * q_BKLE.shape[-1] ** -0.5) @ k_BKLE.mT
+    scores_BKLL: Tensor = (q_BKLE * q_BKLE.shape[-1] ** -0.5) @ k_BKLE.mT
     if attn_mask is not None:
         scores_BKLL = scores_BKLL.masked_fill(~attn_mask, -math.inf)
     out_BKLE: Tensor = scores_BKLL.softmax(-1).to(v_BKLE.dtype) @ v_BKLE

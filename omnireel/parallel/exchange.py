@@ -46,11 +46,12 @@ def exchange(x_P: Tensor, group: SequenceGroup) -> Tensor:
     for any place l; then ranks of one place exchange between nodes. A message between nodes so
     carries what all ranks of a node have for one rank: fewer and larger ones.
     """
-    if group.inside is None or group.between is None:
-        return _single_tier(x_P, group.whole)
-    x_ML = x_P.view(-1, group.node_ranks, *x_P.shape[1:])
-    x_LM = _single_tier(x_ML.transpose(0, 1), group.inside)
-    return _single_tier(x_LM.transpose(0, 1), group.between).flatten(0, 1)
+    with group.watch:
+        if group.inside is None or group.between is None:
+            return _single_tier(x_P, group.whole)
+        x_ML = x_P.view(-1, group.node_ranks, *x_P.shape[1:])
+        x_LM = _single_tier(x_ML.transpose(0, 1), group.inside)
+        return _single_tier(x_LM.transpose(0, 1), group.between).flatten(0, 1)
 
 
 def _single_tier(x_P: Tensor, group: dist.ProcessGroup | None) -> Tensor:
@@ -58,6 +59,13 @@ def _single_tier(x_P: Tensor, group: dist.ProcessGroup | None) -> Tensor:
     out = torch.empty_like(x)
     dist.all_to_all_single(out, x, group=group)
     return out
+
+
+def _sum(x: Tensor, group: SequenceGroup) -> Tensor:
+    total = x.clone()
+    with group.watch:
+        dist.all_reduce(total, group=group.whole)
+    return total
 
 
 class _AllToAll(torch.autograd.Function):
@@ -75,15 +83,11 @@ class _AllSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, group: SequenceGroup) -> Tensor:
         ctx.group = group
-        total = x.clone()
-        dist.all_reduce(total, group=group.whole)
-        return total
+        return _sum(x, group)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        total = grads[0].clone()
-        dist.all_reduce(total, group=ctx.group.whole)
-        return total, None
+        return _sum(grads[0], ctx.group), None
 
 
 class _AllGather(torch.autograd.Function):
@@ -91,7 +95,8 @@ class _AllGather(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, group: SequenceGroup) -> Tensor:
         ctx.group, ctx.rows = group, x.shape[0]
         parts = [torch.empty_like(x) for _ in range(group.degree)]
-        dist.all_gather(parts, x.contiguous(), group=group.whole)
+        with group.watch:
+            dist.all_gather(parts, x.contiguous(), group=group.whole)
         return torch.cat(parts)
 
     @staticmethod

@@ -8,11 +8,12 @@ same order, as process groups demand.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch.distributed as dist
 
 from omnireel.errors import FailedPrecondition, InvalidInput
+from omnireel.parallel.timed import Stopwatch
 
 Group = dist.ProcessGroup
 
@@ -32,6 +33,8 @@ class SequenceGroup:
     between: Group | None = None
     node_ranks: int = 1
     """Ranks of the group on each node, if there are two tiers."""
+    watch: Stopwatch = field(default_factory=Stopwatch)
+    """Runs during the group's collective operations."""
 
 
 ALONE = SequenceGroup(degree=1, rank=0, whole=None)

@@ -18,7 +18,13 @@ import torch
 from torch import Tensor
 
 from omnireel.errors import InvalidInput
-from omnireel.model.attention import AttentionFn, AttentionLayout, operator_name, padded_attention
+from omnireel.model.attention import (
+    AttentionFn,
+    AttentionLayout,
+    operator_name,
+    padded_attention,
+    pads,
+)
 from omnireel.parallel.exchange import all_to_all
 from omnireel.parallel.mesh import ALONE, SequenceGroup
 
@@ -35,6 +41,11 @@ class UlyssesAttention:
     def name(self) -> str:
         """For logs: the operator that attends once the tokens are together."""
         return f"Ulysses around {operator_name(self._inner)}"
+
+    @property
+    def pads(self) -> bool:
+        """Whether that operator pads blocks."""
+        return pads(self._inner)
 
     @property
     def group(self) -> SequenceGroup:

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from omnireel.errors import FailedPrecondition
 from omnireel.parallel.fragments import FlatBuffer, Fragment, exchange_fragments
 from omnireel.parallel.ranks import ParallelConfig
+from omnireel.parallel.timed import Stopwatch, TimedBackend
 
 _NO_CLIPPING = 1e30
 """DeepSpeed computes the gradient's norm in all stages only where it clips."""
@@ -71,6 +72,13 @@ class ZeroRuntime:
             config=_deepspeed_config(config, micro_batches, clip_norm),
             dist_init_required=False,
         )
+        self._watch = Stopwatch()
+        # All that DeepSpeed sends goes through this one object.
+        deepspeed.comm.comm.cdb = TimedBackend(deepspeed.comm.comm.cdb, self._watch)
+
+    def communicated_s(self) -> float:
+        """Seconds so far in DeepSpeed's collective operations."""
+        return self._watch.seconds
 
     def run(self, call: Callable[[], Tensor]) -> Tensor:
         """``call()`` with all weights at hand."""

@@ -18,14 +18,26 @@ from omnireel.generate.components import (
     tokenizer_of,
 )
 from omnireel.generate.settings import ModelLimits, SamplingDefaults
+from omnireel.model.packed_attention import choose_attention
 from omnireel.model.positions import RotaryConfig
 from omnireel.model.sequence import pack
 from omnireel.model.text import Tokenizer
 from omnireel.model.transformer import OmniTransformer, TransformerConfig
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
+from omnireel.recipes.batches import (
+    Batching,
+    Encoding,
+    check_batching,
+    check_loaders,
+    packed_batches,
+)
 from omnireel.recipes.latents import LatentFolders
 from omnireel.recipes.planning.fit import fit_on_device
-from omnireel.recipes.planning.workload import Workload, transformer_workload
+from omnireel.recipes.planning.workload import (
+    Workload,
+    packed_workload,
+    transformer_workload,
+)
 from omnireel.recipes.preview import GeneratorPreview
 from omnireel.recipes.shard_data import encode_shards, open_shards, shard_facts
 from omnireel.train import (
@@ -36,6 +48,7 @@ from omnireel.train import (
     TrainData,
     TrainerConfig,
 )
+from omnireel.train.balance import PackingConfig
 from omnireel.train.latent_cache import (
     LatentBatches,
     LatentCache,
@@ -43,6 +56,7 @@ from omnireel.train.latent_cache import (
 )
 from omnireel.train.latent_record import LatentRecord
 from omnireel.train.objectives.flow_matching import FlowMatching, FlowMatchingConfig
+from omnireel.train.online import OnlineBatches
 from omnireel.train.warm_start import warm_start
 from omnireel.types import VideoFormat
 from omnireel.world.distribution import SceneDistribution
@@ -94,6 +108,14 @@ class GeneratorRecipe:
     model: TransformerSize = field(default_factory=TransformerSize)
     data: LatentCacheConfig = field(default_factory=LatentCacheConfig)
     batch_size: int = 24
+    """Samples of one format in a batch."""
+    batching: Batching = "formats"
+    """Batches of ``batch_size`` samples of one format each, or of all formats mixed and packed into
+    a budget of tokens."""
+    packing: PackingConfig = field(default_factory=PackingConfig)
+    """Budget of packed batches."""
+    encoding: Encoding = "cache"
+    """Samples are encoded beforehand and kept, or by the loader's processes while training runs."""
     objective: FlowMatchingConfig = field(default_factory=FlowMatchingConfig)
     sampling: SamplingDefaults = field(default_factory=SamplingDefaults)
     limits: ModelLimits = field(default_factory=ModelLimits)
@@ -110,35 +132,60 @@ class GeneratorRecipe:
     """Memory of a device to fit a step into, by computing again in the backward pass what saves
     most bytes per operation. 0: keep everything."""
 
+    def __post_init__(self) -> None:
+        check_batching(self.batching, self.encoding)
+        if self.shards is not None and (self.batching, self.encoding) != ("formats", "cache"):
+            raise InvalidInput(
+                "training shards are encoded once and batched by format; leave batching at "
+                "'formats' and encoding at 'cache'",
+                field="batching",
+            )
+
     def workload(self) -> Workload:
         """The network on the meta device, and typical micro-batches."""
         channels = load_vae(self.vae).config.latent_channels
         network = self.model.build(channels, vocabulary())
-        return transformer_workload(network, self.data, self.batch_size)
+        if self.batching == "packed":
+            return packed_workload(
+                network, self.data, self.packing, padded=self.trainer.pads_attention
+            )
+        return transformer_workload(
+            network, self.data, self.batch_size, padded=self.trainer.pads_attention
+        )
 
     def prepare(self, place: Workplace) -> Mapping[str, str]:
         """Encode training and held-out samples; their folders by name."""
         if self.shards is not None:
             return encode_shards(place, self.shards, self.limits, self.vae, workers=self.workers)
         return self.folders.build(
-            place, self.vae, self.data, held_out=self.held_out, workers=self.workers
+            place,
+            self.vae,
+            self.data,
+            held_out=self.held_out,
+            workers=self.workers,
+            train=self.encoding == "cache",
         )
 
     def assemble(self, place: Workplace, init_from: Path | None) -> Assembly:
         """Encode the data and build the objective."""
+        check_loaders(self.encoding, self.trainer.feed)
         fit = fit_on_device(self.workload(), self.trainer, self.memory_gb)
         pinned = self.prepare(place)
         torch.manual_seed(self.trainer.seed)
         vae = load_vae(self.vae)
-        model = OmniTransformer(self.model.build(vae.config.latent_channels, vocabulary()))
+        model = OmniTransformer(
+            self.model.build(vae.config.latent_channels, vocabulary()),
+            choose_attention(self.trainer.device, self.trainer.compute),
+        )
         fit.apply(model)
         if init_from is not None:
             warm_start(model, init_from, ("generator",))
         device = self.trainer.device
-        batches, held_out = self._data(pinned)
+        tokenizer = tokenizer_of(model.config)
+        batches, held_out = self._data(pinned, tokenizer, model.config)
         objective = FlowMatching(
             model,
-            tokenizer_of(model.config),
+            tokenizer,
             self.objective,
             lambda samples: pack(samples, device),
             held_out=held_out,
@@ -147,12 +194,19 @@ class GeneratorRecipe:
         )
         return Assembly(objective, batches, pinned, objective.weigh)
 
-    def _data(self, pinned: Mapping[str, str]) -> tuple[TrainData, list[LatentRecord]]:
+    def _data(
+        self, pinned: Mapping[str, str], tokenizer: Tokenizer, network: TransformerConfig
+    ) -> tuple[TrainData, list[LatentRecord]]:
         """Batches to learn from, and held-out records."""
         if self.shards is not None:
             return open_shards(pinned, held_out=self.held_out, batch_size=self.batch_size)
         held_out = self.folders.held_out_records(pinned, self.data, self.held_out)
+        if self.encoding == "online":
+            return OnlineBatches(self.vae, self.data, self.batch_size), held_out
         cache = LatentCache(Path(pinned["latents"]), self.data)
+        if self.batching == "packed":
+            parts = self.trainer.accumulate
+            return packed_batches(cache, tokenizer, network, self.packing, parts), held_out
         return LatentBatches(cache, self.batch_size), held_out
 
     def component(self, weights: Mapping[str, Tensor], place: Workplace) -> ComponentParts:
@@ -167,7 +221,8 @@ class GeneratorRecipe:
             count, origin = self.data.num_shards * self.data.shard_samples, "the procedural world"
             known = _LIMITS
         limits = replace(self.limits, capabilities=names)
-        data = f"{count} encoded samples of {origin}, {len(names)} capabilities"
+        kept = "ever new" if self.encoding == "online" else f"{count} encoded"
+        data = f"{kept} samples of {origin}, {len(names)} capabilities"
         card: dict[str, Any] = {"data": data, "limits": list(known), "capabilities": names}
         return ComponentParts(
             "generator",

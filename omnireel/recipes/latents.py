@@ -10,6 +10,7 @@ from omnireel.generate.components import latent_space_sha256
 from omnireel.recipes.base import Workplace
 from omnireel.train.latent_cache import LatentCache, LatentCacheConfig, build_latent_cache
 from omnireel.train.latent_record import LatentRecord
+from omnireel.train.shards import world_version
 
 _HELD_OUT_SEED = 1_000_000
 
@@ -30,14 +31,17 @@ class LatentFolders:
         *,
         held_out: int,
         workers: int,
+        train: bool = True,
     ) -> dict[str, str]:
         """Encode what is missing; returns the folders "latents" and "held_out" and the hash of
-        the autoencoder's "latent_space"."""
-        sets = {
-            "latents": (data, self.train, "encoding samples"),
-            "held_out": (_held_out(data, held_out), self.held_out, "encoding tests"),
-        }
+        the autoencoder's "latent_space". Without ``train`` only held-out samples are encoded, and
+        the "world" that the others will be rendered from is named instead."""
+        sets = {"held_out": (_held_out(data, held_out), self.held_out, "encoding tests")}
         found = {"latent_space": latent_space_sha256(vae)}
+        if train:
+            sets = {"latents": (data, self.train, "encoding samples"), **sets}
+        else:
+            found["world"] = world_version()
         for name, (config, explicit, what) in sets.items():
             pinned = place.pinned.get(name)
             found[name] = str(

@@ -17,6 +17,7 @@ from omnireel.parallel import Rank, join_ranks, main_first, rank_of
 from omnireel.recipes import build_recipe
 from omnireel.recipes.base import Recipe, Report, Workplace
 from omnireel.recipes.config import flatten, from_json, override, to_json
+from omnireel.recipes.planning.hardware import peak_flops
 from omnireel.registry import load_component, write_text_atomic
 from omnireel.registry.card import earlier_stages
 from omnireel.train import Callback, Trainer, TrainerConfig, TrainResult
@@ -83,6 +84,7 @@ def run_recipe(request: RunRequest, callbacks: tuple[Callback, ...], report: Rep
                 callbacks=callbacks,
                 rank=rank,
                 weigh=assembly.weigh,
+                peak_flops=peak_flops(recipe.trainer),
                 beat=beat,
             )
             with _stopping_on_signals(trainer):

@@ -22,6 +22,7 @@ from omnireel.generate.components import (
 )
 from omnireel.generate.settings import ModelLimits, SamplingDefaults
 from omnireel.generate.upscaler import UpscaleConfig
+from omnireel.model.packed_attention import choose_attention
 from omnireel.model.transformer import OmniTransformer
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
 from omnireel.recipes.generator import GENERATOR_OPTIMIZER, TransformerSize
@@ -77,7 +78,13 @@ class UpscalerRecipe:
         """The network on the meta device, and typical micro-batches."""
         channels = load_vae(self.vae).config.latent_channels
         network = self.model.build(channels, vocabulary())
-        return transformer_workload(network, self.data, self.batch_size, self.upscale.window)
+        return transformer_workload(
+            network,
+            self.data,
+            self.batch_size,
+            self.upscale.window,
+            padded=self.trainer.pads_attention,
+        )
 
     def prepare(self, place: Workplace) -> Mapping[str, str]:
         """Encode training and held-out pairs; their folders by name."""
@@ -91,7 +98,10 @@ class UpscalerRecipe:
         pinned = self.prepare(place)
         torch.manual_seed(self.trainer.seed)
         vae = load_vae(self.vae)
-        model = OmniTransformer(self.model.build(vae.config.latent_channels, vocabulary()))
+        model = OmniTransformer(
+            self.model.build(vae.config.latent_channels, vocabulary()),
+            choose_attention(self.trainer.device, self.trainer.compute),
+        )
         fit.apply(model)
         if init_from is not None:
             kind = warm_start(model, init_from, ("generator", "upscaler"))

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from omnireel.train.throughput import Throughput
 from omnireel.types import Frames
 
 
@@ -37,7 +38,7 @@ class StepEvent:
     num_steps: int
     progress: float
     metrics: Mapping[str, float]
-    samples_per_s: float
+    throughput: Throughput
     eta_s: float
 
 
@@ -90,7 +91,7 @@ class JsonlMetrics(Callback):
 
     def on_step(self, event: StepEvent) -> None:
         """Write one row."""
-        extra = {"samples_per_s": event.samples_per_s, "progress": event.progress}
+        extra = {**event.throughput.metrics(), "progress": event.progress}
         self._write("train", event.step, {**event.metrics, **extra})
 
     def on_validation(self, step: int, report: ValidationReport) -> None:
@@ -154,7 +155,7 @@ class ProgressBar(Callback):
     def on_step(self, event: StepEvent) -> None:
         """Write one row."""
         shown = " ".join(f"{k} {v:.4g}" for k, v in list(event.metrics.items())[:4])
-        note = f"{shown}  {event.samples_per_s:.1f} samples/s  {_clock(event.eta_s)} left"
+        note = f"{shown}  {event.throughput}  {_clock(event.eta_s)} left"
         self._progress.update(
             self._task, completed=event.progress, description=f"step {event.step}", note=note
         )

@@ -152,7 +152,7 @@ def _prepare_worker() -> None:
 def _encode_shard(config: LatentCacheConfig, vae: Path, path: Path, shard: int) -> None:
     """Render and encode one shard; its index is written last and says that it is complete."""
     fmt = config.formats[config.format_of(shard)]
-    encoder = SampleEncoder(_load_vae(vae), config)
+    encoder = SampleEncoder(cached_vae(vae), config)
     first = config.seed + shard * config.shard_samples
     records = [encoder.record(first + i, fmt) for i in range(config.shard_samples)]
     flat, index = pack_records(records)
@@ -161,7 +161,8 @@ def _encode_shard(config: LatentCacheConfig, vae: Path, path: Path, shard: int) 
 
 
 @cache
-def _load_vae(folder: Path) -> VideoVAE:
+def cached_vae(folder: Path) -> VideoVAE:
+    """The autoencoder, loaded once in a process."""
     return load_vae(folder)
 
 
@@ -235,6 +236,10 @@ class LatentCache:
             self._rows.append(rows)
             self._flat.append(np.load(path.with_suffix(".npy"), mmap_mode="r"))
             self.buckets[config.format_of(shard)] += [(shard, i) for i in range(len(rows))]
+
+    def row(self, shard: int, i: int) -> Mapping[str, Any]:
+        """What the index says of sample ``i`` of ``shard``."""
+        return self._rows[shard][i]
 
     def record(self, shard: int, i: int) -> LatentRecord:
         """Sample ``i`` of ``shard``."""

@@ -70,7 +70,7 @@ class MlflowCallback(Callback):
 
     def on_step(self, event: StepEvent) -> None:
         """Log the averages."""
-        self._metrics(event.step, {**event.metrics, "samples_per_s": event.samples_per_s})
+        self._metrics(event.step, {**event.metrics, **event.throughput.metrics()})
 
     def on_validation(self, step: int, report: ValidationReport) -> None:
         """Log scores and media."""

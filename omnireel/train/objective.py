@@ -10,15 +10,19 @@ import torch
 from torch import Tensor, nn
 
 from omnireel.train.callbacks import ValidationReport
+from omnireel.train.work import Work
 
 
 @dataclass(frozen=True, eq=False)
 class LossReport:
-    """A scalar ``loss`` to differentiate, plain numbers to log, and how many samples it saw."""
+    """A scalar ``loss`` to differentiate, plain numbers to log, how many samples it saw, and how
+    much work they were."""
 
     loss: Tensor
     metrics: Mapping[str, float] = field(default_factory=dict)
     num_samples: int = 1
+    work: Work = field(default_factory=Work)
+    """What the pass worked on, where that is known."""
 
 
 class Objective(Protocol):

@@ -18,6 +18,7 @@ MAY_CHANGE_ON_RESUME = (
     "trainer.keep_checkpoints",
     "trainer.threads",
     "trainer.device",
+    "trainer.peak_tflops",
     "trainer.feed.",
     "trainer.parallel.",
     "data.count",
@@ -42,6 +43,10 @@ def check_same_config(saved: Mapping[str, Any], current: Mapping[str, Any]) -> N
         InvalidInput: they differ in a field that matters; the message names fields and values.
 
     """
+    if "batching" in current:
+        # Earlier releases knew one way of batching and of encoding, and nothing about packs.
+        packing = {n: v for n, v in current.items() if n.startswith("packing.")}
+        saved = {**packing, "batching": "formats", "encoding": "cache", **saved}
     changed = [
         f"{name} ({saved.get(name)!r} -> {current.get(name)!r})"
         for name in sorted(saved.keys() | current.keys())

@@ -15,7 +15,6 @@ to rounding.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,12 +32,13 @@ from omnireel.train.engine import Snapshot, open_engine
 from omnireel.train.feed import Feed, ShareOfBatches, TrainData
 from omnireel.train.lock import own_folder
 from omnireel.train.means import RunningMeans
-from omnireel.train.objective import LossReport, Objective, named_parameters
-from omnireel.train.randomness import step_seed
+from omnireel.train.objective import Objective, named_parameters
+from omnireel.train.passes import Passes
 from omnireel.train.same_run import check_same_config
 from omnireel.train.saving import CheckpointWriter, restore_random
 from omnireel.train.schedule import multiplier
 from omnireel.train.stability import StepJudge, Verdict
+from omnireel.train.throughput import Meter
 from omnireel.train.trainer_config import TrainerConfig
 
 
@@ -68,6 +68,7 @@ class Trainer:
         callbacks: tuple[Callback, ...] = (),
         rank: Rank | None = None,
         weigh: Callable[[Any], float] | None = None,
+        peak_flops: float | None = None,
         beat: Callable[[str, int], None] = lambda phase, step: None,
     ) -> None:
         """Prepare; on several ranks all do, after they joined.
@@ -82,6 +83,8 @@ class Trainer:
             callbacks: who hears of the run; only those of rank 0 do.
             rank: who we are; by default alone.
             weigh: how much a batch counts in the mean of a step; by default all the same.
+            peak_flops: what one rank's device can do at most per second, for MFU; by default not
+                known.
             beat: called with (phase, step) whenever something got done.
 
         """
@@ -102,6 +105,8 @@ class Trainer:
         self._clock = RunClock(config.num_steps, config.max_minutes)
         self._stop_wanted = self._stop = False
         self._log = RunningMeans()
+        self._meter = Meter(self.engine.communicated_s, peak_flops)
+        self._passes = Passes(config, objective, self.engine, self._log, self._meter)
         self._writer = CheckpointWriter(run, self.engine, config.keep_checkpoints)
 
     def request_stop(self) -> None:
@@ -140,6 +145,7 @@ class Trainer:
         saved_at = self.step if self.step else -1
         try:
             self._agree()
+            self._meter.start()
             while not self._finished():
                 rate = multiplier(self.config.schedule, self.step, self._clock.progress(self.step))
                 verdict = self._train_step(feed, rate)
@@ -173,37 +179,33 @@ class Trainer:
 
     def _train_step(self, feed: Feed, rate: float) -> Verdict | None:
         """One update; what went wrong, if anything."""
-        batches = [feed.take() for _ in range(self._batches.own)]
-        shares = self._batches.shares(batches, self._weigh, self.engine.sum)
-        total, samples = 0.0, 0
-        for micro, (batch, share) in enumerate(zip(batches, shares, strict=True)):
-            self._beat("data" if micro == 0 else "micro-batch", self.step)
-            report = self._forward(batch, self._batches.group * self._batches.own + micro)
-            self.engine.backward(report.loss, share)
-            loss = float(report.loss.detach())
-            total, samples = total + share * loss, samples + report.num_samples
-            if math.isfinite(loss):
-                self._log.add({"loss": loss, **report.metrics})
-        norm = self.engine.step(rate, self._judge.norm_limit)
-        loss, samples_everywhere = self._agree(total, samples)
+        meter = self._meter
+        with meter.phase("data"):
+            batches = [feed.take() for _ in range(self._batches.own)]
+        with meter.phase("communication"):
+            shares = self._batches.shares(batches, self._weigh, self.engine.sum)
+        with meter.phase("passes"):
+            total, samples = self._passes.run(
+                batches,
+                shares,
+                lambda i: self._beat("micro-batch" if i else "data", self.step),
+                data_step=self.step + self._data_offset,
+                first=self._batches.group * self._batches.own,
+            )
+        with meter.phase("optimizer"):
+            norm = self.engine.step(rate, self._judge.norm_limit)
+        with meter.phase("communication"):
+            loss, samples_everywhere = self._agree(total, samples)
         self.num_samples += int(samples_everywhere)
-        self._log.samples += int(samples_everywhere)
         verdict = self._judge(self.step, loss, norm)
         if verdict is None:
             self._log.add({"grad_norm": norm})
-            self.ema.update()
+            with meter.phase("optimizer"):
+                self.ema.update()
         elif verdict.policy == "skip":
             self._log.add({"skipped": 1.0})
             self.callbacks.on_notice(self.step, f"{verdict.what}; the step was skipped")
         return verdict
-
-    def _forward(self, batch: Any, micro: int) -> LossReport:
-        seed = step_seed(self.config.seed, self.step + self._data_offset, micro)
-        rng = torch.Generator().manual_seed(seed)
-        for module in self.objective.modules().values():
-            module.train()
-        with self.config.precision():
-            return self.engine.forward(lambda: self.objective.loss(batch, rng))
 
     def _roll_back(self, verdict: Verdict) -> None:
         """Go back to the last checkpoint, and on with the batches after the bad step."""
@@ -228,7 +230,7 @@ class Trainer:
         self._beat("validation", self.step)
         for module in self.objective.modules().values():
             module.eval()
-        with torch.no_grad(), self.ema.swapped_in():
+        with self._meter.phase("validation"), torch.no_grad(), self.ema.swapped_in():
             report = self.engine.evaluate(self.objective.validate)
         self.callbacks.on_validation(self.step, report)
         self._beat("step", self.step)
@@ -254,13 +256,16 @@ class Trainer:
         return self._stop or self._complete()
 
     def _event(self, rate: float) -> StepEvent:
-        metrics, speed = self._log.take(self.engine.gather)
+        engine = self.engine
+        metrics = self._log.take(engine.gather)
         return StepEvent(
             step=self.step,
             num_steps=self.config.num_steps,
             progress=self._clock.progress(self.step),
             metrics={**metrics, "lr_multiplier": rate, "skipped_steps": float(self._judge.skipped)},
-            samples_per_s=speed,
+            throughput=self._meter.take(
+                engine.sum, engine.gather, engine.groups, engine.rank.world
+            ),
             eta_s=self._clock.left_s(self.step),
         )
 
@@ -278,6 +283,11 @@ class Trainer:
 
     def _save(self, *, background: bool) -> None:
         self._beat("checkpoint", self.step)
+        with self._meter.phase("checkpoint"):
+            self._write(background=background)
+        self._beat("step", self.step)
+
+    def _write(self, *, background: bool) -> None:
         self._tell(self._writer.finish())
         state = {
             "name": self.name,
@@ -294,7 +304,6 @@ class Trainer:
         self._writer.start(self.step, self.engine.snapshot(self.ema), state)
         if not background:
             self._tell(self._writer.finish())
-        self._beat("step", self.step)
 
     def _tell(self, committed: tuple[int, Path] | None) -> None:
         if committed is not None:

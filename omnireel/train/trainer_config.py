@@ -47,6 +47,9 @@ class TrainerConfig:
     """torch threads for the forward and backward pass; 0 leaves torch's own choice."""
     autocast: Literal["off", "bfloat16"] = "off"
     device: str = "cpu"
+    peak_tflops: float = 0.0
+    """What one device can do at most, in 10^12 operations per second, for MFU; 0: as its data sheet
+    says. Of CPUs and unknown devices there is none."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     ema: EmaConfig = field(default_factory=EmaConfig)
@@ -68,8 +71,20 @@ class TrainerConfig:
             raise InvalidInput(
                 "spike_factor must be more than 1, or 0 for none", field="trainer.spike_factor"
             )
+        if not self.peak_tflops >= 0:
+            raise InvalidInput("peak_tflops must be 0 or more", field="trainer.peak_tflops")
         if self.autocast not in ("off", "bfloat16"):
             raise InvalidInput("autocast is 'off' or 'bfloat16'", field="trainer.autocast")
+
+    @property
+    def compute(self) -> torch.dtype:
+        """In what type matrix products of a training pass are computed."""
+        return torch.bfloat16 if self.autocast == "bfloat16" else torch.float32
+
+    @property
+    def pads_attention(self) -> bool:
+        """Whether attention there pads blocks; on GPUs there are operators that do not."""
+        return torch.device(self.device).type == "cpu"
 
     def precision(self) -> AbstractContextManager[Any]:
         """The context of a training pass: autocast or nothing."""

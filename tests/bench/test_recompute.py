@@ -16,8 +16,8 @@ from torch.autograd.graph import saved_tensors_hooks
 from omnireel.model.sequence import OmniSample, Segment, pack
 from omnireel.model.text import TextTokens
 from omnireel.model.transformer import Block, OmniTransformer, TransformerConfig
-from omnireel.recipes.planning.flops import pack_shape
 from omnireel.recipes.planning.recompute import plan_recompute
+from omnireel.train.flops import pack_shape
 from omnireel.types import Role
 
 SHAPE = (5, 8, 8)

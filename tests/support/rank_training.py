@@ -20,10 +20,13 @@ from omnireel.train import (
     FeedConfig,
     OptimizerConfig,
     ScheduleConfig,
+    TrainData,
     Trainer,
     TrainerConfig,
     TrainResult,
 )
+from omnireel.train.balance import CostModel, PackedBatches, PackingConfig, SampleLength
+from omnireel.train.balance.lengths import record_length
 from omnireel.train.checkpoint import load_checkpoint
 from omnireel.train.latent_record import LatentRecord
 from omnireel.train.objectives.flow_matching import FlowMatching, FlowMatchingConfig
@@ -33,7 +36,8 @@ from tests.support.tiny_records import TOKENIZER, record
 
 @dataclass(frozen=True)
 class RankCase:
-    """How one run shares its work. ``samples`` above 1: mixed lengths packed into a batch."""
+    """How one run shares its work. ``samples`` above 1: mixed lengths packed into a batch; 0:
+    packed into a budget of tokens, balanced."""
 
     zero: int
     ulysses: int = 1
@@ -41,7 +45,7 @@ class RankCase:
     muon: bool = True
 
     def __str__(self) -> str:
-        packed = "packed" if self.samples > 1 else "single"
+        packed = {0: "balanced", 1: "single"}.get(self.samples, "packed")
         optimiser = "muon" if self.muon else "adamw"
         return f"zero{self.zero}-ulysses{self.ulysses}-{packed}-{optimiser}"
 
@@ -64,6 +68,29 @@ class MixedData:
     def batch(self, index: int) -> list[LatentRecord]:
         first = index * self._samples
         return [record(first + i, frames=1 + (first + i) % 3) for i in range(self._samples)]
+
+
+class RecordSource:
+    """Records of one to three latent frames, with and without conditions, and their lengths."""
+
+    TEXT = 6
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def lengths(self) -> list[SampleLength]:
+        return [record_length(self.sample(i), self.TEXT) for i in range(self.count)]
+
+    def sample(self, index: int) -> LatentRecord:
+        return record(index, frames=1 + index % 3)
+
+
+def data_of(case: RankCase, run: RankRun) -> TrainData:
+    if case.samples:
+        return MixedData(case.samples)
+    cost = CostModel(0.0, 1.0, 0.001)
+    config = PackingConfig(max_tokens=120)
+    return PackedBatches(RecordSource(60), parts=run.accumulate, cost=cost, config=config)
 
 
 def config_of(case: RankCase, run: RankRun) -> TrainerConfig:
@@ -104,7 +131,7 @@ def flow_trainer(case: RankCase, run: RankRun, folder: Path, rank: Rank) -> Trai
     return Trainer(
         config_of(case, run),
         objective,
-        MixedData(case.samples),
+        data_of(case, run),
         folder,
         rank=rank,
         weigh=objective.weigh,

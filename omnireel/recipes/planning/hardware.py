@@ -14,6 +14,8 @@ from pathlib import Path
 import torch
 
 from omnireel.errors import FailedPrecondition, InvalidInput
+from omnireel.recipes.planning.memory import compute_type
+from omnireel.train import TrainerConfig
 
 GB = 10**9
 TERA = 10**12
@@ -103,6 +105,18 @@ def device_at_hand(device: str, threads: int = 1) -> Device:
     free, _ = torch.cuda.mem_get_info(device)
     known = next((d for d in DEVICES.values() if d.name.upper() in title), DEVICES["h100"])
     return replace(known, name=title, memory_bytes=free)
+
+
+def peak_flops(trainer: TrainerConfig) -> float | None:
+    """FLOP/s at most of one rank's device in the type that it trains in: what the recipe states,
+    else the data sheet; ``None`` where neither says (any CPU)."""
+    if trainer.peak_tflops:
+        return trainer.peak_tflops * TERA
+    if torch.device(trainer.device).type != "cuda" or not torch.cuda.is_available():
+        return None
+    title = torch.cuda.get_device_name(trainer.device)
+    known = next((d for d in DEVICES.values() if d.name.upper() in title), None)
+    return None if known is None else known.peak_flops(compute_type(trainer))
 
 
 def free_memory_bytes(proc: Path = Path("/proc"), control: Path = Path("/sys/fs/cgroup")) -> int:

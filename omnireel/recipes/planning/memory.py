@@ -2,7 +2,7 @@
 
 Two things compete for the memory: what stays (weights, gradients, optimiser states, averages) and
 what a step needs, which is largest either at the end of the forward pass (activations) or while the
-optimiser works. Legend as in :mod:`omnireel.recipes.planning.flops`; ``a`` is 2 where matrix
+optimiser works. Legend as in :mod:`omnireel.train.flops`; ``a`` is 2 where matrix
 products are computed in bfloat16 (autocast) and 4 where in float32. Master weights are float32.
 """
 
@@ -16,8 +16,8 @@ from torch import nn
 
 from omnireel.model.sequence import PATCH
 from omnireel.model.transformer import TransformerConfig
-from omnireel.recipes.planning.flops import AttentionShape, PackShape, muon_matrices
 from omnireel.train import TrainerConfig
+from omnireel.train.flops import AttentionShape, PackShape, muon_matrices
 from omnireel.train.optim import split_parameters
 
 Compute = Literal["float32", "bfloat16"]

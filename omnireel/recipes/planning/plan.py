@@ -1,7 +1,7 @@
 """Predictions for every layout of a recipe on N devices: does it fit, how long is a step.
 
 Counted: bytes and operations (:mod:`~omnireel.recipes.planning.memory`,
-:mod:`~omnireel.recipes.planning.flops`). Assumed, and named in the table: the share of their peak
+:mod:`~omnireel.train.flops`). Assumed, and named in the table: the share of their peak
 that matrix products reach, that a group of up to eight devices shares one node's links, and that
 what ZeRO sends is hidden behind the backward pass as far as that lasts. Ulysses' exchanges are not
 hidden. What is predicted here is a guide for choosing a layout, not a measurement.
@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from omnireel.errors import FailedPrecondition, InvalidInput
-from omnireel.recipes.planning.flops import forward_flops, muon_flops
 from omnireel.recipes.planning.hardware import GB, Device
 from omnireel.recipes.planning.memory import (
     Layout,
@@ -26,6 +25,7 @@ from omnireel.recipes.planning.memory import (
 from omnireel.recipes.planning.recompute import RecomputePlan, plan_recompute
 from omnireel.recipes.planning.workload import Workload
 from omnireel.train import TrainerConfig
+from omnireel.train.flops import forward_flops, muon_flops
 
 
 @dataclass(frozen=True)

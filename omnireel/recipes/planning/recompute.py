@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from omnireel.errors import FailedPrecondition
 from omnireel.model.transformer import Block, Half, OmniTransformer, TransformerConfig
-from omnireel.recipes.planning.flops import AttentionShape, PackShape
 from omnireel.recipes.planning.memory import Compute, saved_bytes, working_bytes
+from omnireel.train.flops import AttentionShape, PackShape, half_flops
 
 HALVES: tuple[Half, ...] = ("attention", "mlp")
 
@@ -100,9 +100,8 @@ def plan_recompute(
 def half_costs(network: TransformerConfig, batch: PackShape, compute: Compute) -> list[HalfCost]:
     """Bytes and operations of every half of every block.
 
-    Operations of a stream with N tokens: attention ``8 N d^2 + 4 d pairs``, MLP ``4 N d h``. Bytes
-    beyond the half's input (4 d for each token): see
-    :func:`~omnireel.recipes.planning.memory.block_bytes`.
+    Operations: :func:`~omnireel.train.flops.half_flops`. Bytes beyond the half's input (4 d for
+    each token): see :func:`~omnireel.recipes.planning.memory.block_bytes`.
     """
     a, d = (2 if compute == "bfloat16" else 4), network.width
     hidden = int(network.mlp_ratio * d)
@@ -119,12 +118,9 @@ def half_costs(network: TransformerConfig, batch: PackShape, compute: Compute) -
         rows = sum(s.queries * (2 * a * d + 4 * heads) + s.keys * 2 * a * d for _, s in shapes)
         # Keys and values stay: the target stream reads them (see ConditionCache).
         stay = batch.conditions * (4 * d + a * d)
-        pairs = sum(s.pairs for _, s in shapes)
-        costs += [
-            HalfCost(layer, "attention", float(tokens * attention_token + rows - stay),
-                     8.0 * tokens * d * d + 4.0 * d * pairs),
-            HalfCost(layer, "mlp", float(tokens * mlp_token), 4.0 * tokens * d * hidden),
-        ]  # fmt: skip
+        bytes_of = {"attention": tokens * attention_token + rows - stay, "mlp": tokens * mlp_token}
+        flops = half_flops(network, batch, layer)
+        costs += [HalfCost(layer, half, float(bytes_of[half]), flops[half]) for half in HALVES]
     return costs
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from omnireel.errors import InvalidInput
 from omnireel.recipes import build_recipe
 from omnireel.recipes.config import override
-from omnireel.recipes.planning.flops import forward_flops
 from omnireel.recipes.planning.hardware import named_device
 from omnireel.recipes.planning.memory import compute_type
 from omnireel.recipes.planning.plan import Plan, PlanConfig, Prediction, make_plan
 from omnireel.recipes.planning.workload import Planned
+from omnireel.train.flops import forward_flops
 
 _HEADINGS = ("ZeRO", "Ulysses", "fits", "GB", "states", "recompute", "step", "MFU")
 

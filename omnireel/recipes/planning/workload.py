@@ -6,7 +6,7 @@ Nothing is rendered, encoded or allocated, so a recipe for a hundred devices is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -17,8 +17,10 @@ from omnireel.generate.conditions import latent_shape
 from omnireel.model.sequence import OmniSample, Segment
 from omnireel.model.text import TextTokens
 from omnireel.model.transformer import OmniTransformer, TransformerConfig
-from omnireel.recipes.planning.flops import PackShape, pack_shape
+from omnireel.train.balance import CostModel, PackedBatches, PackingConfig, SampleLength
+from omnireel.train.balance.lengths import sample_length
 from omnireel.train.balance.mixture import planned_segments
+from omnireel.train.flops import PackShape, pack_shape
 from omnireel.train.latent_cache import LatentCacheConfig
 from omnireel.types import Role, VideoFormat
 from omnireel.upscale.windows import WindowConfig
@@ -57,16 +59,75 @@ def transformer_workload(
     data: LatentCacheConfig,
     batch_size: int,
     windows: WindowConfig | None = None,
+    *,
+    padded: bool = True,
 ) -> Workload:
-    """The workload of flow matching on encoded tasks, full or (super-resolution) in windows."""
+    """The workload of flow matching on encoded tasks, full or (super-resolution) in windows;
+    ``padded``: the attention operator pads blocks."""
     with torch.device("meta"):
         model = OmniTransformer(network)
     rng = np.random.default_rng(0)
     batches = (
-        pack_shape(_microbatch(data, batch_size, rng, number), windows)
+        pack_shape(_microbatch(data, batch_size, rng, number), windows, padded=padded)
         for number in range(_MICROBATCHES)
     )
     return Workload(network, {"transformer": model}, tuple(batches))
+
+
+def packed_workload(
+    network: TransformerConfig,
+    data: LatentCacheConfig,
+    packing: PackingConfig,
+    *,
+    padded: bool = True,
+) -> Workload:
+    """The workload of flow matching on packs of all formats, made by the loader's own planner."""
+    with torch.device("meta"):
+        model = OmniTransformer(network)
+    source = _drawn_samples(data, packing.max_tokens)
+    cost = relative_cost(network.width, network.depth, network.mlp_ratio)
+    packs = PackedBatches(source, parts=1, cost=cost, config=packing)
+    drawn = (packs.batch(number) for number in range(_MICROBATCHES // 2))
+    shapes = tuple(pack_shape(samples, padded=padded) for samples in drawn)
+    return Workload(network, {"transformer": model}, shapes)
+
+
+def relative_cost(width: int, depth: int, mlp_ratio: float) -> CostModel:
+    """What samples cost, by their operations: only the relation of one to another matters where
+    packs are made equal."""
+    return CostModel.from_flops(
+        width=width, depth=depth, mlp_ratio=mlp_ratio, flops_per_s=1e12, bytes_per_s=1e12
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """Samples in memory as a source."""
+
+    samples: list[OmniSample]
+
+    def lengths(self) -> list[SampleLength]:
+        return [sample_length(sample) for sample in self.samples]
+
+    def sample(self, index: int) -> OmniSample:
+        return self.samples[index]
+
+
+def _drawn_samples(data: LatentCacheConfig, budget: int) -> _Drawn:
+    """Samples of all formats, enough for some packs of ``budget`` tokens.
+
+    How long texts are is a guess, so one that alone exceeds the budget is cut.
+    """
+    rng = np.random.default_rng(0)
+    found: list[OmniSample] = []
+    total = 0
+    while total < _MICROBATCHES * budget:
+        (sample,) = _microbatch(data, 1, rng, len(found))
+        room = max(1, len(sample.text.ids) + budget - sample_length(sample).tokens)
+        text = TextTokens(sample.text.ids[:room], sample.text.sources[:room])
+        found.append(replace(sample, text=text))
+        total += sample_length(found[-1]).tokens
+    return _Drawn(found)
 
 
 def _microbatch(

@@ -4,12 +4,19 @@
 2. ``cost``: how long a rank works on them, fitted to measured step times (``measure``).
 3. ``microbatches``: which samples of an endless shuffled order share one global micro-batch.
 4. ``schedule``: which group of ranks takes which samples, and how many ranks a group has.
-5. ``batches``: the loader that reads one rank's share; ``simulate``: the same plans without data.
+5. ``batches``: the trainer's loader, whose batches of a step take equally long, and the loader of
+   one rank's share; ``simulate``: the same plans without data.
 """
 
 from __future__ import annotations
 
-from omnireel.train.balance.batches import BalancedBatches, RankBatch, SampleSource
+from omnireel.train.balance.batches import (
+    BalancedBatches,
+    PackedBatches,
+    PackingConfig,
+    RankBatch,
+    SampleSource,
+)
 from omnireel.train.balance.cost import CostMeasurement, CostModel, fit_cost
 from omnireel.train.balance.lengths import SampleLength, record_length
 from omnireel.train.balance.microbatches import MicrobatchConfig
@@ -22,6 +29,8 @@ __all__ = [
     "Limits",
     "MicrobatchConfig",
     "MicrobatchPlan",
+    "PackedBatches",
+    "PackingConfig",
     "RankBatch",
     "SampleLength",
     "SampleSource",

@@ -33,6 +33,8 @@ class MicrobatchConfig:
     rank_seconds: float | None = None
     """Predicted working time per rank at which a micro-batch is full as well."""
     seed: int = 1
+    least_samples: int = 1
+    """So many samples at least make a micro-batch, whatever they take."""
 
     def __post_init__(self) -> None:
         if not 0 < self.fill <= 1:
@@ -102,7 +104,9 @@ class Microbatches:
             if full >= len(order):
                 break
             # A sample beyond all room still makes a batch: its plan says what is wrong with it.
-            full = max(full, start + 1)
+            full = max(full, start + self.config.least_samples)
+            if full > len(order):
+                break
             batches.append(order[start:full])
             start = full
         return batches

@@ -61,6 +61,10 @@ class Engine(Protocol):
         changed.
         """
 
+    def communicated_s(self) -> float:
+        """Seconds so far in collective operations inside :meth:`forward`, :meth:`backward` and
+        :meth:`step`, as far as they can be told from work."""
+
     def averaged(self) -> Mapping[str, Tensor]:
         """The tensors (or our parts of them) that moving averages follow."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
@@ -58,8 +59,9 @@ class RanksEngine:
                 field="trainer.accumulate",
             )
         modules = objective.modules()
+        self._sharing = mesh.group(self._degree)
         if self._degree > 1:
-            _share(modules, mesh.group(self._degree))
+            _share(modules, self._sharing)
         self._attention = attention_used(objective)
         named = named_parameters(objective)
         self._device = next(iter(named.values())).device
@@ -94,7 +96,7 @@ class RanksEngine:
             return reports[0].loss
 
         loss = self._zero.run(inside)
-        return LossReport(loss, reports[0].metrics, reports[0].num_samples)
+        return replace(reports[0], loss=loss)
 
     def evaluate(self, call: Callable[[], T]) -> T:
         """The same for anything else."""
@@ -118,6 +120,10 @@ class RanksEngine:
         optimizer.set_multiplier(multiplier)
         self._zero.step()
         return self._whole.norm if self._parts is None else self._zero.norm
+
+    def communicated_s(self) -> float:
+        """Ulysses' exchanges and DeepSpeed's collectives."""
+        return self._sharing.watch.seconds + self._zero.communicated_s()
 
     def averaged(self) -> Mapping[str, Tensor]:
         """Whole tensors, or in stage 3 this rank's slices of the parameters."""

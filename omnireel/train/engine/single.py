@@ -60,6 +60,10 @@ class SingleEngine:
         self._step_begins = True
         return norm
 
+    def communicated_s(self) -> float:
+        """There is nobody to talk to."""
+        return 0.0
+
     def averaged(self) -> Mapping[str, Tensor]:
         """All tensors."""
         return self._tensors

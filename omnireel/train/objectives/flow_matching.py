@@ -35,6 +35,7 @@ from omnireel.sampling.schedule import shift_time
 from omnireel.train.callbacks import ValidationReport
 from omnireel.train.latent_record import LatentRecord
 from omnireel.train.objective import LossReport
+from omnireel.train.work import training_work
 from omnireel.types import Role
 
 PackFn = Callable[[Sequence[OmniSample]], PackedSequence]
@@ -113,7 +114,8 @@ class FlowMatching:
         """One batch; targets may differ in shape."""
         samples = [self._augmented(record, rng) for record in batch]
         times_B = self.draw_times(len(batch), rng)
-        errors_B = self._errors(batch, samples, times_B, rng)
+        packed = self._pack(samples)
+        errors_B = self._errors(batch, packed, times_B, [rng] * len(batch))
         late = times_B.to(errors_B.device) > 0.75
         with torch.no_grad():
             metrics = {
@@ -121,12 +123,13 @@ class FlowMatching:
                 for name, chosen in (("loss_noisy", late), ("loss_clean", ~late))
                 if bool(chosen.any())
             }
-        return LossReport(self._mean(errors_B, batch), metrics, num_samples=len(batch))
+        work = training_work(self.model, packed)
+        return LossReport(self._mean(errors_B, batch), metrics, len(batch), work)
 
     def weigh(self, batch: Sequence[LatentRecord]) -> float:
         """How much a batch counts in the mean over the batches of a step."""
         if self._config.mean_over == "samples":
-            return 1.0
+            return float(len(batch))
         return float(sum(target_tokens(record) for record in batch))
 
     def validate(self) -> ValidationReport:
@@ -147,7 +150,7 @@ class FlowMatching:
                 batch = records[start : start + self._validation_batch]
                 samples = [self.sample(record, record.prompt) for record in batch]
                 times_B = (torch.arange(len(batch)) + 0.5) / len(batch)
-                errors_B = self._errors(batch, samples, times_B, rng)
+                errors_B = self._errors(batch, self._pack(samples), times_B, [rng] * len(batch))
                 for record, error in zip(batch, errors_B.tolist(), strict=True):
                     total.setdefault(record.capability, []).append(error)
         every = [error for errors in total.values() for error in errors]
@@ -208,19 +211,20 @@ class FlowMatching:
     def _errors(
         self,
         batch: Sequence[LatentRecord],
-        samples: Sequence[OmniSample],
+        packed: PackedSequence,
         times_B: Tensor,
-        rng: torch.Generator,
+        rngs: Sequence[torch.Generator],
     ) -> Tensor:
-        """Weighted mean squared velocity error of each sample ``[B]``."""
+        """Weighted mean squared velocity error of each sample ``[B]``; noise from its generator."""
         patches = [patchify(record.target_CTHW) for record in batch]
         clean_NP = torch.cat(patches)
-        noise_NP = torch.randn(clean_NP.shape, generator=rng)
+        noise = [torch.randn(p.shape, generator=g) for p, g in zip(patches, rngs, strict=True)]
+        noise_NP = torch.cat(noise)
         lengths_B = torch.tensor([len(p) for p in patches])
         times_N1 = times_B.repeat_interleave(lengths_B)[:, None]
         noisy_NP = ((1 - times_N1) * clean_NP + times_N1 * noise_NP).to(self._device)
         velocity_NP = (noise_NP - clean_NP).to(self._device)
-        predicted_NP = self.model(noisy_NP, times_B.to(self._device), self._pack(samples))
+        predicted_NP = self.model(noisy_NP, times_B.to(self._device), packed)
         squares_N: Tensor = (predicted_NP.float() - velocity_NP).square().mean(1)
         if self._config.changed_focus > 0:
             focus_N = torch.cat([changed_tokens(record) for record in batch])

@@ -25,6 +25,7 @@ from omnireel.sampling.guidance import Guidance, chain
 from omnireel.train.callbacks import ValidationReport
 from omnireel.train.objective import LossReport
 from omnireel.train.objectives.velocity import VelocityFn
+from omnireel.train.work import Work
 
 Item = TypeVar("Item")
 PackFn = Callable[[Sequence[OmniSample]], PackedSequence]
@@ -74,7 +75,8 @@ def by_shape(
     reports = [loss(group) for group in groups.values()]
     count = sum(report.num_samples for report in reports)
     total = torch.stack([r.loss * (r.num_samples / count) for r in reports]).sum()
-    return LossReport(total, mean_metrics(reports), count)
+    work = sum((report.work for report in reports), Work())
+    return LossReport(total, mean_metrics(reports), count, work)
 
 
 def mean_metrics(reports: Sequence[LossReport]) -> dict[str, float]:

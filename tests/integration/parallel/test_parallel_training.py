@@ -6,6 +6,7 @@ steps with clipping, warm-up, weight decay, Muon and AdamW together.
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from tests.support.ranks import run_ranks
 
 RUN = RankRun(accumulate=4)
 TWO = [RankCase(z, u, s) for z in range(4) for u in (1, 2) for s in (1, 3)]
+TWO += [RankCase(0, 1, 0), RankCase(2, 2, 0)]
 FOUR = [RankCase(z, u) for z in range(4) for u in (1, 2, 4)]
 RESHAPED = [(0, 1, 4), (2, 2, 1), (3, 2, 1)]
 """ZeRO stage and Ulysses degree of a run on two ranks, and the Ulysses degree on four."""
@@ -51,7 +53,7 @@ def four(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Trained]:
     folder = tmp_path_factory.mktemp("one")
-    return {n: one_process(RankCase(0, 1, n), RUN, folder / str(n)) for n in (1, 3)}
+    return {n: one_process(RankCase(0, 1, n), RUN, folder / str(n)) for n in (0, 1, 3)}
 
 
 def _assert_same(found: Trained, expected: Trained) -> None:
@@ -69,6 +71,17 @@ def test_two_ranks_are_one_run(
     case: RankCase, two: dict[str, Path], alone: dict[int, Trained]
 ) -> None:
     _assert_same(read_trained(two[str(case)]), alone[case.samples])
+
+
+@pytest.mark.parametrize("case", [RankCase(z, u) for z in range(4) for u in (1, 2)], ids=str)
+def test_ranks_tell_how_long_they_talk_and_wait(case: RankCase, two: dict[str, Path]) -> None:
+    lines = (two[str(case)] / "metrics.jsonl").read_text().splitlines()
+    rows = [row for row in map(json.loads, lines) if row["event"] == "train"]
+    assert len(rows) == RUN.steps
+    for row in rows:
+        assert 0 < row["time_communication"] < 1 and row["flops_per_s"] > 0
+        # One group of two has nobody to wait for.
+        assert ("imbalance" in row) == (case.ulysses == 1)
 
 
 @pytest.mark.parametrize("case", FOUR, ids=str)

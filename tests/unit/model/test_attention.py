@@ -4,46 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.nn import functional as F
 
 from omnireel.model.attention import AttentionLayout, padded_attention
-from omnireel.model.sequence import OmniSample, Segment, pack
-from omnireel.types import Role
-from omnireel.upscale.windows import WindowConfig, pack_windows
-from tests.support.tiny_models import latents, mixed_samples, text
+from tests.support.attention_layouts import NAMES, dense_attention, layouts
 
 
-def dense_attention(q, k, v, layout):
-    mask = layout.dense_mask(q.shape[0], k.shape[0])
-    out = F.scaled_dot_product_attention(
-        q.transpose(0, 1), k.transpose(0, 1), v.transpose(0, 1), attn_mask=mask
-    )
-    return out.transpose(0, 1)
-
-
-def windowed_samples() -> list[OmniSample]:
-    low = Segment(latents(3, 8, 12, 5), Role.LOW_RESOLUTION, 2)
-    reference = Segment(latents(1, 4, 4, 6), Role.REFERENCE, 1)
-    return [
-        OmniSample(text(4, 5), (low,), (3, 8, 12)),
-        OmniSample(text(6), (reference, low), (3, 8, 12)),
-    ]
-
-
-def layouts() -> dict[str, tuple[AttentionLayout, int, int]]:
-    packed = pack(mixed_samples())
-    windowed = pack_windows(windowed_samples(), WindowConfig(2, 2, 4))
-    out = {}
-    for name, p in (("full", packed), ("window", windowed)):
-        nc, nt = p.num_conditions, sum(p.target_lengths)
-        for i, layout in enumerate(p.condition_layouts):
-            out[f"{name} conditions {i}"] = (layout, nc, nc)
-        for i, layout in enumerate(p.target_layouts):
-            out[f"{name} targets {i}"] = (layout, nt, nc + nt)
-    return out
-
-
-@pytest.mark.parametrize("name", layouts())
+@pytest.mark.parametrize("name", NAMES)
 def test_blocks_equal_the_dense_mask(name):
     layout, nq, nk = layouts()[name]
     generator = torch.Generator().manual_seed(0)

@@ -17,13 +17,13 @@ from omnireel.model.text import TextTokens
 from omnireel.model.transformer import OmniTransformer, TransformerConfig
 from omnireel.recipes import build_recipe
 from omnireel.recipes.planning.fit import fit_on_device
-from omnireel.recipes.planning.flops import pack_shape
 from omnireel.recipes.planning.hardware import DEVICES, named_device
 from omnireel.recipes.planning.memory import Layout, saved_bytes
 from omnireel.recipes.planning.plan import PlanConfig, fit_memory, make_plan
 from omnireel.recipes.planning.recompute import half_costs, plan_recompute
 from omnireel.recipes.planning.workload import Workload, transformer_workload
 from omnireel.train import TrainerConfig
+from omnireel.train.flops import pack_shape
 from omnireel.train.latent_cache import LatentCacheConfig
 from omnireel.types import Role, VideoFormat
 

@@ -18,7 +18,6 @@ from omnireel.model.positions import RotaryConfig
 from omnireel.model.sequence import OmniSample, PackedSequence, Segment, pack
 from omnireel.model.text import TextTokens
 from omnireel.model.transformer import OmniTransformer, TransformerConfig
-from omnireel.recipes.planning.flops import forward_flops, muon_flops, pack_shape
 from omnireel.recipes.planning.memory import (
     Compute,
     Layout,
@@ -28,6 +27,7 @@ from omnireel.recipes.planning.memory import (
 )
 from omnireel.train import EmaConfig, OptimizerConfig, TrainerConfig
 from omnireel.train.ema import Ema
+from omnireel.train.flops import forward_flops, muon_flops, pack_shape
 from omnireel.train.optim import Optimizers, orthogonalise
 from omnireel.types import Role
 from omnireel.upscale.windows import WindowConfig, pack_windows

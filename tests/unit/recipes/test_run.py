@@ -123,6 +123,63 @@ def test_resume_reads_its_own_data_and_recipe(root: Path, tmp_path: Path) -> Non
         run_recipe(replace(more, recipe="generator-debug"), (), _quiet)
 
 
+def test_images_and_clips_train_in_packed_batches(root: Path, tmp_path: Path) -> None:
+    overrides = (
+        f"vae={root}/tiny/vae",
+        'data={"formats": [{"width": 32, "height": 32, "num_frames": 1, "fps": 8.0},'
+        ' {"width": 32, "height": 32, "num_frames": 5, "fps": 8.0}], "format_shares": [1, 1],'
+        ' "weights": {"C20": 1.0}, "count": 8, "shard_samples": 4}',
+        "held_out=2",
+        "previews=1",
+        "batching=packed",
+        "packing.max_tokens=80",
+        "trainer.accumulate=2",
+        "trainer.num_steps=2",
+        "trainer.log_every=1",
+        "trainer.validate_every=2",
+        "trainer.peak_tflops=0.1",
+    )
+    request = RunRequest("generator-debug", tmp_path / "run", root / "cache", overrides=overrides)
+    assert run_recipe(request, (), _quiet).num_samples >= 6
+    more = replace(request, resume=True, overrides=("trainer.num_steps=3",))
+    assert run_recipe(more, (), _quiet).step == 3
+    lines = (request.out / "metrics.jsonl").read_text().splitlines()
+    rows = [row for row in map(json.loads, lines) if row["event"] == "train"]
+    assert [row["step"] for row in rows] == [1, 2, 3]
+    for row in rows:
+        assert row["target_tokens_per_s"] > row["samples_per_s"] > 0
+        assert row["mfu"] == pytest.approx(row["flops_per_s"] / 1e11, abs=1e-6)
+        assert 0 < row["time_padding"] < row["time_useful"] < 1
+    with pytest.raises(InvalidInput, match=r"packing\.max_tokens"):
+        run_recipe(replace(more, overrides=("packing.max_tokens=79",)), (), _quiet)
+
+
+def test_training_encodes_its_own_samples(root: Path, tmp_path: Path) -> None:
+    overrides = (
+        f"vae={root}/tiny/vae",
+        'data.formats=[{"width": 32, "height": 32, "num_frames": 5, "fps": 8.0}]',
+        'data.weights={"C20": 1.0}',
+        "data.count=4",
+        "data.shard_samples=4",
+        "held_out=2",
+        "previews=1",
+        "batch_size=2",
+        "encoding=online",
+        "trainer.num_steps=2",
+        "trainer.validate_every=2",
+    )
+    request = RunRequest("generator-debug", tmp_path / "run", tmp_path / "c", overrides=overrides)
+    with pytest.raises(InvalidInput, match=r"trainer\.feed\.processes=true"):
+        run_recipe(request, (), _quiet)
+    loaders = ("trainer.feed.processes=true", "trainer.feed.depth=1")
+    assert run_recipe(replace(request, overrides=(*overrides, *loaders)), (), _quiet).step == 2
+    pinned = read_run(request.out).pinned
+    assert "latents" not in pinned and len(pinned["world"]) == 16
+    both = replace(request, out=tmp_path / "both", overrides=(*overrides, "batching=packed"))
+    with pytest.raises(InvalidInput, match="packing needs to know all lengths"):
+        run_recipe(both, (), _quiet)
+
+
 def test_warm_start_takes_the_weights_and_refuses_other_shapes(root: Path, tmp_path: Path) -> None:
     still = (*VAE_SIZE, "trainer.num_steps=1", "trainer.optimizer.adamw_lr=0")
     still = (*still, "trainer.optimizer.muon_lr=0", "trainer.ema.decays=[0.5]")

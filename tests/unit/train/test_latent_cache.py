@@ -10,6 +10,7 @@ from omnireel.errors import InvalidInput
 from omnireel.generate.components import load_vae
 from omnireel.generate.conditions import ConditionEncoder
 from omnireel.model.text import Tokenizer
+from omnireel.train.feed import Feed, FeedConfig
 from omnireel.train.latent_cache import (
     LatentBatches,
     LatentCache,
@@ -17,6 +18,7 @@ from omnireel.train.latent_cache import (
     build_latent_cache,
 )
 from omnireel.train.latent_record import pack_records, read_record
+from omnireel.train.online import OnlineBatches
 from omnireel.types import Role, VideoFormat
 from omnireel.world.tasks import sample_task
 from tests.support.small_models import save_small_vae
@@ -95,6 +97,24 @@ def test_every_sample_comes_once_per_epoch(folder: Path) -> None:
     assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(8)) and epochs[0] != epochs[1]
     with pytest.raises(InvalidInput, match="lower batch_size"):
         LatentBatches(LatentCache(folder, CONFIG), batch_size=9)
+
+
+def test_online_batches_are_the_shards_of_a_cache(folder: Path, vae: Path) -> None:
+    """Made by a loader process, bit for bit what the cache holds, and going on beyond its end."""
+    online = OnlineBatches(vae, CONFIG, batch_size=4)
+    feed = Feed(online, FeedConfig(workers=1, depth=1, processes=True), start=1)
+    try:
+        made = feed.take()
+    finally:
+        feed.close()
+    cached = LatentCache(folder, CONFIG)
+    assert [r.seed for r in made] == [4, 5, 6, 7]
+    for i, record in enumerate(made):
+        expected = cached.record(1, i)
+        assert record.prompt == expected.prompt
+        assert torch.equal(record.target_CTHW, expected.target_CTHW)
+        for mine, kept in zip(record.segments, expected.segments, strict=True):
+            assert torch.equal(mine.latents_CTHW, kept.latents_CTHW) and mine.role is kept.role
 
 
 def test_super_resolution_pairs_lie_on_one_grid(vae: Path, tmp_path: Path) -> None:

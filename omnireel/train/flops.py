@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from omnireel.model.sequence import PATCH, OmniSample, Segment, aligned_tokens
-from omnireel.model.transformer import TransformerConfig
+from omnireel.model.attention import AttentionLayout
+from omnireel.model.sequence import PATCH, OmniSample, PackedSequence, Segment, aligned_tokens
+from omnireel.model.transformer import Half, TransformerConfig
 from omnireel.train.balance.lengths import grid_tokens
 from omnireel.train.optim import OptimizerConfig, split_parameters
 from omnireel.types import Role
@@ -29,18 +30,30 @@ class AttentionShape:
     """One layer's attention over a pack: blocks of full attention.
 
     ``pairs`` counts the query-key pairs, ``queries`` and ``keys`` the rows that
-    :func:`~omnireel.model.attention.padded_attention` lays out, padding included. ``gathered``:
-    queries are copied into blocks, because the blocks are not equally long runs.
+    :func:`~omnireel.model.attention.padded_attention` lays out, padding included, or an operator
+    for variable lengths without any. ``gathered``: queries are copied into blocks, because the
+    blocks are not equally long runs.
     """
 
     pairs: int
     queries: int
     keys: int
     gathered: bool
+    blocks: int = 1
+
+    @property
+    def padded_pairs(self) -> int:
+        """Query-key pairs that are computed when blocks are padded to equal length."""
+        return self.queries * self.keys // self.blocks
 
     @classmethod
-    def of(cls, blocks: Sequence[tuple[int, int]], *, in_order: bool = True) -> AttentionShape:
+    def of(
+        cls, blocks: Sequence[tuple[int, int]], *, in_order: bool = True, padded: bool = True
+    ) -> AttentionShape:
         """From ``(queries, keys)`` of every block."""
+        if not padded:
+            queries, keys = (sum(lengths) for lengths in zip(*blocks, strict=True))
+            return cls(sum(q * k for q, k in blocks), queries, keys, not in_order, len(blocks))
         longest = [max(lengths) for lengths in zip(*blocks, strict=True)]
         uneven = len({q for q, _ in blocks}) > 1
         return cls(
@@ -48,6 +61,7 @@ class AttentionShape:
             queries=len(blocks) * longest[0],
             keys=len(blocks) * longest[1],
             gathered=uneven or not in_order,
+            blocks=len(blocks),
         )
 
 
@@ -71,20 +85,37 @@ class PackShape:
         return self.text + self.visual
 
 
-def pack_shape(samples: Sequence[OmniSample], windows: WindowConfig | None = None) -> PackShape:
-    """The shape of a pack, with full attention or (super-resolution) in ``windows``."""
+def pack_shape(
+    samples: Sequence[OmniSample], windows: WindowConfig | None = None, *, padded: bool = True
+) -> PackShape:
+    """The shape of a pack, with full attention or (super-resolution) in ``windows``; ``padded``:
+    the operator pads blocks to equal length."""
     text = [len(s.text.ids) for s in samples]
     visual = [sum(map(_tokens, s.segments)) for s in samples]
     target = [grid_tokens(s.target_shape) for s in samples]
     aligned = sum(_aligned(s) for s in samples)
     layers = (
-        [_full([t + v for t, v in zip(text, visual, strict=True)], target)]
+        [_full([t + v for t, v in zip(text, visual, strict=True)], target, padded)]
         if windows is None
-        else [_windowed(samples, windows, shifted) for shifted in (False, True)]
+        else [_windowed(samples, windows, shifted, padded) for shifted in (False, True)]
     )
     own, both = tuple(c for c, _ in layers), tuple(t for _, t in layers)
     return PackShape(
         len(samples), sum(text), sum(visual), aligned, sum(target), len(set(target)) == 1, own, both
+    )
+
+
+def packed_shape(packed: PackedSequence) -> PackShape:
+    """The shape of samples that are packed already."""
+    return PackShape(
+        samples=len(packed.target_shapes),
+        text=packed.text_slots.numel(),
+        visual=packed.patch_slots.numel(),
+        aligned=packed.aligned_patch.numel(),
+        target=packed.sample_of_target.numel(),
+        equal_targets=packed.equal_targets,
+        condition_attention=tuple(map(_layout_shape, packed.condition_layouts)),
+        target_attention=tuple(map(_layout_shape, packed.target_layouts)),
     )
 
 
@@ -147,6 +178,29 @@ def forward_flops(config: TransformerConfig, pack: PackShape) -> ForwardFlops:
     )
 
 
+def half_flops(config: TransformerConfig, pack: PackShape, layer: int) -> dict[Half, float]:
+    """Forward operations of each half of a block, both streams: attention with its projections
+    ``8 N d^2 + 4 d pairs``, MLP ``4 N d h``."""
+    d, hidden = config.width, int(config.mlp_ratio * config.width)
+    tokens = pack.conditions + pack.target
+    shapes = (pack.condition_attention, pack.target_attention)
+    pairs = sum(_of_layer(x, layer).pairs for x in shapes)
+    return {
+        "attention": 8.0 * tokens * d * d + 4.0 * d * pairs,
+        "mlp": 4.0 * tokens * d * hidden,
+    }
+
+
+def padding_flops(config: TransformerConfig, pack: PackShape) -> float:
+    """Operations on padding in one evaluation: pairs that padded blocks compute in vain."""
+    vain = sum(
+        _of_layer(x, layer).padded_pairs - _of_layer(x, layer).pairs
+        for x in (pack.condition_attention, pack.target_attention)
+        for layer in range(config.depth)
+    )
+    return 4.0 * config.width * vain
+
+
 def muon_flops(config: OptimizerConfig, modules: Iterable[tuple[str, nn.Module]]) -> float:
     """Newton-Schulz iterations of one step: for an ``m x n`` matrix, m <= n, each iteration takes
     ``4 m^2 n + 2 m^3`` (Gram matrix, its square, product with the matrix)."""
@@ -171,6 +225,11 @@ def muon_matrices(
     return Counter((named[n].shape[0], named[n].numel() // named[n].shape[0]) for n in names)
 
 
+def _layout_shape(layout: AttentionLayout) -> AttentionShape:
+    blocks = list(zip(layout.q_lengths, layout.k_lengths, strict=True))
+    return AttentionShape.of(blocks, in_order=layout.even)
+
+
 def _of_layer(shapes: tuple[AttentionShape, ...], layer: int) -> AttentionShape:
     return shapes[layer % len(shapes)]
 
@@ -186,16 +245,16 @@ def _aligned(sample: OmniSample) -> int:
 
 
 def _full(
-    conditions: Sequence[int], target: Sequence[int]
+    conditions: Sequence[int], target: Sequence[int], padded: bool
 ) -> tuple[AttentionShape, AttentionShape]:
     """Conditions among themselves; targets to both."""
     own = [(c, c) for c in conditions]
     both = [(n, n + c) for n, c in zip(target, conditions, strict=True)]
-    return AttentionShape.of(own), AttentionShape.of(both)
+    return AttentionShape.of(own, padded=padded), AttentionShape.of(both, padded=padded)
 
 
 def _windowed(
-    samples: Sequence[OmniSample], windows: WindowConfig, shifted: bool
+    samples: Sequence[OmniSample], windows: WindowConfig, shifted: bool, padded: bool
 ) -> tuple[AttentionShape, AttentionShape]:
     """Blocks as :func:`~omnireel.upscale.windows.pack_windows` makes them."""
     own: list[tuple[int, int]] = []
@@ -207,4 +266,7 @@ def _windowed(
         sizes = [len(b) for b in window_blocks((t, h // PATCH, w // PATCH), windows, shifted)]
         own += [(others, others), *((n, others + n) for n in sizes)]
         both += [(n, others + 2 * n) for n in sizes]
-    return AttentionShape.of(own, in_order=False), AttentionShape.of(both, in_order=False)
+    return (
+        AttentionShape.of(own, in_order=False, padded=padded),
+        AttentionShape.of(both, in_order=False, padded=padded),
+    )

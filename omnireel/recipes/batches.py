@@ -1,0 +1,65 @@
+"""How a generator's samples become batches, and where they are encoded."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from omnireel.errors import InvalidInput
+from omnireel.generate.conditions import source_ids
+from omnireel.model.text import Tokenizer
+from omnireel.model.transformer import TransformerConfig
+from omnireel.recipes.planning.workload import relative_cost
+from omnireel.train import FeedConfig
+from omnireel.train.balance import PackedBatches, PackingConfig
+from omnireel.train.latent_cache import LatentCache
+from omnireel.train.latent_samples import LatentSamples
+
+Batching = Literal["formats", "packed"]
+Encoding = Literal["cache", "online"]
+
+
+def check_batching(batching: Batching, encoding: Encoding) -> None:
+    """Refuse what does not exist, and packing of samples that are not known beforehand.
+
+    Raises:
+        InvalidInput: naming the field.
+
+    """
+    if batching not in ("formats", "packed"):
+        raise InvalidInput("batching is 'formats' or 'packed'", field="batching")
+    if encoding not in ("cache", "online"):
+        raise InvalidInput("encoding is 'cache' or 'online'", field="encoding")
+    if encoding == "online" and batching == "packed":
+        raise InvalidInput(
+            "packing needs to know all lengths beforehand; with encoding=online leave batching at "
+            "'formats'",
+            field="batching",
+        )
+
+
+def check_loaders(encoding: Encoding, feed: FeedConfig) -> None:
+    """Refuse to encode in the process that trains.
+
+    Raises:
+        InvalidInput: ``feed`` has no loader processes.
+
+    """
+    if encoding == "online" and not (feed.processes and feed.workers):
+        raise InvalidInput(
+            "encoding=online needs loader processes: set trainer.feed.processes=true and "
+            "trainer.feed.workers to the cores that may encode",
+            field="trainer.feed.processes",
+        )
+
+
+def packed_batches(
+    cache: LatentCache,
+    tokenizer: Tokenizer,
+    network: TransformerConfig,
+    packing: PackingConfig,
+    parts: int,
+) -> PackedBatches:
+    """All formats of a cache in packs; the ``parts`` batches of a step take equally long."""
+    samples = LatentSamples(cache, lambda p: len(tokenizer.encode(p, source_ids(p)).ids))
+    cost = relative_cost(network.width, network.depth, network.mlp_ratio)
+    return PackedBatches(samples, parts=parts, cost=cost, config=packing)

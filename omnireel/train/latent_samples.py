@@ -1,0 +1,45 @@
+"""The samples of a latent cache one by one, with lengths that are known without reading them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from omnireel.mvl.prompt import Prompt
+from omnireel.train.balance.lengths import SampleLength, grid_tokens
+from omnireel.train.latent_cache import LatentCache
+from omnireel.train.latent_record import LatentRecord, prompt_from_json
+
+TextTokens = Callable[[Prompt], int]
+"""How many tokens a prompt has."""
+
+
+class LatentSamples:
+    """A :class:`~omnireel.train.balance.SampleSource`: all formats of a cache, mixed.
+
+    A sample's length is that under its full prompt; dropped conditions make it shorter.
+    """
+
+    def __init__(self, cache: LatentCache, text_tokens: TextTokens) -> None:
+        self._cache = cache
+        self._places = [place for bucket in cache.buckets for place in bucket]
+        self._lengths = [_length(cache.row(*place), text_tokens) for place in self._places]
+
+    def lengths(self) -> Sequence[SampleLength]:
+        """Token counts of every sample, from the index."""
+        return self._lengths
+
+    def sample(self, index: int) -> LatentRecord:
+        """Sample number ``index``."""
+        return self._cache.record(*self._places[index])
+
+
+def _length(row: Mapping[str, Any], text_tokens: TextTokens) -> SampleLength:
+    segments = sum(_tokens(segment["shape"]) for segment in row["segments"])
+    text = text_tokens(prompt_from_json(row["prompt"]))
+    return SampleLength(text + segments, _tokens(row["target"]["shape"]))
+
+
+def _tokens(shape_CTHW: Sequence[int]) -> int:
+    _, t, h, w = shape_CTHW
+    return grid_tokens((t, h, w))
