@@ -157,7 +157,8 @@ class UpscalePipeline:
     def compose(self, enlarged_CTHW: Tensor, low: Tensor, latents: Tensor) -> Tensor:
         """The enlarged clip plus what ``latents`` change in its own, ``low`` ``[3, T, H, W]``."""
         after_CTHW, before_CTHW = self.conditions.vae.decode(torch.stack([latents, low]))
-        return enlarged_CTHW + after_CTHW - before_CTHW
+        composed_CTHW: Tensor = enlarged_CTHW + after_CTHW - before_CTHW
+        return composed_CTHW
 
     def _sample(
         self, fmt: VideoFormat, enlarged_CTHW: Tensor, prompt: Prompt, media: MediaSet
