@@ -23,7 +23,7 @@ from omnireel.generate.components import (
 from omnireel.model.lora import LoraConfig, add_lora, lora_state
 from omnireel.model.sequence import pack
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
-from omnireel.recipes.post_training import load_generator
+from omnireel.recipes.post_training import load_network
 from omnireel.recipes.preview import GeneratorPreview
 from omnireel.recipes.shard_data import encode_shards, open_shards, shard_facts
 from omnireel.registry import load_component
@@ -78,7 +78,7 @@ class LoraRecipe:
         pinned = self.prepare(place)
         batches, held_out = open_shards(pinned, held_out=self.held_out, batch_size=self.batch_size)
         torch.manual_seed(self.trainer.seed)
-        model = load_generator(self.base)
+        model = load_network(self.base)
         add_lora(model, self.lora)
         device = self.trainer.device
         sampling = sampling_defaults(load_component(self.base))
@@ -103,7 +103,7 @@ class LoraRecipe:
                 f"the run adapted another generator than the one in {self.base}; bring that back",
                 field="base",
             )
-        model = load_generator(self.base)
+        model = load_network(self.base)
         add_lora(model, self.lora)
         model.load_state_dict(module_weights(weights, "transformer"))
         capabilities, count, origin = shard_facts(place.pinned)
