@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+import omnireel
 from omnireel.cli.data import problems_as_lines, say_ignored
 from omnireel.cli.run_output import data_report, run_callbacks
 
@@ -52,15 +53,14 @@ def lora(
     """
     from omnireel.recipes.adapt import AdaptRequest, adapt
 
-    overrides = list(assign or [])
+    shipped = Path(omnireel.__file__).parent / "weights" / "tiny"
+    base = init_from or shipped / "generator"
+    if vae is None:
+        vae = base.parent / "vae" if (base.parent / "vae").is_dir() else shipped / "vae"
+    overrides = [f"base={base}", f"vae={vae}"]
     if max_minutes is not None:
         overrides.append(f"trainer.max_minutes={max_minutes}")
-    if init_from is not None:
-        overrides.append(f"base={init_from}")
-        beside = init_from.parent / "vae"
-        vae = vae or (beside if beside.is_dir() else None)
-    if vae is not None:
-        overrides.append(f"vae={vae}")
+    overrides += assign or []
     request = AdaptRequest(
         data=data,
         out=out or Path("runs") / f"lora-{data.resolve().name}",
