@@ -38,7 +38,8 @@ def tiny_gates() -> tuple[PartGate, ...]:
         ),
         PartGate(
             "upscaler",
-            GateConfig(required={"upscale/gain": 0.0}, no_worse={"upscale/gain": 0.1}),
+            # An untrained one changes nothing and gains nothing: 0 would let it pass by luck.
+            GateConfig(required={"upscale/gain": 0.1}, no_worse={"upscale/gain": 0.1}),
             teacher=GateConfig(no_worse={"upscale/gain": 0.5}),
             cases=PartCases(count=32),
         ),
