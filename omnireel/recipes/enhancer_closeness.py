@@ -4,9 +4,9 @@ A trigram model of exact texts of the procedural world, mixed with bigrams and w
 
     p(w | u v) = 0.6 p3(w | u v) + 0.3 p2(w | v) + 0.1 (count(w) + 1) / (all words + vocabulary)
 
-The score of a text is its mean log-probability per word. Half marks and more are for texts as
-likely as the captions themselves: their median is full marks, ``SPAN`` nats a word below is none.
-Being likely is easy for a text that says little or says it twice; other rewards see to that.
+The score of a text is its mean log-probability per word. The median of captions that the model has
+not seen is full marks, ``SPAN`` nats a word below it is none. Being likely is easy for a text that
+says little or says it twice; other rewards see to that.
 """
 
 from __future__ import annotations

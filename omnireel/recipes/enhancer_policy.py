@@ -126,14 +126,16 @@ def tiny_enhancer_policy() -> EnhancerPolicyRecipe:
     """The shipped enhancer's second stage: some minutes on one CPU core."""
     return EnhancerPolicyRecipe(
         trainer=TrainerConfig(
-            num_steps=200,
+            num_steps=90,
             log_every=10,
-            validate_every=100,
-            checkpoint_every=50,
+            validate_every=90,
+            checkpoint_every=30,
             threads=1,
-            optimizer=OptimizerConfig(muon_lr=0.0, adamw_lr=1e-4),
+            optimizer=OptimizerConfig(muon_lr=0.0, adamw_lr=2e-4),
             schedule=ScheduleConfig(kind="wsd", warmup_steps=5, decay_fraction=0.3),
-            ema=EmaConfig(decays=(0.98,)),
+            ema=EmaConfig(decays=(0.9,)),
             feed=FeedConfig(workers=1, depth=2),
         ),
+        prompts=PromptsConfig(updates=3),
+        objective=GroupRelativeConfig(group=6),
     )

@@ -26,7 +26,6 @@ from omnireel.enhancer.tiny.facts import Fact, Lexicon
 from omnireel.enhancer.tiny.vocabulary import CLOSE, KEYS, OPEN, key_token
 from omnireel.errors import InvalidInput
 from omnireel.mvl.prompt import Prompt
-from omnireel.world.lexicon import CLOTHED
 
 _EXCLUSIVE = ("place", "style", "camera", "weather")
 """Groups of which a scene has one."""
@@ -109,12 +108,12 @@ def facts(lexicon: Lexicon, case: RewardCase, written: str) -> float:
     known = {fact for facts in lexicon.stated(said) for fact in facts} | shown
     pairs = {
         (kind, color)
-        for kind, color in coloured(lexicon, case.right.description)
+        for kind, color in lexicon.coloured(case.right.description)
         if {kind, color} <= known
     }
     have = _facts(lexicon, written)
     wrong = len(lost_facts(lexicon, said, case.prompt, written))
-    wrong += len(shown - have) + len(pairs - set(coloured(lexicon, written)))
+    wrong += len(shown - have) + len(pairs - set(lexicon.coloured(written)))
     wrong += sum(
         len({f for f in have - known if f.group == group})
         for group in _EXCLUSIVE
@@ -166,20 +165,6 @@ def form(case: RewardCase, text: str, written: str, *, ended: bool) -> float:
     given = {f"<m{i}>" for i in range(len(case.dialogue.names))}
     copies, copied = set(_COPY.findall(said)), set(_COPY.findall(written))
     return ((ended and whole) + (wanted <= found <= given) + (copied == copies)) / 3
-
-
-def coloured(lexicon: Lexicon, text: str) -> list[tuple[Fact, Fact]]:
-    """(kind, colour) of the subjects in a caption: "red ball", "girl in striped red clothes"."""
-    stated = [found[0] for found in lexicon.stated(text)]
-    pairs = []
-    for i, fact in enumerate(stated):
-        if fact.group != "kind":
-            continue
-        near = stated[i + 1 : i + 3] if fact.name in CLOTHED else stated[max(i - 1, 0) : i]
-        colors = [f for f in near if f.group == "color"]
-        if colors:
-            pairs.append((fact, colors[0]))
-    return pairs
 
 
 def _facts(lexicon: Lexicon, text: str) -> set[Fact]:

@@ -1,4 +1,4 @@
-"""What a draft must not do: lose a fact, invent a subject, or guess at what a picture shows.
+"""What a draft must not do: lose a fact, mix up colours, invent a subject, or guess at pictures.
 
 A model of a million parameters makes such mistakes; all of them can be seen in the text, so a draft
 with one is thrown away.
@@ -58,6 +58,10 @@ def check_draft(
         raise StructureError(f"the tiny enhancer does not know {words}")
     if added := added_subjects(lexicon, said, prompt, written):
         raise StructureError(f"the rewritten prompt would have added {_names(added)}")
+    if mixed := mixed_up(lexicon, said, written):
+        raise StructureError(
+            f"the rewritten prompt would have mixed up the colour of {_names(mixed)}"
+        )
     stated = {fact for facts in lexicon.stated(said) for fact in facts}
     guessed = [
         facts[0]
@@ -94,6 +98,15 @@ def added_subjects(lexicon: Lexicon, said: str, prompt: Prompt, written: str) ->
     if asked is None:
         return doubled
     return doubled or [fact for fact in kinds if fact not in asked]
+
+
+def mixed_up(lexicon: Lexicon, said: str, written: str) -> list[Fact]:
+    """Kinds to which the user gives a colour, and the description ``written`` another one."""
+    return [
+        kind
+        for kind, color in lexicon.coloured(written)
+        if (given := lexicon.colors_said(said, kind)) and color not in given
+    ]
 
 
 def asked_kinds(lexicon: Lexicon, said: str, prompt: Prompt) -> frozenset[Fact] | None:

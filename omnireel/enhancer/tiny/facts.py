@@ -15,6 +15,8 @@ from typing import Any
 
 _WORD = re.compile(r"<?[a-z0-9]+>?")
 _COPY = re.compile(r"(<w\d>)")
+_CLOTHED = frozenset({"girl", "boy"})
+"""Kinds whose colour is that of their clothes and stands behind them in captions."""
 
 
 @dataclass(frozen=True)
@@ -84,3 +86,27 @@ class Lexicon:
                 sure = (facts[0].name for facts in self.stated(piece) if len(facts) == 1)
                 notes += [name.replace("_", " ") for name in sure]
         return " ".join(notes)
+
+    def coloured(self, caption: str) -> list[tuple[Fact, Fact]]:
+        """(kind, colour) of the subjects in a caption: "a striped red ball", "a girl in red"."""
+        stated = [facts[0] for facts in self.stated(caption)]
+        pairs = []
+        for i, fact in enumerate(stated):
+            if fact.group != "kind":
+                continue
+            clothed = fact.name in _CLOTHED
+            near = stated[i + 1 : i + 3] if clothed else stated[max(i - 1, 0) : i]
+            pairs += [(fact, other) for other in near if other.group == "color"][:1]
+        return pairs
+
+    def colors_said(self, said: str, kind: Fact) -> set[Fact]:
+        """Colours that a user gives to ``kind`` in so many words: "red ball", "girl in red"."""
+        nouns = "|".join(re.escape(n) for n in dict.fromkeys((*kind.said, *kind.written)))
+        found = set()
+        for fact in self.facts:
+            if fact.group == "color":
+                color = "|".join(re.escape(c) for c in dict.fromkeys((*fact.said, *fact.written)))
+                worn = rf"({nouns}) (dressed )?in ({color})"
+                if re.search(rf"\b(({color})( and [a-z]+)? ({nouns})|{worn})\b", said):
+                    found.add(fact)
+        return found

@@ -148,6 +148,12 @@ class Scripted(TinyEnhancer):
         ("a red ball", "a red ball and a blue ball roll.", "would have added 'ball'"),
         ("a red ball and some object", "a red ball and a cube roll.", ""),
         ("something red", "a red cube slides.", ""),
+        ("pink bear, black ball", "a pink bear and a black ball roll.", ""),
+        ("pink bear, black ball", "a pink ball and a black bear roll.", "the colour of 'ball'"),
+        ("a red and white ball", "a striped red ball with white stripes rolls.", ""),
+        ("a ball, red or blue", "a blue ball and red fire.", ""),
+        ("a girl in red, a cat", "a girl in red and a green cat jump.", ""),
+        ("a red lass, a blue cat", "a girl in blue and a red cat jump.", "the colour of 'girl'"),
     ],
 )
 def test_facts_and_unknown_words_are_guarded(
