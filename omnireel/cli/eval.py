@@ -44,6 +44,9 @@ def quick(
     folder: Annotated[
         Path, typer.Option("--out", help="Folder for results.json and the sheets.")
     ] = Path("out/eval"),
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Clear scenes, mostly one subject in one style.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json, no table.")] = False,
     vague: Annotated[
         bool, typer.Option("--vague", help="Vague prompts, without and with the enhancer.")
@@ -61,9 +64,11 @@ def quick(
     from omnireel.evaluate.makers import PipelineMaker
     from omnireel.evaluate.perception import load_perception
     from omnireel.generate import GeneratorPipeline
+    from omnireel.world.distribution import CLEAR_SCENES, SceneDistribution
     from omnireel.world.tasks import CAPABILITIES
 
-    config = CaseConfig(tuple(capability or CAPABILITIES), count=count, seed=seed)
+    scenes = CLEAR_SCENES if clear else SceneDistribution()
+    config = CaseConfig(tuple(capability or CAPABILITIES), count=count, seed=seed, scenes=scenes)
     wordings = _wordings(vague)
     eyes = load_perception()
     pipeline = GeneratorPipeline.load(weights or _shipped())

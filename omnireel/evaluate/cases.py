@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from omnireel.errors import InvalidInput
 from omnireel.evaluate.oracles import oracles_of
 from omnireel.types import VideoFormat
+from omnireel.world.distribution import SceneDistribution
 from omnireel.world.holdout import Split
 from omnireel.world.tasks import CAPABILITIES, TaskSample, sample_task
 
@@ -28,6 +29,8 @@ class CaseConfig:
     held_out_share: float = 0.5
     seed: int = 0
     format: VideoFormat = QUICK_FORMAT
+    scenes: SceneDistribution = field(default_factory=SceneDistribution)
+    """How likely each kind of scene is, where the capability does not need its own kind."""
 
     def __post_init__(self) -> None:
         for capability in self.capabilities:
@@ -72,5 +75,5 @@ def cases_of(capability: str, config: CaseConfig) -> Iterator[Case]:
     for split, count in splits:
         for i in range(count):
             seed = FIRST_SEED + config.seed * 10_000 + i
-            sample = sample_task(capability, seed, config.format, split=split)
+            sample = sample_task(capability, seed, config.format, split=split, scenes=config.scenes)
             yield Case(f"{capability}/{split}/{i}", split, sample)

@@ -59,7 +59,7 @@ from omnireel.train.objectives.flow_matching import FlowMatching, FlowMatchingCo
 from omnireel.train.online import OnlineBatches
 from omnireel.train.warm_start import warm_start
 from omnireel.types import VideoFormat
-from omnireel.world.distribution import SceneDistribution
+from omnireel.world.distribution import CLEAR_SCENES
 from omnireel.world.lexicon import vocabulary
 
 _LIMITS = (
@@ -253,13 +253,6 @@ TINY_CAPABILITY_WEIGHTS: Mapping[str, float] = {
     "C8": 0.15, "C12": 0.02, "C16": 0.02, "C17": 0.02, "C18": 0.12, "C19": 0.02, "C20": 0.36,
 }  # fmt: skip
 """Shares of the capabilities: text to video teaches what all others build on."""
-
-
-CLEAR_SCENES = SceneDistribution(
-    two_bodies=0.15, prop=0.25, small=0.05, large=0.4, textured=0.2, other_weather=0.15,
-    other_style=0.1, moving_camera=0.1, effect=0.0, slow=0.05, fast=0.05,
-)  # fmt: skip
-"""Scenes that show what the words of a prompt look like, one thing at a time."""
 
 
 TASK_SCENES = replace(

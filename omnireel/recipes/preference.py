@@ -15,7 +15,7 @@ from omnireel.generate.components import tokenizer_of
 from omnireel.model.lora import LoraConfig, add_lora, merge_lora
 from omnireel.model.sequence import pack
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
-from omnireel.recipes.generator import CLEAR_SCENES, TINY_CAPABILITY_WEIGHTS
+from omnireel.recipes.generator import TINY_CAPABILITY_WEIGHTS
 from omnireel.recipes.post_training import load_network, refined_component
 from omnireel.recipes.preference_answers import check_judged
 from omnireel.recipes.preference_sampling import PreferenceSamplingConfig, build_preferences
@@ -24,6 +24,7 @@ from omnireel.train.objectives.flow_dpo import FlowDPO, FlowDPOConfig
 from omnireel.train.objectives.packed import frozen_copy
 from omnireel.train.preferences import PreferenceBatches, PreferenceSet
 from omnireel.types import VideoFormat
+from omnireel.world.distribution import CLEAR_SCENES
 
 _HELD_OUT_SEED = 60_000_000
 

@@ -25,7 +25,7 @@ from omnireel.generate.components import (
     sampling_defaults,
 )
 from omnireel.generate.pipeline import GeneratorPipeline
-from omnireel.recipes.generator import CLEAR_SCENES, TINY_CAPABILITY_WEIGHTS
+from omnireel.recipes.generator import TINY_CAPABILITY_WEIGHTS
 from omnireel.recipes.preference_sampling import (
     PreferenceSamplingConfig,
     open_pipeline,
@@ -36,6 +36,7 @@ from omnireel.registry import load_component, verify, write_text_atomic
 from omnireel.train.preferences import PreferencePair, Verdict, write_pairs
 from omnireel.train.shards import Report, build_missing, read_manifest, world_version
 from omnireel.types import VideoFormat
+from omnireel.world.distribution import CLEAR_SCENES
 
 NOBODY = "nobody"
 """Judge of pairs that wait for people."""

@@ -37,6 +37,13 @@ class SceneDistribution:
                 raise InvalidInput(f"{name} must be a probability in 0..1, not {value}", field=name)
 
 
+CLEAR_SCENES = SceneDistribution(
+    two_bodies=0.15, prop=0.25, small=0.05, large=0.4, textured=0.2, other_weather=0.15,
+    other_style=0.1, moving_camera=0.1, effect=0.0, slow=0.05, fast=0.05,
+)  # fmt: skip
+"""Scenes that show what the words of a prompt look like, mostly one thing at a time."""
+
+
 def pick(rng: np.random.Generator, options: Sequence[str]) -> str:
     """One of ``options``, uniformly."""
     return options[int(rng.integers(len(options)))]
