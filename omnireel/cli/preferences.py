@@ -86,7 +86,7 @@ def import_(
 ) -> None:
     """Turn answers into judged pairs; several judges vote. Ties and unanswered pairs are fine.
 
-    Example: omnireel train preferences import runs/round-1 answers-ann.json --out runs/judged-1
+    Example: omnireel train preferences import runs/round-1 answers-1.json --out runs/judged-1
     """
     from omnireel.recipes.preference_answers import import_answers
 
