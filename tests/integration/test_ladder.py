@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from omnireel.recipes.ladder import build_ladder
+from omnireel.registry import verify
 from omnireel.registry.lineage import lineage_of
-from omnireel.registry.versions import Registry
+from omnireel.registry.versions import Registry, content_hash
 from tests.support.registry import fresh_registry
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(900)]
@@ -82,13 +83,19 @@ def _check_steps(root: Path, saved: int, before: list[dict[str, Any]]) -> None:
 
 def _check_versions(root: Path, uri: str) -> None:
     versions = Registry.open(uri).versions()
-    assert len(versions) == len(LADDER.rungs)
-    assert len({v.content_hash for v in versions}) == len(versions)
     last = {rung.part: rung.name for rung in LADDER.rungs}
     for part in last:
-        numbers = [v.number for v in versions if v.kind == part]
-        made = [rung for rung in LADDER.rungs if rung.part == part]
-        assert numbers == list(range(1, len(made) + 1))
+        found = sorted((v for v in versions if v.kind == part), key=lambda v: v.number)
+        # A rung that changed no weights makes no version of its own: a few steps of reinforcement
+        # learning without any reward.
+        made = dict.fromkeys(
+            content_hash(verify(root / "out" / rung.name / "component"))
+            for rung in LADDER.rungs
+            if rung.part == part
+        )
+        assert [v.content_hash for v in found] == list(made)
+        assert [v.number for v in found] == list(range(1, len(made) + 1))
+        assert part == "enhancer" or len(made) == sum(r.part == part for r in LADDER.rungs)
     students = [rung for rung in LADDER.rungs if rung.teacher]
     assert {rung.part for rung in students} == {"generator", "upscaler"}
     for part in ("generator", "upscaler"):

@@ -87,6 +87,7 @@ def write(
     ids_BN, mask_BN = _padded(prefixes)
     even = bool(mask_BN.all())  # one prefix, or drafts of one: no need for a mask
     positions_BN = (mask_BN.cumsum(-1) - 1).clamp_min(0)
+    image = torch.tensor([model.config.image_token_id])
     step = model.embed(ids_BN, pixels_ICHW)
     cache, open_B = None, torch.ones(len(prefixes), dtype=torch.bool)
     tokens, sure = list[Tensor](), list[Tensor]()
@@ -101,7 +102,8 @@ def write(
         )
         cache = out.past_key_values
         probabilities_BV = out.logits[:, -1].float().softmax(-1)
-        token_B = rule(probabilities_BV)
+        # A picture is no word; written down, it would ask for pixels that do not exist.
+        token_B = rule(probabilities_BV.index_fill(-1, image, 0.0))
         tokens.append(token_B)
         sure.append(probabilities_BV.gather(-1, token_B[:, None])[:, 0])
         open_B = open_B & (token_B != end_id)

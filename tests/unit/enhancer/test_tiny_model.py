@@ -69,6 +69,21 @@ def test_prefixes_of_different_lengths_are_continued_as_if_alone(model: Model) -
         assert written.sure == pytest.approx(alone.sure, abs=1e-5)
 
 
+def test_a_picture_is_never_written(model: Model) -> None:
+    image = model.config.image_token_id
+    offered: list[torch.Tensor] = []
+
+    def remembered(probabilities_BV: torch.Tensor) -> torch.Tensor:
+        offered.append(probabilities_BV)
+        return probabilities_BV.argmax(-1)
+
+    write(model, [[1, 20, 30]], None, max_new_tokens=3, end_id=-1, rule=remembered)
+    assert len(offered) == 3
+    for probabilities in offered:
+        assert float(probabilities[0, image]) == 0
+        assert bool((probabilities[0, :image] > 0).all())
+
+
 def test_a_continuation_stops_at_its_end(model: Model) -> None:
     (whole,) = write(model, [[1, 20, 30]], None, max_new_tokens=6, end_id=-1)
     end = whole.ids[3]
