@@ -29,10 +29,16 @@ def conditions(name: str) -> tuple[Segment, ...]:
     references = {"0 references": 0, "1 reference": 1, "4 references": 4}
     if name in references:
         return tuple(Segment(image, Role.REFERENCE, i + 1) for i in range(references[name]))
-    return (Segment(torch.randn(48, *SHAPE), Role.SOURCE, 1),)
+    source = Segment(torch.randn(48, *SHAPE), Role.SOURCE, 1)
+    if name == "source video":
+        return (source,)
+    return (source, *(Segment(image, Role.REFERENCE, i + 2) for i in range(8)))
 
 
-@pytest.mark.parametrize("name", ["0 references", "1 reference", "4 references", "source video"])
+@pytest.mark.parametrize(
+    "name",
+    ["0 references", "1 reference", "4 references", "source video", "source and 8 references"],
+)
 def test_condition_cache_ratio(name: str) -> None:
     torch.manual_seed(0)
     model = OmniTransformer(TransformerConfig(vocabulary_size=600)).eval()
