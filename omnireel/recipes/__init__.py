@@ -45,16 +45,18 @@ RECIPES: dict[str, RecipeEntry] = {
         "omnireel.recipes.vae:tiny_vae_decoder", "a better decoder for the autoencoder's latents"
     ),
     "generator-debug": RecipeEntry(
-        "omnireel.recipes.generator:debug_generator", "generator, one minute, no use"
+        "omnireel.recipes.generator_tiny:debug_generator", "generator, one minute, no use"
     ),
     "generator-tiny-images": RecipeEntry(
-        "omnireel.recipes.generator:tiny_generator_images", "Omni-Generator, first stage: images"
+        "omnireel.recipes.generator_tiny:tiny_generator_images",
+        "Omni-Generator, first stage: images",
     ),
     "generator-tiny-clips": RecipeEntry(
-        "omnireel.recipes.generator:tiny_generator_clips", "Omni-Generator, second stage: clips"
+        "omnireel.recipes.generator_tiny:tiny_generator_clips",
+        "Omni-Generator, second stage: clips",
     ),
     "generator-tiny": RecipeEntry(
-        "omnireel.recipes.generator:tiny_generator", "the shipped Omni-Generator, last stage"
+        "omnireel.recipes.generator_tiny:tiny_generator", "the shipped Omni-Generator, last stage"
     ),
     "generator-base": RecipeEntry(
         "omnireel.recipes.sizes:base_generator", "Omni-Generator of 1.25 B parameters, one GPU"

@@ -21,7 +21,8 @@ from omnireel.generate.settings import SamplingDefaults
 from omnireel.model.sequence import pack
 from omnireel.model.transformer import OmniTransformer
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
-from omnireel.recipes.generator import GENERATOR_OPTIMIZER, debug_generator, tiny_generator
+from omnireel.recipes.generator import GENERATOR_OPTIMIZER
+from omnireel.recipes.generator_tiny import debug_generator, tiny_generator
 from omnireel.recipes.latents import LatentFolders
 from omnireel.recipes.post_training import load_network, refined_component
 from omnireel.recipes.preview import GeneratorPreview
@@ -209,7 +210,10 @@ def tiny_trajectory() -> DistillationRecipe:
             validate_every=200,
             checkpoint_every=50,
             threads=1,
-            optimizer=replace(GENERATOR_OPTIMIZER, muon_lr=0.002, adamw_lr=1e-4),
+            autocast="bfloat16",
+            optimizer=replace(
+                GENERATOR_OPTIMIZER, muon_lr=0.002, adamw_lr=1e-4, newton_schulz_type="bfloat16"
+            ),
             schedule=ScheduleConfig(kind="wsd", warmup_steps=10, decay_fraction=0.4),
             ema=EmaConfig(decays=(0.99,)),
             feed=FeedConfig(workers=1, depth=3),
@@ -231,7 +235,8 @@ def tiny_distribution() -> DistillationRecipe:
     )
     return replace(
         first,
-        trainer=replace(first.trainer, max_minutes=30.0, optimizer=optimizer),
+        # Differences of two networks that are nearly equal: float32.
+        trainer=replace(first.trainer, max_minutes=30.0, autocast="off", optimizer=optimizer),
         objective=DistributionMatchingConfig(trajectory=first.trajectory, min_time=0.1),
         batch_size=8,
     )

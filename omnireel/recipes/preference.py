@@ -15,7 +15,7 @@ from omnireel.generate.components import tokenizer_of
 from omnireel.model.lora import LoraConfig, add_lora, merge_lora
 from omnireel.model.sequence import pack
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
-from omnireel.recipes.generator import TINY_CAPABILITY_WEIGHTS
+from omnireel.recipes.generator_tiny import TINY_CAPABILITY_WEIGHTS
 from omnireel.recipes.post_training import load_network, refined_component
 from omnireel.recipes.preference_answers import check_judged
 from omnireel.recipes.preference_sampling import PreferenceSamplingConfig, build_preferences

@@ -25,7 +25,7 @@ from omnireel.generate.components import (
     sampling_defaults,
 )
 from omnireel.generate.pipeline import GeneratorPipeline
-from omnireel.recipes.generator import TINY_CAPABILITY_WEIGHTS
+from omnireel.recipes.generator_tiny import TINY_CAPABILITY_WEIGHTS
 from omnireel.recipes.preference_sampling import (
     PreferenceSamplingConfig,
     open_pipeline,

@@ -12,10 +12,10 @@ from dataclasses import replace
 from omnireel.generate.settings import ModelLimits, SamplingDefaults
 from omnireel.recipes.generator import (
     GENERATOR_OPTIMIZER,
-    TINY_CAPABILITY_WEIGHTS,
     GeneratorRecipe,
     TransformerSize,
 )
+from omnireel.recipes.generator_tiny import TINY_CAPABILITY_WEIGHTS
 from omnireel.train import EmaConfig, FeedConfig, ScheduleConfig, TrainerConfig
 from omnireel.train.latent_cache import LatentCacheConfig
 from omnireel.train.objectives.flow_matching import FlowMatchingConfig

@@ -14,7 +14,8 @@ from omnireel.errors import InvalidInput
 from omnireel.generate.conditions import source_ids
 from omnireel.model.sequence import pack
 from omnireel.mvl.prompt import Prompt
-from omnireel.recipes.generator import TransformerSize, debug_generator
+from omnireel.recipes.generator import TransformerSize
+from omnireel.recipes.generator_tiny import debug_generator
 from omnireel.recipes.planning.workload import packed_workload, relative_cost
 from omnireel.train.balance import (
     CostModel,

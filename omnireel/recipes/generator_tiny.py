@@ -1,0 +1,106 @@
+"""The three stages of the tiny generator, smallest first, and what they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from omnireel.generate.settings import ModelLimits, SamplingDefaults
+from omnireel.recipes.generator import GENERATOR_OPTIMIZER, GeneratorRecipe, TransformerSize
+from omnireel.train import EmaConfig, FeedConfig, ScheduleConfig, TrainerConfig
+from omnireel.train.latent_cache import LatentCacheConfig
+from omnireel.train.objectives.flow_matching import FlowMatchingConfig
+from omnireel.types import VideoFormat
+from omnireel.world.distribution import CLEAR_SCENES
+
+TINY_CAPABILITY_WEIGHTS: Mapping[str, float] = {
+    "C1": 0.05, "C2": 0.11, "C3": 0.02, "C4": 0.02, "C5": 0.02, "C6": 0.03, "C7": 0.04,
+    "C8": 0.15, "C12": 0.02, "C16": 0.02, "C17": 0.02, "C18": 0.12, "C19": 0.02, "C20": 0.36,
+}  # fmt: skip
+"""Shares of the capabilities: text to video teaches what all others build on."""
+
+
+TASK_SCENES = replace(
+    CLEAR_SCENES, two_bodies=0.25, small=0.1, textured=0.25, effect=0.05, moving_camera=0.15
+)
+"""Nearly as clear, with enough company for edits and references to choose between."""
+
+
+def debug_generator() -> GeneratorRecipe:
+    """A minute of work that shows that everything runs; the result is of no use."""
+    fmt = VideoFormat(32, 32, 9, 8.0)
+    return GeneratorRecipe(
+        trainer=TrainerConfig(
+            num_steps=6, log_every=2, validate_every=3, checkpoint_every=3,
+            optimizer=GENERATOR_OPTIMIZER,
+        ),
+        model=TransformerSize(width=64, depth=2, heads=2),
+        data=LatentCacheConfig(count=16, formats=(fmt,), format_shares=(1,), shard_samples=8),
+        batch_size=4,
+        sampling=SamplingDefaults(num_inference_steps=2),
+        limits=ModelLimits(short_side=32, sizes=((32, 32),), max_frames=9),
+        held_out=4,
+        previews=2,
+        workers=0,
+    )  # fmt: skip
+
+
+def tiny_generator_images() -> GeneratorRecipe:
+    """The first stage of the shipped generator: what things look like, from single frames."""
+    recipe = tiny_generator()
+    frame = VideoFormat(64, 64, 1, 8.0)
+    return replace(
+        recipe,
+        trainer=replace(recipe.trainer, max_minutes=25.0),
+        data=LatentCacheConfig(
+            count=48_000, formats=(frame,), format_shares=(1,), weights={"C20": 1.0},
+            scenes=CLEAR_SCENES, shard_samples=256,
+        ),
+        objective=replace(recipe.objective, shift=2.0),
+    )  # fmt: skip
+
+
+def tiny_generator_clips() -> GeneratorRecipe:
+    """The second stage: how things move."""
+    recipe = tiny_generator()
+    clip = VideoFormat(64, 64, 17, 8.0)
+    return replace(
+        recipe,
+        trainer=replace(recipe.trainer, max_minutes=50.0),
+        data=LatentCacheConfig(
+            count=32_000, formats=(clip,), format_shares=(1,), weights={"C20": 1.0},
+            scenes=CLEAR_SCENES, shard_samples=128,
+        ),
+        # Where things are and go is decided while there is almost nothing but noise.
+        objective=replace(recipe.objective, shift=4.0),
+    )  # fmt: skip
+
+
+def tiny_generator() -> GeneratorRecipe:
+    """The third stage of the shipped generator: the whole mixture of tasks."""
+    return GeneratorRecipe(
+        trainer=TrainerConfig(
+            num_steps=200_000,
+            max_minutes=60.0,
+            log_every=20,
+            validate_every=1000,
+            checkpoint_every=100,
+            threads=1,
+            autocast="bfloat16",
+            optimizer=replace(GENERATOR_OPTIMIZER, newton_schulz_type="bfloat16"),
+            schedule=ScheduleConfig(kind="wsd", warmup_steps=20, decay_fraction=0.25),
+            ema=EmaConfig(decays=(0.995,)),
+            feed=FeedConfig(workers=1, depth=4),
+        ),
+        data=LatentCacheConfig(
+            count=24_000,
+            format_shares=(8, 1, 1),
+            weights=dict(TINY_CAPABILITY_WEIGHTS),
+            scenes=TASK_SCENES,
+        ),
+        batch_size=32,
+        sampling=SamplingDefaults(num_inference_steps=16, last=0.35),
+        objective=FlowMatchingConfig(
+            shift=3.0, even_below=0.5, vague_share=0.05, changed_focus=2.0
+        ),
+    )
