@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,8 +10,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+
+from omnireel.errors import ResourceExhausted
 
 BUSY_TIMEOUT_MS = 30_000
+_DISK_FULL = "53100"
+"""PostgreSQL's code for it."""
 
 
 class Database:
@@ -29,18 +35,37 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A consistent snapshot; writes nothing."""
-        with self.engine.connect() as connection:
+        with _disk_errors(), self.engine.connect() as connection:
             yield connection.execution_options(omnireel_read=True)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that commits at the end or leaves no trace."""
-        with self.engine.begin() as connection:
+        """A transaction that commits at the end or leaves no trace.
+
+        Raises:
+            ResourceExhausted: the database's disk is full.
+
+        """
+        with _disk_errors(), self.engine.begin() as connection:
             yield connection
 
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    """Turn a full disk, SQLite's or PostgreSQL's, into ResourceExhausted."""
+    try:
+        yield
+    except DBAPIError as error:
+        code = getattr(error.orig, "sqlite_errorcode", None)
+        if code == sqlite3.SQLITE_FULL or getattr(error.orig, "sqlstate", None) == _DISK_FULL:
+            raise ResourceExhausted(
+                "no space left on the disk of the job database; free some space and try again"
+            ) from error
+        raise
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
