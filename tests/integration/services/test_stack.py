@@ -172,8 +172,9 @@ def test_stopped_stack_hands_jobs_back_and_goes_on(r: Running) -> None:
     done = create(r, "a red ball", seed=14)
     r.api.finish(done)
     held = create(r, "hold-generator", seed=15)
-    waiting = [create(r, "hold-generator", seed=seed) for seed in (16, 17)]
+    # Only then the others: two workers may reach the generator in either order.
     until(lambda: r.steps("generator", 15) == [1])
+    waiting = [create(r, "hold-generator", seed=seed) for seed in (16, 17)]
     before = r.state
     r.restart()
     assert not any(is_alive(process.id) for process in before.processes)
