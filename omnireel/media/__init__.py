@@ -9,7 +9,7 @@ from omnireel.media.image import read_image
 from omnireel.media.limits import DecodeLimits
 from omnireel.media.resample import fit, resample, resize
 from omnireel.media.sheet import SheetStyle, contact_sheet
-from omnireel.media.video import read_clip
+from omnireel.media.video import probe_clip, read_clip
 from omnireel.media.write import (
     Mp4Settings,
     choose_encoder,
@@ -27,6 +27,7 @@ __all__ = [
     "contact_sheet",
     "fit",
     "fit_audio",
+    "probe_clip",
     "read_clip",
     "read_image",
     "read_media",

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from omnireel.errors import InvalidInput
 from omnireel.media.limits import DecodeLimits, shrunk_size
 from omnireel.media.sniff import FileKind, Sniffed, read_head, refuse, sniff
-from omnireel.types import Clip, Frames
+from omnireel.types import Clip, Frames, VideoFormat
 
 _DEFAULT_FRAME_MS = 100
 _BROKEN = (
@@ -73,6 +73,37 @@ def read_animation(
     Raises:
         InvalidInput: as `read_image`, and for a file with a single frame.
     """
+    frames: list[Frames] = []
+    ends_ms: list[float] = []
+    for frame, end_ms in _pictures(source, found, limits, field, shrink_short_side):
+        frames.append(frame)
+        ends_ms.append(end_ms)
+    count = len(frames)
+    fps = 1000 * count / ends_ms[-1]
+    middles_ms = (np.arange(count) + 0.5) * 1000 / fps
+    shown = np.searchsorted(ends_ms, middles_ms, side="right").clip(max=count - 1)
+    return Clip(np.stack([frames[i] for i in shown]), fps=fps)
+
+
+def probe_animation(
+    source: bytes | Path, found: Sniffed, limits: DecodeLimits, *, field: str = "video"
+) -> VideoFormat:
+    """What `read_animation` would give, decoded and not kept."""
+    count, width, height, plays_ms = 0, 0, 0, 0.0
+    for frame, end_ms in _pictures(source, found, limits, field, None):
+        height, width, _ = frame.shape
+        count, plays_ms = count + 1, end_ms
+    return VideoFormat(width, height, count, 1000 * count / plays_ms)
+
+
+def _pictures(
+    source: bytes | Path,
+    found: Sniffed,
+    limits: DecodeLimits,
+    field: str,
+    shrink_short_side: int | None,
+) -> Iterator[tuple[Frames, float]]:
+    """Each picture with the time in ms at which it ends."""
     with _opened(source, found, limits, field) as image:
         count = getattr(image, "n_frames", 1)
         if count < 2:
@@ -84,23 +115,17 @@ def read_animation(
         limits.check_length(count, 0.0, field)
         size = shrunk_size(*image.size, shrink_short_side)
         limits.check_memory(count, *size, field)
-        frames: list[Frames] = []
-        ends_ms: list[float] = []
+        end_ms = 0.0
         for i in range(count):
             image.seek(i)
             image.load()
             frame = _to_rgb(image)
             if size != image.size:
                 frame = np.array(Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS))
-            frames.append(frame)
             # Browsers show frames of no duration for a tenth of a second; so do we.
-            last = ends_ms[-1] if ends_ms else 0.0
-            ends_ms.append(last + (image.info.get("duration") or _DEFAULT_FRAME_MS))
-            limits.check_length(len(frames), ends_ms[-1] / 1000, field)
-    fps = 1000 * count / ends_ms[-1]
-    middles_ms = (np.arange(count) + 0.5) * 1000 / fps
-    shown = np.searchsorted(ends_ms, middles_ms, side="right").clip(max=count - 1)
-    return Clip(np.stack([frames[i] for i in shown]), fps=fps)
+            end_ms += image.info.get("duration") or _DEFAULT_FRAME_MS
+            limits.check_length(i + 1, end_ms / 1000, field)
+            yield frame, end_ms
 
 
 def count_pictures(source: bytes | Path, found: Sniffed, limits: DecodeLimits, field: str) -> int:

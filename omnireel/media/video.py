@@ -9,7 +9,8 @@
 from __future__ import annotations
 
 import io
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import NoReturn
@@ -19,10 +20,10 @@ import numpy as np
 
 from omnireel.errors import InvalidInput
 from omnireel.media.audio import AudioCollector
-from omnireel.media.image import read_animation
+from omnireel.media.image import probe_animation, read_animation
 from omnireel.media.limits import DecodeLimits, shrunk_size
-from omnireel.media.sniff import FileKind, read_head, refuse, sniff
-from omnireel.types import Clip, Frames
+from omnireel.media.sniff import FileKind, Sniffed, read_head, refuse, sniff
+from omnireel.types import Clip, Frames, VideoFormat
 
 _WANTED = "a video (MP4, MOV, MKV, WebM, AVI, GIF or animated WebP)"
 _DEFAULT_FPS = 24.0
@@ -54,6 +55,30 @@ def read_clip(
         return read_animation(
             source, found, limits, field=field, shrink_short_side=shrink_short_side
         )
+    with _opened(source, found, limits, field) as container:
+        return _Decoding(container, limits, field, shrink_short_side, with_audio).run()
+
+
+def probe_clip(
+    source: bytes | Path, limits: DecodeLimits | None = None, *, field: str = "video"
+) -> tuple[VideoFormat, bool]:
+    """What `read_clip` would give, and whether it has sound: decoded, checked and not kept.
+
+    Raises:
+        InvalidInput, NotFound: what `read_clip` raises.
+    """
+    limits = limits or DecodeLimits()
+    found = sniff(read_head(source, limits, field))
+    if found.kind is FileKind.ANIMATION:
+        return probe_animation(source, found, limits, field=field), False
+    with _opened(source, found, limits, field) as container:
+        return _Decoding(container, limits, field, None, with_audio=True, keep=False).probe()
+
+
+@contextmanager
+def _opened(
+    source: bytes | Path, found: Sniffed, limits: DecodeLimits, field: str
+) -> Iterator[av.container.InputContainer]:
     if found.kind is not FileKind.VIDEO:
         raise refuse(found, _WANTED, field)
     with closing(io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")) as file:
@@ -65,7 +90,7 @@ def read_clip(
                 io_open=_refuse_other_files,
                 metadata_errors="replace",
             ) as container:
-                return _Decoding(container, limits, field, shrink_short_side, with_audio).run()
+                yield container
         except av.error.FFmpegError as error:
             raise InvalidInput(
                 f"{field} looks like {found.words} but cannot be decoded ({error.strerror}); it "
@@ -84,6 +109,8 @@ class _Decoding:
         field: str,
         shrink_short_side: int | None,
         with_audio: bool,
+        *,
+        keep: bool = True,
     ) -> None:
         if not container.streams.video:
             raise InvalidInput(f"{field} has no picture track; {_WANTED} is needed", field=field)
@@ -94,10 +121,29 @@ class _Decoding:
         self.stream = container.streams.video[0]
         sounds = container.streams.audio if with_audio else ()
         self.sound_stream = next((s for s in sounds if s.codec_context is not None), None)
+        self.keep = keep
         self.frames: list[Frames] = []
+        self.size: tuple[int, int] | None = None
         self.times_s: list[float] = []
 
     def run(self) -> Clip:
+        """The whole file."""
+        sound = self._decode()
+        fps = self._fps()
+        frames_THWC = self._even(fps)
+        audio = sound.finish(self.times_s[0], len(frames_THWC) / fps) if sound else None
+        return Clip(frames_THWC, fps=fps, audio=audio)
+
+    def probe(self) -> tuple[VideoFormat, bool]:
+        """What `run` would give, without its frames."""
+        sound = self._decode()
+        fps = self._fps()
+        count = self._count(fps)
+        assert self.size is not None
+        has_audio = sound is not None and sound.finish(self.times_s[0], count / fps) is not None
+        return VideoFormat(*self.size, num_frames=count, fps=fps), has_audio
+
+    def _decode(self) -> AudioCollector | None:
         self._check_header()
         self.stream.codec_context.options = _decoder_bound(self.limits)
         self.stream.thread_type = "AUTO"
@@ -111,18 +157,14 @@ class _Decoding:
                 self._add(frame)
             elif sound is not None:
                 sound.add(frame)
-        if not self.frames:
+        if not self.times_s:
             raise InvalidInput(
                 f"{self.field} has a picture track but no frames; export it again",
                 field=self.field,
             )
-        fps = self._fps()
-        frames_THWC = self._even(fps)
-        audio = None
         if sound is not None:
             sound.add(None)
-            audio = sound.finish(self.times_s[0], len(frames_THWC) / fps)
-        return Clip(frames_THWC, fps=fps, audio=audio)
+        return sound
 
     def _check_header(self) -> None:
         context = self.stream.codec_context
@@ -142,21 +184,23 @@ class _Decoding:
     def _add(self, frame: av.VideoFrame) -> None:
         width, height = self._size(frame.width, frame.height)
         self.limits.check_pixels(width, height, self.field)
-        count = len(self.frames) + 1
+        count = len(self.times_s) + 1
         time_s = frame.time if frame.time is not None else (count - 1) / self._nominal_fps()
         start_s = self.times_s[0] if self.times_s else time_s
         self.limits.check_length(count, time_s - start_s + 1 / self._nominal_fps(), self.field)
         self.limits.check_memory(count, width, height, self.field)
-        rgb = frame.reformat(width, height, "rgb24", interpolation="AREA").to_ndarray()
         quarter_turns = round(frame.rotation / 90) % 4
-        rgb = np.ascontiguousarray(np.rot90(rgb, quarter_turns))
-        if self.frames and rgb.shape != self.frames[0].shape:
+        seen = (width, height) if quarter_turns % 2 == 0 else (height, width)
+        if self.size is not None and seen != self.size:
             raise InvalidInput(
                 f"{self.field} changes its size at frame {count - 1}; export it with one size",
                 field=self.field,
             )
-        self.frames.append(rgb)
+        self.size = seen
         self.times_s.append(time_s)
+        if self.keep:
+            rgb = frame.reformat(width, height, "rgb24", interpolation="AREA").to_ndarray()
+            self.frames.append(np.ascontiguousarray(np.rot90(rgb, quarter_turns)))
 
     def _size(self, width: int, height: int) -> tuple[int, int]:
         """The size to decode to: square pixels, shrunk if asked for."""
@@ -178,11 +222,14 @@ class _Decoding:
         measured = (len(self.times_s) - 1) / span_s
         return nominal if abs(measured / nominal - 1) < 0.02 else min(measured, _MAX_FPS)
 
+    def _count(self, fps: float) -> int:
+        """Frames on the even grid."""
+        return min(round((self.times_s[-1] - self.times_s[0]) * fps) + 1, self.limits.max_frames)
+
     def _even(self, fps: float) -> Frames:
         """Frames on an even grid: each grid time shows the frame that was visible then."""
         times_s = np.asarray(self.times_s) - self.times_s[0]
-        count = min(round(times_s[-1] * fps) + 1, self.limits.max_frames)
-        grid_s = np.arange(count) / fps
+        grid_s = np.arange(self._count(fps)) / fps
         # Half a frame of slack, so that rounded container times stay the frames that they are.
         shown = np.searchsorted(times_s, grid_s + 0.5 / fps, side="right") - 1
         return np.stack([self.frames[i] for i in shown.clip(0, len(self.frames) - 1)])

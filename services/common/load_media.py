@@ -1,18 +1,19 @@
-"""Store URIs -> decoded clips, bounded before memory is taken."""
+"""Store URIs -> decoded clips, bounded before memory is taken and decoded in the sandbox."""
 
 from __future__ import annotations
 
 from omnireel.errors import InvalidInput, NotFound
-from omnireel.media import DecodeLimits, read_clip, read_image
+from omnireel.media.limits import DecodeLimits
 from omnireel.mvl import Prompt
 from omnireel.store import ObjectStore
 from omnireel.types import Clip, MediaKind, MediaSet, Role
+from services.common.sandbox import MediaSandbox
 
 
 def load_media(
     store: ObjectStore,
     prompt: Prompt,
-    limits: DecodeLimits,
+    sandbox: MediaSandbox,
     *,
     shrink_short_side: int,
     field: str = "prompt",
@@ -30,18 +31,20 @@ def load_media(
     media: dict[str, tuple[Clip, ...]] = {}
     for index, declared in enumerate(prompt.inputs):
         where = f"{field}.inputs[{index}].uri"
-        data = read_object(store, declared.uri, limits, where)
+        data = read_object(store, declared.uri, sandbox.limits, where)
         if declared.kind is MediaKind.IMAGE:
-            media[declared.name] = (read_image(data, limits, field=where),)
+            media[declared.name] = (sandbox.read_image(data, field=where),)
         else:
-            clip = read_clip(data, limits, field=where, shrink_short_side=shrink_short_side)
+            clip = sandbox.read_clip(data, field=where, shrink_short_side=shrink_short_side)
             media[declared.name] = (clip,)
     for index, element in enumerate(prompt.elements):
         where = f"{field}.elements[{index}].uris"
         if not element.uris:
             raise InvalidInput(f"{where}: @{element.name} has no images; give one", field=where)
         media[element.name] = tuple(
-            read_image(read_object(store, uri, limits, where), limits, field=f"{where}[{i}]")
+            sandbox.read_image(
+                read_object(store, uri, sandbox.limits, where), field=f"{where}[{i}]"
+            )
             for i, uri in enumerate(element.uris)
         )
     return media

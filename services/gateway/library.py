@@ -8,7 +8,7 @@ from omnireel.api.v1 import media_pb2, mvl_pb2
 from omnireel.errors import FailedPrecondition, InvalidInput, NotFound
 from omnireel.store import ObjectStore
 from services.common.jobs import JobStore
-from services.gateway.inspect_media import mime_type_of
+from services.common.media_types import mime_type_of
 
 DOWNLOAD_CHUNK_BYTES = 256 << 10
 

@@ -10,6 +10,7 @@ from omnireel.api.v1 import video_pb2_grpc
 from omnireel.store import open_store
 from services.common.jobs import open_jobs
 from services.common.logs import configure_logs
+from services.common.sandbox import MediaSandbox, SandboxConfig
 from services.common.server import Registration, RpcServer, run_main, serve
 from services.common.settings import load_settings
 from services.gateway.capabilities import CapabilityBook
@@ -33,7 +34,11 @@ class GatewayServer(RpcServer):
         library = Library(self._jobs, store, settings.signed_url_s)
         videos = Videos(self._jobs, store, library, self._book, settings)
         watcher = Watcher(self._jobs, videos, settings.watch_poll_s, self._stopping)
-        uploads = Uploads(self._jobs, store, settings.decode_limits, settings.max_decodes)
+        self._sandbox = MediaSandbox(
+            settings.decode_limits,
+            SandboxConfig(processes=settings.max_decodes, wall_s=settings.max_decode_s),
+        )
+        uploads = Uploads(self._jobs, store, self._sandbox)
         video_servicer = VideoServicer(videos, watcher, uploads, library)
         operations_servicer = OperationsServicer(videos)
         super().__init__(
@@ -60,6 +65,7 @@ class GatewayServer(RpcServer):
         self._stopping.set()
         super().stop(grace_s)
         self._book.close()
+        self._sandbox.close()
         self._jobs.close()
 
 

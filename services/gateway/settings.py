@@ -37,6 +37,7 @@ class GatewaySettings(ServiceSettings):
     max_media_frames: int = Field(900, ge=1, description="Frames of one video.")
     max_media_seconds: float = Field(60.0, gt=0, description="Length of one video.")
     max_decodes: int = Field(2, ge=1, description="Uploads that are decoded at once.")
+    max_decode_s: float = Field(60.0, gt=0, description="Seconds that decoding an upload may take.")
     watch_poll_s: float = Field(0.1, gt=0, description="Seconds between two looks for events.")
     delete_wait_s: float = Field(
         30.0, ge=0, description="How long DeleteVideo waits for a running job to stop."

@@ -5,32 +5,29 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 from omnireel.api.v1 import media_pb2
 from omnireel.errors import FieldViolation, InvalidInput
 from omnireel.files import disk_errors
-from omnireel.media import DecodeLimits
 from omnireel.store import ObjectStore
 from services.common.jobs import JobStore, MediaRecord
-from services.gateway.inspect_media import SUFFIXES, inspect_file
+from services.common.media_types import SUFFIXES
+from services.common.sandbox import MediaSandbox
+from services.gateway.inspect_media import inspect_file
 
 MAX_CHUNK_BYTES = 1 << 20
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Uploads:
-    """Takes uploads; at most ``max_decodes`` are decoded at the same moment."""
+    """Takes uploads; ``sandbox`` decodes them in processes of their own."""
 
-    def __init__(
-        self, jobs: JobStore, store: ObjectStore, limits: DecodeLimits, max_decodes: int
-    ) -> None:
+    def __init__(self, jobs: JobStore, store: ObjectStore, sandbox: MediaSandbox) -> None:
         self._jobs = jobs
         self._store = store
-        self._limits = limits
-        self._decoding = threading.Semaphore(max_decodes)
+        self._sandbox = sandbox
 
     def receive(
         self, caller: str, messages: Iterator[media_pb2.UploadMediaRequest]
@@ -49,8 +46,7 @@ class Uploads:
         folder = Path(tempfile.gettempdir())
         with disk_errors(folder), tempfile.NamedTemporaryFile(prefix="omnireel-upload-") as file:
             digest = _write(messages, metadata, file)
-            with self._decoding:
-                media = inspect_file(Path(file.name), self._limits, field="chunk")
+            media = inspect_file(Path(file.name), self._sandbox, field="chunk")
             _check_type(metadata.mime_type, media.mime_type)
             media.uri = self._store.put_content(Path(file.name), SUFFIXES[media.mime_type])
         media.size_bytes, media.sha256 = metadata.size_bytes, digest
@@ -59,7 +55,7 @@ class Uploads:
 
     def _check(self, metadata: media_pb2.UploadMetadata) -> None:
         wrong: list[FieldViolation] = []
-        largest = self._limits.max_bytes
+        largest = self._sandbox.limits.max_bytes
         if metadata.size_bytes <= 0:
             wrong.append(FieldViolation("metadata.size_bytes", "say the exact size, above 0"))
         if metadata.size_bytes > largest:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from omnireel.api.v1.generator_pb2_grpc import add_GeneratorServiceServicer_to_server
-from omnireel.media import DecodeLimits
 from omnireel.store import open_store
 from services.common.device_gate import DeviceGate
 from services.common.model_host import ModelHost
 from services.common.model_server import run_model_service
+from services.common.sandbox import MediaSandbox
 from services.common.server import Registration, run_main
 from services.common.settings import load_settings
 from services.generator.engine import GeneratorEngine, PipelineEngine
@@ -25,7 +25,7 @@ def register(settings: GeneratorSettings, host: ModelHost[GeneratorEngine]) -> R
     stage = GenerateStage(
         open_store(settings.store_url),
         DeviceGate(max_waiting=settings.max_waiting, max_wait_s=settings.max_wait_s),
-        DecodeLimits(),
+        MediaSandbox(),
     )
     servicer = GeneratorServicer(host, stage)
     return Registration(

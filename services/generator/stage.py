@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from omnireel.media import DecodeLimits, carry_audio
+from omnireel.media import carry_audio
 from omnireel.mvl import Prompt
 from omnireel.store import ObjectStore
 from services.common.artifacts import JobOutput, StoredMedia
@@ -21,6 +21,7 @@ from services.common.device_gate import DeviceGate, memory_errors_fail_one_job
 from services.common.load_media import load_media, source_clip, useful_short_side
 from services.common.logs import get_logger
 from services.common.model_info import Sampling
+from services.common.sandbox import MediaSandbox
 from services.generator.engine import GeneratorEngine
 
 log = get_logger(__name__)
@@ -51,10 +52,10 @@ class GeneratedFiles:
 class GenerateStage:
     """Runs generations, one at a time on the device."""
 
-    def __init__(self, store: ObjectStore, gate: DeviceGate, limits: DecodeLimits) -> None:
+    def __init__(self, store: ObjectStore, gate: DeviceGate, sandbox: MediaSandbox) -> None:
         self._store = store
         self._gate = gate
-        self._limits = limits
+        self._sandbox = sandbox
 
     def run(
         self,
@@ -85,7 +86,7 @@ class GenerateStage:
             media = load_media(
                 self._store,
                 job.prompt,
-                self._limits,
+                self._sandbox,
                 shrink_short_side=useful_short_side(engine.info.capabilities.sizes),
             )
             cancellation.raise_if_set()

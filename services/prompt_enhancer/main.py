@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from omnireel.api.v1.prompt_enhancer_pb2_grpc import add_PromptEnhancerServiceServicer_to_server
-from omnireel.media import DecodeLimits
 from omnireel.store import open_store
 from services.common.device_gate import DeviceGate
 from services.common.model_host import ModelHost
 from services.common.model_server import run_model_service
+from services.common.sandbox import MediaSandbox
 from services.common.server import Registration, run_main
 from services.common.settings import load_settings
 from services.prompt_enhancer.engine import EnhancerEngine, PromptEnhancerEngine
@@ -27,7 +27,7 @@ def register(
     stage = EnhanceStage(
         open_store(settings.store_url),
         DeviceGate(max_waiting=settings.max_waiting, max_wait_s=settings.max_wait_s),
-        DecodeLimits(),
+        MediaSandbox(),
     )
     servicer = PromptEnhancerServicer(host, stage)
     return Registration(

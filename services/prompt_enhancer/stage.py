@@ -6,13 +6,13 @@ import time
 from dataclasses import dataclass
 
 from omnireel.enhancer import Enhancement
-from omnireel.media import DecodeLimits
 from omnireel.mvl import Prompt
 from omnireel.store import ObjectStore
 from services.common.cancellation import Cancellation
 from services.common.device_gate import DeviceGate, memory_errors_fail_one_job
 from services.common.load_media import load_media, useful_short_side
 from services.common.logs import get_logger
+from services.common.sandbox import MediaSandbox
 from services.prompt_enhancer.engine import PromptEnhancerEngine
 
 log = get_logger(__name__)
@@ -29,10 +29,10 @@ class Enhanced:
 class EnhanceStage:
     """Runs enhancements, one at a time."""
 
-    def __init__(self, store: ObjectStore, gate: DeviceGate, limits: DecodeLimits) -> None:
+    def __init__(self, store: ObjectStore, gate: DeviceGate, sandbox: MediaSandbox) -> None:
         self._store = store
         self._gate = gate
-        self._limits = limits
+        self._sandbox = sandbox
 
     def run(
         self, engine: PromptEnhancerEngine, prompt: Prompt, cancellation: Cancellation
@@ -47,7 +47,7 @@ class EnhanceStage:
         with self._gate.hold(cancellation), memory_errors_fail_one_job("prompt"):
             begun = time.monotonic()
             media = load_media(
-                self._store, prompt, self._limits, shrink_short_side=useful_short_side(())
+                self._store, prompt, self._sandbox, shrink_short_side=useful_short_side(())
             )
             enhancement = engine.enhance(prompt, media, cancelled=cancellation)
             cancellation.raise_if_set()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from omnireel.errors import InvalidInput
-from omnireel.media import DecodeLimits, carry_audio, read_clip
+from omnireel.media import carry_audio, read_clip
 from omnireel.mvl import Prompt
 from omnireel.store import ObjectStore
 from services.common.artifacts import JobOutput, StoredMedia, read_latents
@@ -22,6 +22,7 @@ from services.common.device_gate import DeviceGate, memory_errors_fail_one_job
 from services.common.load_media import load_media, read_object, useful_short_side
 from services.common.logs import get_logger
 from services.common.model_info import Sampling
+from services.common.sandbox import MediaSandbox
 from services.super_resolver.engine import BaseVideo, SuperResolverEngine
 
 log = get_logger(__name__)
@@ -52,10 +53,10 @@ class UpscaledFiles:
 class UpscaleStage:
     """Runs super-resolutions, one at a time on the device."""
 
-    def __init__(self, store: ObjectStore, gate: DeviceGate, limits: DecodeLimits) -> None:
+    def __init__(self, store: ObjectStore, gate: DeviceGate, sandbox: MediaSandbox) -> None:
         self._store = store
         self._gate = gate
-        self._limits = limits
+        self._sandbox = sandbox
 
     def run(
         self,
@@ -87,7 +88,7 @@ class UpscaleStage:
             media = load_media(
                 self._store,
                 job.prompt,
-                self._limits,
+                self._sandbox,
                 shrink_short_side=useful_short_side(engine.info.capabilities.sizes),
             )
             cancellation.raise_if_set()
@@ -115,8 +116,8 @@ class UpscaleStage:
         )
 
     def _read_base(self, job: UpscaleJob) -> BaseVideo:
-        data = read_object(self._store, job.video_uri, self._limits, "video_uri")
-        clip = read_clip(data, self._limits, field="video_uri")
+        data = read_object(self._store, job.video_uri, self._sandbox.limits, "video_uri")
+        clip = read_clip(data, self._sandbox.limits, field="video_uri")
         found, wanted = clip.format, job.sampling.format
         if (found.width, found.height, found.num_frames) != (
             wanted.width,

@@ -9,6 +9,7 @@ from omnireel.mvl import Element, Input, MentionPart, Prompt
 from omnireel.store import open_store
 from omnireel.types import Clip, MediaKind, Role, VideoFormat
 from services.common.load_media import load_media, source_clip, useful_short_side
+from services.common.sandbox import MediaSandbox, SandboxConfig
 from tests.support.engines.frames import base_frames
 
 FRAMES = base_frames(VideoFormat(64, 48, 5, 8.0), 1)
@@ -20,9 +21,18 @@ def store(tmp_path):
     return open_store(f"file://{tmp_path}/store")
 
 
-def load(store, *inputs, elements=(), limits=LIMITS, side=256):
+@pytest.fixture(scope="module", autouse=True)
+def sandbox():
+    opened = MediaSandbox(LIMITS, SandboxConfig(processes=1))
+    load.sandbox = opened
+    yield
+    opened.close()
+
+
+def load(store, *inputs, elements=(), limits=None, side=256):
+    sandbox = MediaSandbox(limits) if limits else load.sandbox
     prompt = Prompt((MentionPart("A"),), inputs, elements)
-    return load_media(store, prompt, limits, shrink_short_side=side)
+    return load_media(store, prompt, sandbox, shrink_short_side=side)
 
 
 def test_everything_that_is_declared_is_decoded(store):

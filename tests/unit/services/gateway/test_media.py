@@ -13,6 +13,7 @@ from omnireel.media import DecodeLimits, write_mp4, write_png
 from omnireel.store import ObjectStore, open_store
 from omnireel.types import Clip
 from services.common.jobs import JobStore, NewJob
+from services.common.sandbox import MediaSandbox, SandboxConfig
 from services.gateway.library import Library
 from services.gateway.upload import MAX_CHUNK_BYTES, Uploads
 from tests.support.jobs import Clock, new_store
@@ -34,9 +35,16 @@ def store(tmp_path: Path) -> ObjectStore:
     return open_store((tmp_path / "objects").as_uri())
 
 
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[MediaSandbox]:
+    opened = MediaSandbox(LIMITS, SandboxConfig(processes=1))
+    yield opened
+    opened.close()
+
+
 @pytest.fixture
-def uploads(jobs: JobStore, store: ObjectStore) -> Uploads:
-    return Uploads(jobs, store, LIMITS, max_decodes=1)
+def uploads(jobs: JobStore, store: ObjectStore, sandbox: MediaSandbox) -> Uploads:
+    return Uploads(jobs, store, sandbox)
 
 
 @pytest.fixture
@@ -100,7 +108,7 @@ def test_too_many_frames(uploads: Uploads) -> None:
 
 
 def test_chunks_have_a_largest_size_and_no_second_metadata(jobs: JobStore, tmp_path: Path) -> None:
-    big = Uploads(jobs, open_store((tmp_path / "o").as_uri()), DecodeLimits(), 1)
+    big = Uploads(jobs, open_store((tmp_path / "o").as_uri()), MediaSandbox())
     data = b"x" * (MAX_CHUNK_BYTES + 1)
     with pytest.raises(InvalidInput, match="chunk has at most"):
         big.receive("me", messages(data, chunk=len(data)))
