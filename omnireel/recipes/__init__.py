@@ -56,7 +56,11 @@ RECIPES: dict[str, RecipeEntry] = {
         "Omni-Generator, second stage: clips",
     ),
     "generator-tiny": RecipeEntry(
-        "omnireel.recipes.generator_tiny:tiny_generator", "the shipped Omni-Generator, last stage"
+        "omnireel.recipes.generator_tiny:tiny_generator", "Omni-Generator, third stage: all tasks"
+    ),
+    "generator-tiny-quality": RecipeEntry(
+        "omnireel.recipes.generator_tiny:tiny_generator_quality",
+        "Omni-Generator, fourth stage: few, balanced and clear",
     ),
     "generator-base": RecipeEntry(
         "omnireel.recipes.sizes:base_generator", "Omni-Generator of 1.25 B parameters, one GPU"

@@ -1,4 +1,4 @@
-"""The three stages of the tiny generator, smallest first, and what they are shown."""
+"""The stages of the tiny generator, smallest first, and what they are shown."""
 
 from __future__ import annotations
 
@@ -24,6 +24,16 @@ TASK_SCENES = replace(
     CLEAR_SCENES, two_bodies=0.25, small=0.1, textured=0.25, effect=0.05, moving_camera=0.15
 )
 """Nearly as clear, with enough company for edits and references to choose between."""
+
+
+QUALITY_SCENES = replace(TASK_SCENES, small=0.0, other_weather=0.1, textured=0.2)
+"""What the best clips look like: subjects large enough to be seen, few distractions."""
+
+QUALITY_WEIGHTS: Mapping[str, float] = {
+    name: 0.14 if name == "C20" else 0.86 / (len(TINY_CAPABILITY_WEIGHTS) - 1)
+    for name in TINY_CAPABILITY_WEIGHTS
+}
+"""Balanced: the rare tasks as often as each other, text to video twice as often."""
 
 
 def debug_generator() -> GeneratorRecipe:
@@ -103,4 +113,30 @@ def tiny_generator() -> GeneratorRecipe:
         objective=FlowMatchingConfig(
             shift=3.0, even_below=0.5, vague_share=0.05, changed_focus=2.0
         ),
+    )
+
+
+def tiny_generator_quality() -> GeneratorRecipe:
+    """The fourth stage: a small and balanced set of clear scenes, told precisely.
+
+    The learning rate is half of the stage before, and falls for half of the time.
+    """
+    recipe = tiny_generator()
+    optimizer = replace(recipe.trainer.optimizer, muon_lr=0.01, adamw_lr=5e-4)
+    return replace(
+        recipe,
+        trainer=replace(
+            recipe.trainer,
+            max_minutes=20.0,
+            optimizer=optimizer,
+            schedule=replace(recipe.trainer.schedule, decay_fraction=0.5),
+        ),
+        data=replace(
+            recipe.data,
+            count=8_000,
+            weights=dict(QUALITY_WEIGHTS),
+            scenes=QUALITY_SCENES,
+            seed=2_000_000,
+        ),
+        objective=replace(recipe.objective, vague_share=0.0),
     )
