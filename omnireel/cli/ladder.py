@@ -36,6 +36,20 @@ def ladder(
         False
     ),
     last: Annotated[str, typer.Option(help="Stop after this rung; nothing is promoted.")] = "",
+    first: Annotated[
+        str, typer.Option(help="Begin with this rung, from the parts of --start.")
+    ] = "",
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            help="Model folder to go on from, for example omnireel/weights/tiny; by default every "
+            "part starts from random weights."
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="rung.field=value, for example tasks.trainer.max_minutes=30."),
+    ] = None,
     cases: Annotated[
         int, typer.Option(help="Cases per capability on which each generator rung is scored.")
     ] = 0,
@@ -64,7 +78,7 @@ def ladder(
     folder = folder or Path("runs") / f"ladder-{size}{'-smoke' if smoke else ''}"
     results = climb(
         rungs,
-        ClimbConfig(folder, cache, smoke=smoke, last=last),
+        ClimbConfig(folder, cache, smoke, first, last, start, tuple(settings or ())),
         lambda run: run_callbacks(mlflow, run),
         data_report(),
         landing,
@@ -73,7 +87,7 @@ def ladder(
     if cases:
         _write_table(rungs, results, folder)
     typer.echo(f"model: {folder / 'model'}")
-    if len(results) < len(rungs.rungs):
+    if last and last != rungs.rungs[-1].name:
         typer.echo(f"stopped after {last}: the gate stands at the top of the ladder")
     elif mlflow == "off":
         typer.echo("nothing can be promoted: --mlflow off keeps no versions")

@@ -5,18 +5,22 @@
 components that it stands on. A rung is done when its component is whole and its plan is still the
 same; so a climb that was killed anywhere goes on at its last checkpoint, and a changed recipe or a
 changed earlier rung is noticed instead of being mixed in. ``out/model`` holds the newest parts.
+
+A climb can also begin in the middle, from the parts of a model that is there: they are copied to
+``out/given-<part>/component``, and the first rung of each part goes on from its part.
 """
 
 from __future__ import annotations
 
+import difflib
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from omnireel.errors import FailedPrecondition, NotFound
+from omnireel.errors import FailedPrecondition, InvalidInput, NotFound
 from omnireel.recipes import build_recipe
 from omnireel.recipes.base import Report
 from omnireel.recipes.config import flatten, override
@@ -35,8 +39,22 @@ class ClimbConfig:
     out: Path
     cache: Path
     smoke: bool = False
+    first: str = ""
+    """Begin with this rung; ``start`` has what the ones before would have made."""
     last: str = ""
     """Stop after this rung; empty: climb to the top."""
+    start: Path | None = None
+    """Model folder (``vae``, ``generator``, ...) to go on from; None: from random weights."""
+    settings: tuple[str, ...] = ()
+    """``rung.field=value``: recipe fields of single rungs."""
+
+    def __post_init__(self) -> None:
+        if self.first and self.start is None:
+            raise InvalidInput(
+                f"climbing from {self.first} on needs the parts that the rungs before make; name a "
+                "model folder with --start",
+                field="start",
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +73,11 @@ CallbacksOf = Callable[[Path], tuple[Callback, ...]]
 """Callbacks of the run in a folder."""
 
 
+def given_name(part: Part) -> str:
+    """Folder, within a climb's, of a part that the climb went on from."""
+    return f"given-{part}"
+
+
 def climb(
     ladder: Ladder,
     config: ClimbConfig,
@@ -67,85 +90,154 @@ def climb(
     """Climb ``ladder``; ``on_rung`` hears of every rung, done now or before, in order.
 
     Raises:
-        InvalidInput: ``config.last`` is no rung.
+        NotFound: ``first`` or ``last`` is no rung, or ``start`` lacks a part.
+        InvalidInput: a setting names no rung.
         FailedPrecondition: a rung was made with other settings, or its run was stopped early.
 
     """
-    names = [rung.name for rung in ladder.rungs]
-    if config.last and config.last not in names:
-        raise NotFound(f"the {ladder.size} ladder has no rung {config.last!r}: {', '.join(names)}")
-    parts: dict[Part, Path] = {}
-    components: dict[str, Path] = {}
-    results = []
-    for rung in ladder.rungs:
-        result = _rung(rung, config, dict(parts), components, callbacks_of, report, command)
-        parts[rung.part] = components[rung.name] = result.component
+    skipped, rungs = _rungs_to_climb(ladder, config)
+    way = _Way(config, callbacks_of, report, command)
+    results: list[RungResult] = []
+    for part in _given_parts(ladder, skipped, config):
+        results.append(way.take(part))
+        on_rung(results[-1])
+    way.components |= {rung.name: way.given[rung.part] for rung in skipped}
+    for rung in rungs:
+        result = way.climb(rung)
         results.append(result)
         on_rung(result)
-        if rung.name == config.last:
-            break
-    _assemble(parts, config.out / "model")
+    _assemble(way.parts, config.out / "model")
     return results
 
 
-def _rung(
-    rung: Rung,
-    config: ClimbConfig,
-    parts: dict[Part, Path],
-    components: Mapping[str, Path],
-    callbacks_of: CallbacksOf,
-    report: Report,
-    command: str,
-) -> RungResult:
-    folder = config.out / rung.name
-    component = folder / "component"
-    name, overrides = rung.plan(smoke=config.smoke)
-    stands_on = _foundations(rung, parts, components)
-    named = {f.name for f in fields(build_recipe(name))}  # type: ignore[arg-type]
-    overrides = (
-        *overrides,
-        *(f"{role}={path}" for role, path in stands_on.items() if role in named),
+def _rungs_to_climb(
+    ladder: Ladder, config: ClimbConfig
+) -> tuple[tuple[Rung, ...], tuple[Rung, ...]]:
+    """The rungs before ``first``, and those from it to ``last`` with their settings."""
+    names = [rung.name for rung in ladder.rungs]
+    for name in (config.first, config.last):
+        if name and name not in names:
+            raise NotFound(f"the {ladder.size} ladder has no rung {name!r}: {', '.join(names)}")
+    settings: dict[str, list[str]] = {}
+    for setting in config.settings:
+        name, dot, assignment = setting.partition(".")
+        if name not in names or not dot:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"rungs are {', '.join(names)}"
+            raise InvalidInput(
+                f"--set takes rung.field=value, for example {names[0]}.trainer.max_minutes=30; "
+                f"there is no rung {name!r}, {hint}",
+                field="set",
+            )
+        settings.setdefault(name, []).append(assignment)
+    begin = names.index(config.first) if config.first else 0
+    end = names.index(config.last) + 1 if config.last else len(names)
+    if begin >= end:
+        raise InvalidInput(f"{config.first} comes after {config.last}", field="first")
+    climbed = ladder.rungs[begin:end]
+    return ladder.rungs[:begin], tuple(r.with_settings(settings.get(r.name, ())) for r in climbed)
+
+
+def _given_parts(ladder: Ladder, skipped: Sequence[Rung], config: ClimbConfig) -> tuple[Part, ...]:
+    """Parts that the model to go on from has; those that skipped rungs make must be among them."""
+    if config.start is None:
+        return ()
+    needed = {rung.part for rung in skipped}
+    for part in needed:
+        if not (config.start / part).is_dir():
+            raise NotFound(f"{config.start} has no {part}, which the rungs before would have made")
+    return tuple(
+        part
+        for part in dict.fromkeys(rung.part for rung in ladder.rungs)
+        if (config.start / part).is_dir()
     )
-    start = None if "reference" in named else components.get(rung.start)
-    plan = _plan(name, overrides, stands_on)
-    _check_plan(folder, plan)
-    done = component.exists()
-    if done:
-        verify(component)
-    else:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_text_atomic(folder / "plan.json", json.dumps(plan, indent=1) + "\n")
-        run = folder / "run"
-        request = RunRequest(
-            recipe=name,
-            out=run,
-            cache=config.cache,
-            resume=latest_checkpoint(run) is not None,
-            init_from=start,
-            overrides=overrides,
-            command=command,
+
+
+class _Way:
+    """The climb so far: newest part of every kind, component of every rung."""
+
+    def __init__(
+        self, config: ClimbConfig, callbacks_of: CallbacksOf, report: Report, command: str
+    ) -> None:
+        self._config, self._callbacks_of = config, callbacks_of
+        self._report, self._command = report, command
+        self.parts: dict[Part, Path] = {}
+        self.components: dict[str, Path] = {}
+        self.given: dict[Part, Path] = {}
+        """Parts that no rung went on from yet."""
+
+    def take(self, part: Part) -> RungResult:
+        """A part of the model to go on from, as the result of a rung; a copy, so that it stays."""
+        assert self._config.start is not None
+        folder, source = self._config.out / given_name(part), self._config.start / part
+        component = folder / "component"
+        done = component.exists()
+        if not done:
+            verify(source)
+            with atomic_folder(component) as work:
+                shutil.copytree(source, work, dirs_exist_ok=True)
+        elif verify(component)["sha256"] != verify(source)["sha256"]:
+            raise FailedPrecondition(
+                f"this climb began with another {part} than {source}; climb in another folder"
+            )
+        self.parts[part] = self.given[part] = component
+        rung = Rung(folder.name, "what this climb goes on from", part, recipe="", smoke_recipe="")
+        return RungResult(rung, component, dict(self.parts), done)
+
+    def climb(self, rung: Rung) -> RungResult:
+        """Make sure that a rung's component is there."""
+        folder = self._config.out / rung.name
+        component = folder / "component"
+        name, overrides = rung.plan(smoke=self._config.smoke)
+        start = self.given.pop(rung.part, None) or self.components.get(rung.start)
+        stands_on = self._foundations(rung, start)
+        named = {f.name for f in fields(build_recipe(name))}  # type: ignore[arg-type]
+        overrides = (
+            *overrides,
+            *(f"{role}={path}" for role, path in stands_on.items() if role in named),
         )
-        if run_recipe(request, callbacks_of(run), report).stopped_early:
+        plan = _plan(name, overrides, stands_on)
+        _check_plan(folder, plan)
+        done = component.exists()
+        if done:
+            verify(component)
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_text_atomic(folder / "plan.json", json.dumps(plan, indent=1) + "\n")
+            init_from = None if "reference" in named else start
+            self._train(rung, name, overrides, init_from)
+        self.parts[rung.part] = self.components[rung.name] = component
+        return RungResult(rung, component, dict(self.parts), done, stands_on)
+
+    def _train(
+        self, rung: Rung, recipe: str, overrides: tuple[str, ...], init_from: Path | None
+    ) -> None:
+        run = self._config.out / rung.name / "run"
+        request = RunRequest(
+            recipe=recipe,
+            out=run,
+            cache=self._config.cache,
+            resume=latest_checkpoint(run) is not None,
+            init_from=init_from,
+            overrides=overrides,
+            command=self._command,
+        )
+        if run_recipe(request, self._callbacks_of(run), self._report).stopped_early:
             raise FailedPrecondition(
                 f"{rung.name} was stopped; the same command goes on from its checkpoint"
             )
-        export_run(run, component, cache=config.cache, report=report)
-    parts[rung.part] = component
-    return RungResult(rung, component, parts, done, stands_on)
+        export_run(run, run.parent / "component", cache=self._config.cache, report=self._report)
 
-
-def _foundations(
-    rung: Rung, parts: Mapping[Part, Path], components: Mapping[str, Path]
-) -> dict[str, Path]:
-    """Components that a rung is made from, by the name that a recipe's field has for them."""
-    found: dict[str, Path] = {}
-    if "vae" in parts and rung.part != "vae":
-        found["vae"] = parts["vae"]
-    if rung.start:
-        found["reference"] = components[rung.start]
-    if rung.teacher:
-        found["teacher"] = components[rung.teacher]
-    return found
+    def _foundations(self, rung: Rung, start: Path | None) -> dict[str, Path]:
+        """Components that a rung is made from, by the name that a recipe's field has for them."""
+        found: dict[str, Path] = {}
+        if "vae" in self.parts and rung.part != "vae":
+            found["vae"] = self.parts["vae"]
+        if start is not None:
+            found["reference"] = start
+        if rung.teacher:
+            found["teacher"] = self.components[rung.teacher]
+        return found
 
 
 def _plan(recipe: str, overrides: tuple[str, ...], stands_on: Mapping[str, Path]) -> dict[str, Any]:

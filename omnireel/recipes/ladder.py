@@ -7,7 +7,8 @@ starts from the component that an earlier rung left, and uses the newest part of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from omnireel.errors import InvalidInput
@@ -15,6 +16,10 @@ from omnireel.errors import InvalidInput
 Part = Literal["vae", "generator", "upscaler", "enhancer"]
 
 SMOKE_FRAME = 'data.formats=[{"width": 32, "height": 32, "num_frames": 1, "fps": 8.0}]'
+
+
+SECOND_ROUND = ("pairs.round=2", "pairs.seed=70000000")
+"""Other prompts than in the first round of preferences."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,14 @@ class Rung:
         if smoke:
             return self.smoke_recipe, self.smoke_overrides
         return self.recipe, self.overrides
+
+    def with_settings(self, settings: Sequence[str]) -> Rung:
+        """The rung with more overrides, tried or climbed."""
+        return replace(
+            self,
+            overrides=(*self.overrides, *settings),
+            smoke_overrides=(*self.smoke_overrides, *settings),
+        )
 
 
 @dataclass(frozen=True)
@@ -85,17 +98,27 @@ def tiny_ladder() -> Ladder:
                 "generator-tiny", "generator-debug", start="clips",
             ),
             Rung(
+                "quality", "few, balanced, clear and precisely told", "generator",
+                "generator-tiny-quality", "generator-debug", start="tasks",
+            ),
+            Rung(
                 "preference", "what its own better clips have in common", "generator",
-                "preference-tiny", "preference-debug", start="tasks",
+                "preference-tiny", "preference-debug", start="quality",
+            ),
+            Rung(
+                "preference-2", "the same with clips of the better model", "generator",
+                "preference-tiny", "preference-debug", start="preference",
+                overrides=SECOND_ROUND, smoke_overrides=SECOND_ROUND,
             ),
             Rung(
                 "trajectory", "ten steps without guidance", "generator",
-                "trajectory-tiny", "trajectory-debug", start="preference", teacher="preference",
+                "trajectory-tiny", "trajectory-debug", start="preference-2",
+                teacher="preference-2",
             ),
             Rung(
                 "distribution", "ten steps that look like the teacher's", "generator",
                 "distribution-tiny", "distribution-debug", start="trajectory",
-                teacher="preference",
+                teacher="preference-2",
             ),
             Rung(
                 "upscaler", "twice the size", "upscaler",

@@ -1,8 +1,8 @@
 """Pictures of a climb, from the files that it leaves: what is measured, drawn.
 
 - ``scores.png``: every measured rung with its intervals (``<rung>/results.json``).
-- ``dpo.png``: preference tuning step by step (``<rung>/run/metrics.jsonl``): the margin by which
-  winners win, and both sides' absolute errors, which may grow together while the margin does too.
+- ``dpo-<rung>.png``: preference tuning step by step (``<rung>/run/metrics.jsonl``): the margin by
+  which winners win, and both sides' absolute errors, which may grow together while it does too.
 - ``distillation.png``: score by network evaluations of students and their teacher
   (``<rung>/results*.json``).
 
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from omnireel.errors import FailedPrecondition, NotFound
 from omnireel.evaluate.bootstrap import Interval
 from omnireel.evaluate.gate_scores import measure, read_results
+from omnireel.recipes.climb import given_name
 from omnireel.recipes.ladder import Ladder, Rung
 from omnireel.recipes.ladder_scores import evaluations_of_clip
 
@@ -56,7 +57,7 @@ def write_ladder_report(folder: Path, ladder: Ladder) -> list[Path]:
         rows = metric_rows(folder / rung.name / "run", "train")
         if rows and all(name in rows[-1] for name in _DPO):
             held_out = metric_rows(folder / rung.name / "run", "validation")
-            figures["dpo"] = _dpo_figure(rung, rows, held_out)
+            figures[f"dpo-{rung.name}"] = _dpo_figure(rung, rows, held_out)
     if points := distillation_curve(folder, ladder):
         figures["distillation"] = _curve_figure(points)
     if not figures:
@@ -76,9 +77,10 @@ def write_ladder_report(folder: Path, ladder: Ladder) -> list[Path]:
 def rung_scores(folder: Path, ladder: Ladder) -> dict[str, Mapping[str, Interval]]:
     """Intervals of every measured generator rung, in order: "mean" and each headline."""
     found: dict[str, Mapping[str, Interval]] = {}
-    for rung in ladder.rungs:
-        path = folder / rung.name / "results.json"
-        if rung.part != "generator" or not path.is_file():
+    names = [rung.name for rung in ladder.rungs if rung.part == "generator"]
+    for rung_name in (given_name("generator"), *names):
+        path = folder / rung_name / "results.json"
+        if not path.is_file():
             continue
         results = read_results(path)
         scores = measure(results, None).scores
@@ -86,7 +88,7 @@ def rung_scores(folder: Path, ladder: Ladder) -> dict[str, Mapping[str, Interval
         for capability, parts in results["capabilities"].items():
             names.append(f"{capability}/{parts['metrics'][0]['oracle']}")
         plain = {n for n in names if n == "mean" or _is_share(results, n)}
-        found[rung.name] = {n: scores[n] for n in names if n in scores and n in plain}
+        found[rung_name] = {n: scores[n] for n in names if n in scores and n in plain}
     return found
 
 

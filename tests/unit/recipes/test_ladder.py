@@ -92,6 +92,34 @@ def test_a_changed_rung_is_noticed(tmp_path: Path) -> None:
         _climb(tmp_path, last="third")
 
 
+def test_a_climb_begins_in_the_middle_from_a_model_that_is_there(tmp_path: Path) -> None:
+    _climb(tmp_path)
+    model = tmp_path / "out/model"
+    config = ClimbConfig(
+        tmp_path / "again", tmp_path / "cache", smoke=True, first="second", start=model,
+        settings=("second.trainer.num_steps=1",),
+    )  # fmt: skip
+    heard: list[str] = []
+    results = climb(LADDER, config, lambda run: (), _quiet, lambda r: heard.append(r.rung.name))
+    assert heard == ["given-vae", "given-generator", "second"]
+    assert results[-1].stands_on["reference"] == results[1].component
+    assert verify(results[1].component)["sha256"] == verify(model / "generator")["sha256"]
+    run = read_run(tmp_path / "again/second/run")
+    assert run.recipe.trainer.num_steps == 1 and run.init_from == str(results[1].component)
+    again = climb(LADDER, config, lambda run: (), _quiet)
+    assert all(r.was_done for r in again)
+
+
+def test_what_a_climb_in_the_middle_needs_is_said(tmp_path: Path) -> None:
+    place = (tmp_path / "out", tmp_path / "cache")
+    with pytest.raises(InvalidInput, match="--start"):
+        ClimbConfig(*place, first="second")
+    with pytest.raises(NotFound, match="no vae"):
+        climb(LADDER, ClimbConfig(*place, first="first", start=tmp_path), lambda r: (), _quiet)
+    with pytest.raises(InvalidInput, match="did you mean second"):
+        climb(LADDER, ClimbConfig(*place, settings=("secnd.held_out=1",)), lambda r: (), _quiet)
+
+
 def test_ladders_are_checked() -> None:
     with pytest.raises(InvalidInput, match="no earlier rung"):
         Ladder("test", (SECOND, FIRST))

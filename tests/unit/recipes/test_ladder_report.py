@@ -57,7 +57,7 @@ def climbed(tmp_path: Path) -> Path:
 
 def test_pictures_are_drawn_from_the_files_of_a_climb(climbed: Path) -> None:
     paths = write_ladder_report(climbed, LADDER)
-    assert [p.name for p in paths] == ["scores.png", "dpo.png", "distillation.png"]
+    assert [p.name for p in paths] == ["scores.png", "dpo-preference.png", "distillation.png"]
     for path in paths:
         with Image.open(path) as picture:
             assert min(picture.size) > 300
