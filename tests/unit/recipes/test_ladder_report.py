@@ -41,8 +41,8 @@ def _measured(root: Path, rung: str, score: float, *, steps: int, text: float, n
 @pytest.fixture
 def climbed(tmp_path: Path) -> Path:
     _measured(tmp_path, "tasks", 0.5, steps=16, text=4.0, name="results.json")
-    _measured(tmp_path, "preference", 0.6, steps=16, text=4.0, name="results.json")
-    _measured(tmp_path, "preference", 0.2, steps=4, text=4.0, name="results-4.json")
+    _measured(tmp_path, "preference-2", 0.6, steps=16, text=4.0, name="results.json")
+    _measured(tmp_path, "preference-2", 0.2, steps=4, text=4.0, name="results-4.json")
     _measured(tmp_path, "distribution", 0.55, steps=10, text=1.0, name="results.json")
     rows: list[dict[str, Any]] = [{"event": "start", "step": 0}]
     for step in (1, 2, 3, 2, 3, 4):  # killed after step 3, with its checkpoint at 1
@@ -66,7 +66,7 @@ def test_pictures_are_drawn_from_the_files_of_a_climb(climbed: Path) -> None:
 
 def test_scores_by_rung_are_shares_in_order(climbed: Path) -> None:
     found = rung_scores(climbed, LADDER)
-    assert list(found) == ["tasks", "preference", "distribution"]
+    assert list(found) == ["tasks", "preference-2", "distribution"]
     assert set(found["tasks"]) == {"mean", "C20/recognisable"}
     assert found["distribution"]["mean"].estimate == pytest.approx(0.55)
 
@@ -74,7 +74,7 @@ def test_scores_by_rung_are_shares_in_order(climbed: Path) -> None:
 def test_the_curve_counts_guided_steps_twice(climbed: Path) -> None:
     points = distillation_curve(climbed, LADDER)
     assert {(p.rung, p.evaluations, round(p.score.estimate, 2)) for p in points} == {
-        ("preference", 32, 0.6), ("preference", 8, 0.2), ("distribution", 10, 0.55),
+        ("preference-2", 32, 0.6), ("preference-2", 8, 0.2), ("distribution", 10, 0.55),
     }  # fmt: skip
     (climbed / "distribution/results.json").unlink()
     assert distillation_curve(climbed, LADDER) == [], "a teacher alone is no distillation"
@@ -88,6 +88,6 @@ def test_a_step_that_was_done_again_counts_once(climbed: Path) -> None:
 
 def test_report_verb_and_nothing_to_draw(climbed: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(train.app, ["report", str(climbed)])
-    assert done.exit_code == 0 and "report/dpo.png" in done.output
+    assert done.exit_code == 0 and "report/dpo-preference.png" in done.output
     with pytest.raises(NotFound, match="--cases"):
         write_ladder_report(tmp_path / "empty", LADDER)
