@@ -106,7 +106,7 @@ def _check_versions(root: Path, uri: str) -> None:
             seen.add(ref)
             waiting += [p for p in lineage.parents(ref) if p not in seen]
         assert "omnireel-tiny-smoke-vae/1" in seen
-        assert len([r for r in seen if "generator" in r]) == (6 if part == "generator" else 3)
+        assert len([r for r in seen if "generator" in r]) == (8 if part == "generator" else 3)
     assert {p.name for p in (root / "out/model").iterdir()} == set(last)
 
 
