@@ -5,6 +5,8 @@
     OmnireelError
     ├── InvalidInput            the caller must change the request (carries field violations)
     │   └── PromptSyntaxError   ... and the mistake has a position in the prompt text
+    ├── Unauthenticated         nobody knows who calls
+    ├── PermissionDenied        the caller is known and may not do this
     ├── NotFound                the named thing does not exist (any more)
     ├── AlreadyExists           a name or request id is taken by something else
     ├── FailedPrecondition      the system is not in the state that the call needs
@@ -63,6 +65,18 @@ class PromptSyntaxError(InvalidInput):
     def __init__(self, message: str, *, position: int, field: str = "prompt") -> None:
         super().__init__(f"{message} (at character {position})", field=field)
         self.position = position
+
+
+class Unauthenticated(OmnireelError):
+    """Nobody knows who calls: no credential, or one that is not valid."""
+
+    reason = "UNAUTHENTICATED"
+
+
+class PermissionDenied(OmnireelError):
+    """The caller is known and may not do this."""
+
+    reason = "PERMISSION_DENIED"
 
 
 class NotFound(OmnireelError):

@@ -24,6 +24,7 @@ import typer
 from rich.text import Text
 
 from omnireel.api.v1 import progress_pb2, video_pb2
+from omnireel.cli.connection import ApiKeyOption, checked_api_key
 from omnireel.cli.demo_pictures import DemoResult, animation, overview, result_sheet
 from omnireel.cli.demo_requests import DemoRequest, demo_requests
 from omnireel.cli.demo_stack import DemoStack, StackPlan
@@ -50,6 +51,7 @@ class DemoConfig:
     out: Path
     seed: int = 0
     address: str = ""
+    api_key: str | None = None
     keep_running: bool = False
     stack_command: tuple[str, ...] = (sys.executable, "-m", "omnireel.cli.main")
 
@@ -75,12 +77,14 @@ def demo(
     address: Annotated[
         str, typer.Option(help="Use this gateway (host:port) and start nothing.")
     ] = "",
+    api_key: ApiKeyOption = None,
 ) -> None:
     """Start the services, make four videos, stop them; the last line is the folder.
 
     Example: omnireel demo --out demo
     """
-    run_demo(DemoConfig(output, seed, address, keep_running))
+    key = checked_api_key(api_key)
+    run_demo(DemoConfig(output, seed, address, key, keep_running))
 
 
 def run_demo(config: DemoConfig) -> tuple[DemoResult, ...]:
@@ -95,15 +99,16 @@ def run_demo(config: DemoConfig) -> tuple[DemoResult, ...]:
     _open_folder(config.out)
     begun = time.monotonic()
     with _interrupts(), ExitStack() as cleanup:
-        address = config.address
+        address, api_key = config.address, config.api_key
         if not address:
             err().print("starting the services", style="bold")
             plan = StackPlan(
                 config.out / STACK_FOLDER, _say, config.keep_running, config.stack_command
             )
-            address = cleanup.enter_context(DemoStack(plan)).address
+            stack = cleanup.enter_context(DemoStack(plan))
+            address, api_key = stack.address, stack.api_key
         started_s = time.monotonic() - begun
-        with OmnireelClient(address) as client:
+        with OmnireelClient(address, api_key=api_key) as client:
             results = _make_all(client, config)
     _write_together(results, config.out)
     total_s = time.monotonic() - begun

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from omnireel.client import OmnireelClient
+from omnireel.client import OmnireelClient, stack_key
 from omnireel.errors import FailedPrecondition, OmnireelError
 
 _ERROR = "error: "
@@ -81,13 +81,18 @@ class DemoStack:
         """The stack's folder."""
         return self._plan.home
 
+    @property
+    def api_key(self) -> str:
+        """The owner's key of this stack."""
+        return stack_key(self.home)
+
     def _running(self) -> str:
         """The gateway of a stack that answers here; empty when none does."""
         address = self._recorded()
         if not address:
             return ""
         try:
-            with OmnireelClient(address) as client:
+            with OmnireelClient(address, api_key=self.api_key) as client:
                 client.capabilities()
         except OmnireelError:
             return ""

@@ -10,21 +10,13 @@ import typer
 
 from omnireel.api.v1 import generation_pb2, video_pb2
 from omnireel.cli import parsing
+from omnireel.cli.connection import AddressOption, ApiKeyOption, open_client
 from omnireel.cli.printing import err, out
 from omnireel.cli.progress import JobBar
 from omnireel.cli.showing import as_json, summary
 from omnireel.client import OmnireelClient, VideoOptions
 from omnireel.errors import InvalidInput
 from omnireel.types import VideoFormat
-
-AddressOption = Annotated[
-    str | None,
-    typer.Option(
-        "--address",
-        envvar="OMNIREEL_ADDRESS",
-        help="Gateway as host:port; default: the local stack's, else 127.0.0.1:7070.",
-    ),
-]
 
 
 @dataclass(frozen=True)
@@ -92,6 +84,7 @@ def generate(
     ),
     json: Annotated[bool, typer.Option("--json", help="Print the video resource.")] = False,
     address: AddressOption = None,
+    api_key: ApiKeyOption = None,
 ) -> None:
     """Make a video and download it. Ctrl-C cancels the job.
 
@@ -106,7 +99,7 @@ def generate(
             "use either --size, --frames, --fps or --aspect, --duration", field="--aspect"
         )
     scales = parsing.named_numbers(guidance, "--guidance", "--guidance text=5")
-    with OmnireelClient(address) as client:
+    with open_client(address, api_key) as client:
         exact = None if wish.is_empty else wish.complete(client.capabilities().defaults.format)
         options = VideoOptions(
             format=exact,

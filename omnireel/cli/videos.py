@@ -9,10 +9,10 @@ import typer
 from rich.table import Table
 
 from omnireel.api.v1 import video_pb2
-from omnireel.cli.generate import AddressOption
+from omnireel.cli.connection import AddressOption, ApiKeyOption, open_client
 from omnireel.cli.printing import out
 from omnireel.cli.showing import as_json, prompt_text, state_word, summary
-from omnireel.client import OmnireelClient, finished
+from omnireel.client import finished
 from omnireel.errors import InvalidInput, NotFound
 
 app = typer.Typer(help="List, show, cancel, delete and download videos.", no_args_is_help=True)
@@ -30,10 +30,11 @@ def list_videos(
     state: Annotated[list[str], typer.Option(help="Only videos in this state.")] = [],  # noqa: B006
     limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 20,
     address: AddressOption = None,
+    api_key: ApiKeyOption = None,
 ) -> None:
     """List videos, newest first. Example: omnireel videos list --state running."""
     table = Table("NAME", "STATE", "DONE", "CREATED", "PROMPT", box=None, pad_edge=False)
-    with OmnireelClient(address) as client:
+    with open_client(address, api_key) as client:
         for number, video in enumerate(client.list(states=[_state(s) for s in state])):
             if number == limit:
                 break
@@ -51,25 +52,30 @@ def get_video(
     name: NameArgument,
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     address: AddressOption = None,
+    api_key: ApiKeyOption = None,
 ) -> None:
     """Show one video. Example: omnireel videos get 4f2a --json."""
-    with OmnireelClient(address) as client:
+    with open_client(address, api_key) as client:
         video = client.get(name)
     out().print(as_json(video) if json else summary(video), markup=False)
 
 
 @app.command("cancel")
-def cancel_video(name: NameArgument, address: AddressOption = None) -> None:
+def cancel_video(
+    name: NameArgument, address: AddressOption = None, api_key: ApiKeyOption = None
+) -> None:
     """Stop a job within one denoising step. Example: omnireel videos cancel 4f2a."""
-    with OmnireelClient(address) as client:
+    with open_client(address, api_key) as client:
         client.cancel(name)
         out().print(f"{name} is {state_word(client.get(name))}")
 
 
 @app.command("delete")
-def delete_video(name: NameArgument, address: AddressOption = None) -> None:
+def delete_video(
+    name: NameArgument, address: AddressOption = None, api_key: ApiKeyOption = None
+) -> None:
     """Delete a video and its outputs. Example: omnireel videos delete 4f2a."""
-    with OmnireelClient(address) as client:
+    with open_client(address, api_key) as client:
         client.delete(name)
     out().print(f"{name} is deleted")
 
@@ -82,9 +88,10 @@ def download_video(
         Literal["video", "base", "upscaled", "poster"], typer.Option(help="Which output.")
     ] = "video",
     address: AddressOption = None,
+    api_key: ApiKeyOption = None,
 ) -> None:
     """Download a finished video. Example: omnireel videos download 4f2a --out a.mp4."""
-    with OmnireelClient(address) as client:
+    with open_client(address, api_key) as client:
         outputs = finished(client.get(name)).outputs
         if not outputs.HasField(which):
             raise NotFound(f"{name} has no output {which!r}")

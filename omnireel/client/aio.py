@@ -17,6 +17,7 @@ from google.longrunning import operations_pb2, operations_pb2_grpc
 
 from omnireel.api.v1 import capabilities_pb2, media_pb2, video_pb2, video_pb2_grpc
 from omnireel.client import channel as channels
+from omnireel.client.credentials import api_key_for, check_privacy, key_metadata
 from omnireel.client.errors import blamed_on, error_from_rpc, finished, translated
 from omnireel.client.request import (
     Draft,
@@ -43,10 +44,16 @@ class AsyncOmnireelClient:
         address: str | None = None,
         *,
         credentials: grpc.ChannelCredentials | None = None,
+        api_key: str | None = None,
+        plaintext: bool = False,
         reconnect: ReconnectPolicy | None = None,
     ) -> None:
         """Prepare a channel; the arguments are those of `OmnireelClient`."""
         self.address = channels.check_address(address or channels.default_address())
+        key = api_key_for(self.address, api_key)
+        if key:
+            check_privacy(self.address, encrypted=credentials is not None, plaintext=plaintext)
+        self._metadata = key_metadata(key)
         options = channels.channel_options(self.address)
         self._channel = (
             grpc.aio.secure_channel(self.address, credentials, options)
@@ -81,7 +88,7 @@ class AsyncOmnireelClient:
         prepared = prepare_upload(source, filename=filename, field=field)
         with blamed_on(field), translated(self.address):
             response = await self._videos.UploadMedia(
-                prepared.requests(), timeout=TRANSFER_TIMEOUT_S
+                prepared.requests(), timeout=TRANSFER_TIMEOUT_S, metadata=self._metadata
             )
         return response.media
 
@@ -92,14 +99,18 @@ class AsyncOmnireelClient:
         parsed = parse(prompt) if isinstance(prompt, str) else prompt
         request = create_request(parsed, options or VideoOptions())
         with translated(self.address):
-            operation = await self._videos.CreateVideo(request, timeout=CALL_TIMEOUT_S)
+            operation = await self._videos.CreateVideo(
+                request, timeout=CALL_TIMEOUT_S, metadata=self._metadata
+            )
         return await self.get(operation.name)
 
     async def get(self, name: str) -> video_pb2.Video:
         """One video by ``videos/{id}``, ``operations/{id}`` or bare id."""
         request = video_pb2.GetVideoRequest(name=video_name(name))
         with translated(self.address):
-            return await self._videos.GetVideo(request, timeout=CALL_TIMEOUT_S)
+            return await self._videos.GetVideo(
+                request, timeout=CALL_TIMEOUT_S, metadata=self._metadata
+            )
 
     async def list(
         self,
@@ -112,7 +123,9 @@ class AsyncOmnireelClient:
         request = video_pb2.ListVideosRequest(page_size=page_size, states=states, labels=labels)
         while True:
             with translated(self.address):
-                page = await self._videos.ListVideos(request, timeout=CALL_TIMEOUT_S)
+                page = await self._videos.ListVideos(
+                    request, timeout=CALL_TIMEOUT_S, metadata=self._metadata
+                )
             for video in page.videos:
                 yield video
             if not page.next_page_token:
@@ -130,7 +143,7 @@ class AsyncOmnireelClient:
             if left_s is not None and left_s <= 0:
                 raise DeadlineExceeded(f"{name} is not finished after {timeout_s} s; it goes on")
             broken: OmnireelError | None = None
-            call = self._videos.WatchVideo(watch.request(), timeout=left_s)
+            call = self._videos.WatchVideo(watch.request(), timeout=left_s, metadata=self._metadata)
             try:
                 async for event in call:
                     watch.saw(event)
@@ -162,13 +175,15 @@ class AsyncOmnireelClient:
         """Ask for the job to stop; it does within one denoising step."""
         request = operations_pb2.CancelOperationRequest(name=operation_name(name))
         with translated(self.address):
-            await self._operations.CancelOperation(request, timeout=CALL_TIMEOUT_S)
+            await self._operations.CancelOperation(
+                request, timeout=CALL_TIMEOUT_S, metadata=self._metadata
+            )
 
     async def delete(self, name: str) -> None:
         """Remove a video and its outputs."""
         request = video_pb2.DeleteVideoRequest(name=video_name(name))
         with translated(self.address):
-            await self._videos.DeleteVideo(request, timeout=CALL_TIMEOUT_S)
+            await self._videos.DeleteVideo(request, timeout=CALL_TIMEOUT_S, metadata=self._metadata)
 
     async def download(self, media: media_pb2.Media | str, path: Path) -> Path:
         """Bring a medium (or its URI) to ``path``: the whole, verified file or none at all."""
@@ -181,7 +196,7 @@ class AsyncOmnireelClient:
                 try:
                     with translated(self.address):
                         async for response in self._videos.DownloadMedia(
-                            request, timeout=TRANSFER_TIMEOUT_S
+                            request, timeout=TRANSFER_TIMEOUT_S, metadata=self._metadata
                         ):
                             download.feed(response)
                     return download.commit()
@@ -195,7 +210,9 @@ class AsyncOmnireelClient:
         """What the served models can do, and the limits."""
         request = video_pb2.GetCapabilitiesRequest()
         with translated(self.address):
-            return await self._videos.GetCapabilities(request, timeout=CALL_TIMEOUT_S)
+            return await self._videos.GetCapabilities(
+                request, timeout=CALL_TIMEOUT_S, metadata=self._metadata
+            )
 
     async def generate(
         self,

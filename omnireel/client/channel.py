@@ -51,13 +51,28 @@ def default_address() -> str:
     """
     if address := os.environ.get("OMNIREEL_ADDRESS"):
         return address
+    return local_stack_address(local_home()) or DEFAULT_ADDRESS
+
+
+def local_home() -> Path:
+    """The folder of the local stack: ``$OMNIREEL_HOME``, else ``~/.omnireel``."""
     home = os.environ.get("OMNIREEL_HOME")
-    state_file = (Path(home) if home else Path.home() / ".omnireel") / "stack.json"
+    return Path(home) if home else Path.home() / ".omnireel"
+
+
+def local_stack_address(home: Path) -> str:
+    """The gateway of the stack in ``home``; empty when none was started there.
+
+    Raises:
+        FailedPrecondition: the file that says so is there but cannot be read.
+
+    """
+    state_file = home / "stack.json"
     try:
         state = json.loads(state_file.read_text(encoding="utf-8"))
         return str(state["gateway"])
     except FileNotFoundError:
-        return DEFAULT_ADDRESS
+        return ""
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FailedPrecondition(
             f"{state_file} names no gateway; start the stack anew with `omnireel up`, or pass "
@@ -86,12 +101,13 @@ def channel_options(address: str) -> list[tuple[str, Any]]:
         ("grpc.max_reconnect_backoff_ms", 5_000),
         ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
     ]
-    if _is_loopback(address):
+    if is_loopback(address):
         options.append(("grpc.enable_http_proxy", 0))  # a proxy could not reach this machine's own
     return options
 
 
-def _is_loopback(address: str) -> bool:
+def is_loopback(address: str) -> bool:
+    """Whether ``host:port`` is on this machine."""
     host = address.rpartition(":")[0].strip("[]")
     if host == "localhost":
         return True

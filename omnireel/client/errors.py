@@ -21,8 +21,10 @@ from omnireel.errors import (
     InvalidInput,
     NotFound,
     OmnireelError,
+    PermissionDenied,
     PromptSyntaxError,
     ResourceExhausted,
+    Unauthenticated,
     Unavailable,
 )
 
@@ -32,6 +34,8 @@ NO_ANSWER = "NO_ANSWER"
 _DETAILS_KEY = "grpc-status-details-bin"
 _DEFAULT_RETRY_S = 1.0
 _KINDS: dict[int, type[OmnireelError]] = {
+    code_pb2.UNAUTHENTICATED: Unauthenticated,
+    code_pb2.PERMISSION_DENIED: PermissionDenied,
     code_pb2.NOT_FOUND: NotFound,
     code_pb2.ALREADY_EXISTS: AlreadyExists,
     code_pb2.FAILED_PRECONDITION: FailedPrecondition,

@@ -12,6 +12,7 @@ from google.longrunning import operations_pb2, operations_pb2_grpc
 
 from omnireel.api.v1 import capabilities_pb2, media_pb2, video_pb2, video_pb2_grpc
 from omnireel.client import channel as channels
+from omnireel.client.credentials import api_key_for, check_privacy, key_metadata
 from omnireel.client.errors import blamed_on, error_from_rpc, finished, translated
 from omnireel.client.request import (
     Draft,
@@ -48,14 +49,22 @@ class OmnireelClient:
         address: str | None = None,
         *,
         credentials: grpc.ChannelCredentials | None = None,
+        api_key: str | None = None,
+        plaintext: bool = False,
         reconnect: ReconnectPolicy | None = None,
     ) -> None:
         """Prepare a channel; nothing is sent before the first call.
 
         ``address`` is ``host:port`` (None: `default_address`). Without ``credentials`` the
-        connection is plain text, which only a gateway on this machine or behind a mesh should see.
+        connection is plain text; then a key goes to this machine only, unless ``plaintext`` says
+        that the network itself is private. ``api_key`` is a key or a reference to one
+        (``file:/path``, ``env:NAME``); None: see `api_key_for`.
         """
         self.address = channels.check_address(address or channels.default_address())
+        key = api_key_for(self.address, api_key)
+        if key:
+            check_privacy(self.address, encrypted=credentials is not None, plaintext=plaintext)
+        self._metadata = key_metadata(key)
         options = channels.channel_options(self.address)
         self._channel = (
             grpc.secure_channel(self.address, credentials, options)
@@ -89,21 +98,25 @@ class OmnireelClient:
             return source
         prepared = prepare_upload(source, filename=filename, field=field)
         with blamed_on(field), translated(self.address):
-            return self._videos.UploadMedia(prepared.requests(), timeout=TRANSFER_TIMEOUT_S).media
+            return self._videos.UploadMedia(
+                prepared.requests(), timeout=TRANSFER_TIMEOUT_S, metadata=self._metadata
+            ).media
 
     def create(self, prompt: str | Prompt, options: VideoOptions | None = None) -> video_pb2.Video:
         """Queue a job and return it as it stands. Media in ``prompt`` are uploaded already."""
         parsed = parse(prompt) if isinstance(prompt, str) else prompt
         request = create_request(parsed, options or VideoOptions())
         with translated(self.address):
-            operation = self._videos.CreateVideo(request, timeout=CALL_TIMEOUT_S)
+            operation = self._videos.CreateVideo(
+                request, timeout=CALL_TIMEOUT_S, metadata=self._metadata
+            )
         return self.get(operation.name)
 
     def get(self, name: str) -> video_pb2.Video:
         """One video by ``videos/{id}``, ``operations/{id}`` or bare id."""
         request = video_pb2.GetVideoRequest(name=video_name(name))
         with translated(self.address):
-            return self._videos.GetVideo(request, timeout=CALL_TIMEOUT_S)
+            return self._videos.GetVideo(request, timeout=CALL_TIMEOUT_S, metadata=self._metadata)
 
     def list(
         self,
@@ -116,7 +129,9 @@ class OmnireelClient:
         request = video_pb2.ListVideosRequest(page_size=page_size, states=states, labels=labels)
         while True:
             with translated(self.address):
-                page = self._videos.ListVideos(request, timeout=CALL_TIMEOUT_S)
+                page = self._videos.ListVideos(
+                    request, timeout=CALL_TIMEOUT_S, metadata=self._metadata
+                )
             yield from page.videos
             if not page.next_page_token:
                 return
@@ -139,7 +154,7 @@ class OmnireelClient:
             if left_s is not None and left_s <= 0:
                 raise DeadlineExceeded(f"{name} is not finished after {timeout_s} s; it goes on")
             broken: OmnireelError | None = None
-            call = self._videos.WatchVideo(watch.request(), timeout=left_s)
+            call = self._videos.WatchVideo(watch.request(), timeout=left_s, metadata=self._metadata)
             try:
                 for event in call:
                     watch.saw(event)
@@ -175,13 +190,15 @@ class OmnireelClient:
         """Ask for the job to stop; it does within one denoising step."""
         request = operations_pb2.CancelOperationRequest(name=operation_name(name))
         with translated(self.address):
-            self._operations.CancelOperation(request, timeout=CALL_TIMEOUT_S)
+            self._operations.CancelOperation(
+                request, timeout=CALL_TIMEOUT_S, metadata=self._metadata
+            )
 
     def delete(self, name: str) -> None:
         """Remove a video and its outputs."""
         request = video_pb2.DeleteVideoRequest(name=video_name(name))
         with translated(self.address):
-            self._videos.DeleteVideo(request, timeout=CALL_TIMEOUT_S)
+            self._videos.DeleteVideo(request, timeout=CALL_TIMEOUT_S, metadata=self._metadata)
 
     def download(self, media: media_pb2.Media | str, path: Path) -> Path:
         """Bring a medium (or its URI) to ``path``: the whole, verified file or none at all."""
@@ -194,7 +211,7 @@ class OmnireelClient:
                 try:
                     with translated(self.address):
                         for response in self._videos.DownloadMedia(
-                            request, timeout=TRANSFER_TIMEOUT_S
+                            request, timeout=TRANSFER_TIMEOUT_S, metadata=self._metadata
                         ):
                             download.feed(response)
                     return download.commit()
@@ -208,7 +225,9 @@ class OmnireelClient:
         """What the served models can do, and the limits."""
         request = video_pb2.GetCapabilitiesRequest()
         with translated(self.address):
-            return self._videos.GetCapabilities(request, timeout=CALL_TIMEOUT_S)
+            return self._videos.GetCapabilities(
+                request, timeout=CALL_TIMEOUT_S, metadata=self._metadata
+            )
 
     def generate(
         self,

@@ -30,7 +30,7 @@ def call_metadata(*, job_id: str = "", request_id: str = "") -> tuple[tuple[str,
 
 
 class ErrorInterceptor(grpc.ServerInterceptor):
-    """Wraps every method of ours; health and reflection (``/grpc.*``) pass through untouched."""
+    """Wraps every method but those of health, which passes through untouched."""
 
     def intercept_service(
         self, continuation: Callable[[Any], Any], handler_call_details: Any
@@ -38,20 +38,24 @@ class ErrorInterceptor(grpc.ServerInterceptor):
         """Give back the method's handler with its behaviour wrapped."""
         handler = continuation(handler_call_details)
         method = handler_call_details.method
-        if handler is None or method.startswith("/grpc."):
+        if handler is None or method.startswith("/grpc.health."):
             return handler
-        for kind in ("unary_unary", "unary_stream", "stream_unary", "stream_stream"):
-            behavior = getattr(handler, kind)
-            if behavior is None:
-                continue
-            wrap = _wrap_stream if handler.response_streaming else _wrap_single
+        wrap = _wrap_stream if handler.response_streaming else _wrap_single
+        return wrap_handler(handler, lambda behavior: wrap(method, behavior))
+
+
+def wrap_handler(handler: Any, wrap: Callable[[Callable[[Any, Any], Any]], Any]) -> Any:
+    """The same method handler with its behaviour replaced by ``wrap(behaviour)``."""
+    for kind in ("unary_unary", "unary_stream", "stream_unary", "stream_stream"):
+        behavior = getattr(handler, kind)
+        if behavior is not None:
             make = getattr(grpc, f"{kind}_rpc_method_handler")
             return make(
-                wrap(method, behavior),
+                wrap(behavior),
                 request_deserializer=handler.request_deserializer,
                 response_serializer=handler.response_serializer,
             )
-        return handler
+    return handler
 
 
 def _wrap_single(method: str, behavior: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

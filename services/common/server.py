@@ -47,6 +47,7 @@ class RpcServer:
         settings: ServiceSettings,
         registrations: Sequence[Registration],
         *,
+        interceptors: Sequence[grpc.ServerInterceptor] = (),
         max_calls: int = 16,
         max_message_bytes: int = 4 << 20,
     ) -> None:
@@ -55,7 +56,7 @@ class RpcServer:
         self._pool = futures.ThreadPoolExecutor(max_calls, thread_name_prefix="rpc")
         self._server = grpc.server(
             self._pool,
-            interceptors=[ErrorInterceptor()],
+            interceptors=[ErrorInterceptor(), *interceptors],
             options=(
                 # Without this, a second server on the same port would silently share its calls.
                 ("grpc.so_reuseport", 0),

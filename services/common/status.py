@@ -25,7 +25,9 @@ from omnireel.errors import (
     InvalidInput,
     NotFound,
     OmnireelError,
+    PermissionDenied,
     ResourceExhausted,
+    Unauthenticated,
     Unavailable,
 )
 
@@ -34,6 +36,8 @@ ERROR_DOMAIN = "omnireel"
 
 CODES: dict[type[OmnireelError], int] = {
     InvalidInput: code_pb2.INVALID_ARGUMENT,
+    Unauthenticated: code_pb2.UNAUTHENTICATED,
+    PermissionDenied: code_pb2.PERMISSION_DENIED,
     NotFound: code_pb2.NOT_FOUND,
     AlreadyExists: code_pb2.ALREADY_EXISTS,
     FailedPrecondition: code_pb2.FAILED_PRECONDITION,

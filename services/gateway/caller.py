@@ -1,15 +1,12 @@
-"""Who calls. The one place where authentication will say so."""
+"""The tenant that the jobs and media of a call belong to."""
 
 from __future__ import annotations
 
 import grpc
 
-LOCAL_CALLER = "local"
+from services.gateway.identity.current import current_principal
 
 
 def caller_of(_context: grpc.ServicerContext) -> str:
-    """The identity that jobs and media belong to.
-
-    The gateway listens on loopback only, so everybody who reaches it is the machine's owner.
-    """
-    return LOCAL_CALLER
+    """The tenant of whoever makes the call; the interceptor has made sure that there is one."""
+    return current_principal().tenant

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import threading
+import time
 
 from google.longrunning import operations_pb2_grpc
 
 from omnireel.api.v1 import video_pb2_grpc
 from omnireel.store import open_store
-from services.common.jobs import open_jobs
+from services.common.jobs import JobStore
+from services.common.jobs.database import Database
+from services.common.jobs.migrate import open_database
 from services.common.logs import configure_logs
 from services.common.sandbox import MediaSandbox, SandboxConfig
 from services.common.server import Registration, RpcServer, run_main, serve
 from services.common.settings import load_settings
 from services.gateway.capabilities import CapabilityBook
+from services.gateway.identity import Authenticator
+from services.gateway.identity.first_key import provide_first_key
+from services.gateway.identity.interceptor import AccessInterceptor
+from services.gateway.identity.key_store import KeyStore
 from services.gateway.library import Library
 from services.gateway.operations_servicer import OperationsServicer
 from services.gateway.settings import GatewaySettings
@@ -28,7 +35,9 @@ class GatewayServer(RpcServer):
 
     def __init__(self, settings: GatewaySettings) -> None:
         self._stopping = threading.Event()
-        self._jobs = open_jobs(settings.database_url)
+        database = open_database(settings.database_url)
+        self._jobs = JobStore(database, time.time)
+        self.authenticator = _authenticator(database, settings)
         self._book = CapabilityBook(settings)
         store = open_store(settings.store_url)
         library = Library(self._jobs, store, settings.signed_url_s)
@@ -57,6 +66,7 @@ class GatewayServer(RpcServer):
                     ),
                 ),
             ],
+            interceptors=[AccessInterceptor(self.authenticator)],
             max_calls=settings.max_calls,
         )
 
@@ -67,6 +77,14 @@ class GatewayServer(RpcServer):
         self._book.close()
         self._sandbox.close()
         self._jobs.close()
+
+
+def _authenticator(database: Database, settings: GatewaySettings) -> Authenticator:
+    if settings.auth == "off":
+        return Authenticator(None)
+    keys = KeyStore(database)
+    provide_first_key(keys, settings.key_file)
+    return Authenticator(keys)
 
 
 def main() -> int:

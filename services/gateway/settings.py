@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Literal
+
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
@@ -22,6 +25,16 @@ class GatewaySettings(ServiceSettings):
     )
     database_url: str = Field(description="SQLAlchemy URL of the job database.")
     store_url: str = Field(description="Object store: file:///folder or s3://bucket/prefix?...")
+    auth: Literal["on", "off"] = Field(
+        "on",
+        description="Whether callers need an API key. off: everybody who reaches the port is the "
+        "owner, so it is allowed on loopback only.",
+    )
+    key_file: Path | None = Field(
+        None,
+        description="Where to write an admin key when the file is missing. Unset: the first key of "
+        "an empty database is shown once, on standard error.",
+    )
     prompt_enhancer: str = Field(description="host:port of the prompt enhancer.")
     generator: str = Field(description="host:port of the generator.")
     super_resolver: str = Field(description="host:port of the super-resolver.")

@@ -75,7 +75,12 @@ def test_it_can_leave_the_stack_running_for_the_next_one(
         assert before is not None
 
         run_demo(DemoConfig(folder, stack_command=STARTS_NOTHING))
-        other = DemoConfig(tmp_path / "b", address=before.gateway, stack_command=STARTS_NOTHING)
+        other = DemoConfig(
+            tmp_path / "b",
+            address=before.gateway,
+            api_key=f"file:{home / 'api_key'}",
+            stack_command=STARTS_NOTHING,
+        )
         for one, again in zip(first, run_demo(other), strict=True):
             assert np.array_equal(one.upscaled.frames_THWC, again.upscaled.frames_THWC)
         assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "b")

@@ -51,6 +51,18 @@ class Seen:
     uploads: dict[str, bytes] = field(default_factory=dict)
     metadata: list[media_pb2.UploadMetadata] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
+    authorization: list[str] = field(default_factory=list)
+    """What each call carried; empty text for none."""
+
+
+class _Listener(grpc.ServerInterceptor):
+    def __init__(self, seen: Seen) -> None:
+        self._seen = seen
+
+    def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+        metadata = dict(handler_call_details.invocation_metadata)
+        self._seen.authorization.append(metadata.get("authorization", ""))
+        return continuation(handler_call_details)
 
 
 class FakeGateway(video_pb2_grpc.VideoServiceServicer, operations_pb2_grpc.OperationsServicer):
@@ -62,7 +74,8 @@ class FakeGateway(video_pb2_grpc.VideoServiceServicer, operations_pb2_grpc.Opera
         self.videos: dict[str, video_pb2.Video] = {}
         self.cancelled = threading.Event()
         self._calls: Counter[str] = Counter()
-        self._server = grpc.server(futures.ThreadPoolExecutor(8))
+        listener = _Listener(self.seen)
+        self._server = grpc.server(futures.ThreadPoolExecutor(8), interceptors=[listener])
         video_pb2_grpc.add_VideoServiceServicer_to_server(self, self._server)
         operations_pb2_grpc.add_OperationsServicer_to_server(self, self._server)
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"

@@ -6,6 +6,7 @@ import hashlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 from google.longrunning import operations_pb2, operations_pb2_grpc
@@ -44,16 +45,34 @@ def stack_config(home: Path, **more: object) -> StackConfig:
     return StackConfig(home, **fields)  # type: ignore[arg-type]
 
 
+class WithKey(
+    grpc.UnaryUnaryClientInterceptor,
+    grpc.UnaryStreamClientInterceptor,
+    grpc.StreamUnaryClientInterceptor,
+):
+    """Sends an API key with every call."""
+
+    def __init__(self, key: str) -> None:
+        self._pair = ("authorization", f"Bearer {key}")
+
+    def _call(self, continuation: Any, details: Any, request: Any) -> Any:
+        metadata = [*(details.metadata or ()), self._pair]
+        return continuation(details._replace(metadata=metadata), request)
+
+    intercept_unary_unary = intercept_unary_stream = intercept_stream_unary = _call
+
+
 class Api:
     """The public API as a test wants it: names without prefixes, bytes in and out."""
 
-    def __init__(self, address: str) -> None:
-        self._channel = grpc.insecure_channel(address)
+    def __init__(self, address: str, key: str = "") -> None:
+        self._plain = grpc.insecure_channel(address)
+        self._channel = grpc.intercept_channel(self._plain, WithKey(key)) if key else self._plain
         self.videos = video_pb2_grpc.VideoServiceStub(self._channel)
         self.operations = operations_pb2_grpc.OperationsStub(self._channel)
 
     def close(self) -> None:
-        self._channel.close()
+        self._plain.close()
 
     def create(self, text: str = "a red ball", **fields: object) -> str:
         """The id of a new job of nine frames with seed 7."""

@@ -31,6 +31,15 @@ def upgrade(database: Database) -> None:
         command.upgrade(config, "head")
 
 
+def open_database(url: str) -> Database:
+    """The database at ``url``, current. SQLite is migrated here; PostgreSQL must be current."""
+    database = Database(url)
+    if database.sqlite:
+        upgrade(database)
+    require_current(database)
+    return database
+
+
 def require_current(database: Database) -> None:
     """Raise :class:`FailedPrecondition` unless the schema is the one this code was written for."""
     with database.read() as connection:

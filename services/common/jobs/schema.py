@@ -99,6 +99,20 @@ media = Table(
     Column("created_at", Double, nullable=False),
 )
 
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("tenant", String(128), nullable=False, index=True),
+    Column("name", String(128), nullable=False),
+    Column("scopes", String(256), nullable=False),  # separated by blanks
+    Column("secret_hash", String(64), nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double),
+    Column("revoked_at", Double),
+    Column("used_at", Double),  # coarse
+)
+
 workers = Table(
     "workers",
     metadata,

@@ -24,16 +24,12 @@ from services.common.jobs.job import (
     Stage,
     StageOutput,
 )
-from services.common.jobs.migrate import require_current, upgrade
+from services.common.jobs.migrate import open_database
 
 
 def open_jobs(url: str, clock: Callable[[], float] = time.time) -> JobStore:
     """Open the store at a SQLAlchemy URL. SQLite is migrated here; PostgreSQL must be current."""
-    database = Database(url)
-    if database.sqlite:
-        upgrade(database)
-    require_current(database)
-    return JobStore(database, clock)
+    return JobStore(open_database(url), clock)
 
 
 class JobStore:

@@ -23,6 +23,16 @@ def default_home() -> Path:
     return Path(home) if home else Path.home() / ".omnireel"
 
 
+def key_file(home: Path) -> Path:
+    """Where the owner's key is: the command line and the Python client find it there."""
+    return home / "api_key"
+
+
+def database_url(home: Path) -> str:
+    """The job database of the stack in ``home``."""
+    return f"sqlite:///{home / 'jobs.db'}"
+
+
 def _commands() -> dict[str, tuple[str, ...]]:
     return {
         service: (sys.executable, "-m", f"services.{service}.main")
@@ -76,7 +86,7 @@ class StackConfig:
     @property
     def database_url(self) -> str:
         """The job database."""
-        return f"sqlite:///{self.home / 'jobs.db'}"
+        return database_url(self.home)
 
     @property
     def store_url(self) -> str:
@@ -106,6 +116,8 @@ class StackConfig:
             settings["weights"] = str(self.weights)
         else:
             settings |= {"database_url": self.database_url, **addresses}
+        if service == "gateway":
+            settings["key_file"] = str(key_file(self.home))
         if service == "generator" and self.adapter is not None:
             settings["adapter"] = str(self.adapter.resolve())
         if service == "worker":

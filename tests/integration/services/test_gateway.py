@@ -40,7 +40,9 @@ class Served:
         self.jobs = open_jobs(settings.database_url)
         self.server = GatewayServer(settings)
         self.server.start()
-        self.api = Api(self.server.address)
+        assert settings.key_file is not None
+        self.key = settings.key_file.read_text().strip()
+        self.api = Api(self.server.address, self.key)
 
     def work(self, *job_ids: str) -> None:
         config = RunnerConfig("w1", heartbeat_s=0.05, progress_interval_s=0.0)
@@ -67,6 +69,7 @@ def s(tmp_path: Path) -> Iterator[Served]:
             store_url=made.store_url,
             watch_poll_s=0.01,
             max_queued_jobs=5,
+            key_file=tmp_path / "api_key",
             delete_wait_s=20.0,
             **made.addresses,
         )
@@ -298,7 +301,7 @@ def test_capabilities(s: Served) -> None:
 def test_models_that_are_not_there_yet(tmp_path: Path, s: Served) -> None:
     fields = {**s.settings.model_dump(), "generator": "127.0.0.1:1"}
     with GatewayServer(GatewaySettings(**fields)) as server:
-        api = Api(server.address)
+        api = Api(server.address, s.key)
         code, reason, _ = refused(api.create)
         api.close()
     assert (code, reason) == ("UNAVAILABLE", "UNAVAILABLE")

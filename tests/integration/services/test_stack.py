@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from omnireel.api.v1 import video_pb2
 from omnireel.cli.main import app
+from omnireel.client import stack_key
 from omnireel.errors import FailedPrecondition
 from omnireel.media import read_clip, write_mp4
 from omnireel.store import ObjectInfo, open_store
@@ -41,7 +42,7 @@ class Running:
         self._steps = Path(config.environment["OMNIREEL_TEST_STEPS_FILE"])
         self.lines: list[str] = []
         self.state: StackState = start_stack(config, self.lines.append)
-        self.api = Api(self.state.gateway)
+        self.api = Api(self.state.gateway, stack_key(config.home))
         self.jobs: JobStore = open_jobs(config.database_url)
 
     def steps(self, service: str, seed: int) -> list[int]:

@@ -16,8 +16,10 @@ from omnireel.errors import (
     InvalidInput,
     NotFound,
     OmnireelError,
+    PermissionDenied,
     PromptSyntaxError,
     ResourceExhausted,
+    Unauthenticated,
     Unavailable,
 )
 from tests.support.gateway import status
@@ -36,7 +38,8 @@ from tests.support.gateway import status
         (code_pb2.DEADLINE_EXCEEDED, DeadlineExceeded),
         (code_pb2.DATA_LOSS, IntegrityError),
         (code_pb2.INTERNAL, OmnireelError),
-        (code_pb2.PERMISSION_DENIED, OmnireelError),
+        (code_pb2.UNAUTHENTICATED, Unauthenticated),
+        (code_pb2.PERMISSION_DENIED, PermissionDenied),
     ],
 )
 def test_kind_and_reason(code: int, kind: type[OmnireelError]) -> None:

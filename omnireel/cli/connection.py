@@ -1,0 +1,44 @@
+"""The options that name a gateway and prove who calls, and the client that they make."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from omnireel.client import OmnireelClient
+from omnireel.errors import InvalidInput
+from omnireel.secret import is_reference
+
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        envvar="OMNIREEL_ADDRESS",
+        help="Gateway as host:port; default: the local stack's, else 127.0.0.1:7070.",
+    ),
+]
+ApiKeyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--api-key",
+        help="Where the API key is: file:PATH or env:NAME; default: $OMNIREEL_API_KEY, else the "
+        "local stack's.",
+    ),
+]
+
+
+def open_client(address: str | None, api_key: str | None) -> OmnireelClient:
+    """A client for the two options."""
+    return OmnireelClient(address, api_key=checked_api_key(api_key))
+
+
+def checked_api_key(api_key: str | None) -> str | None:
+    """The reference to a key; a key itself is refused, since command lines are public."""
+    if api_key is not None and not is_reference(api_key):
+        raise InvalidInput(
+            "others can read command lines, so name where the key is: file:PATH, env:NAME, or set "
+            "$OMNIREEL_API_KEY",
+            field="--api-key",
+        )
+    return api_key
