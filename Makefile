@@ -2,10 +2,12 @@
 PYTHON ?= python3
 VENV   ?= .venv
 OUT    ?= demo
+N      ?= 100000
+SEED   ?= 1
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
 
-.PHONY: demo test unit integration lint types protos bench kill-test clean help
+.PHONY: demo test unit integration lint types protos bench kill-test fuzz clean help
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,6 +41,9 @@ kill-test: $(VENV)/.dev  ## Training under random kills: how much of its time tr
 	rm -rf runs/kill-test
 	$(BIN)/python -m tests.soak.training_kills runs/kill-test
 
+fuzz: $(VENV)/.fuzz  ## N hostile inputs to every door; the last line is the totals
+	nice -n 10 $(BIN)/python -m tests.fuzz --inputs $(N) --seed $(SEED)
+
 clean:  ## Remove the environment and caches
 	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
@@ -56,3 +61,7 @@ $(VENV)/.serve: $(UV) pyproject.toml constraints.txt
 $(VENV)/.dev: $(UV) pyproject.toml constraints.txt
 	$(UV) pip install --python $(BIN)/python -c constraints.txt -b constraints.txt -e '.[dev]'
 	@touch $@ $(VENV)/.serve
+
+$(VENV)/.fuzz: $(VENV)/.dev pyproject.toml constraints.txt
+	$(UV) pip install --python $(BIN)/python -c constraints.txt -b constraints.txt -e '.[fuzz]'
+	@touch $@

@@ -26,8 +26,8 @@ def field_violations(
         yield FieldViolation(
             "priority", f"must be {limits.min_priority}..{limits.max_priority}; 0 is usual"
         )
-    if request.HasField("deadline") and request.deadline.ToNanoseconds() / 1e9 <= now:
-        yield FieldViolation("deadline", "is in the past; allow more time, or leave it out")
+    if request.HasField("deadline"):
+        yield from _deadline_violations(request, now)
     if request.preview_every_steps < 0:
         yield FieldViolation("preview_every_steps", "must not be negative; 0 means no previews")
     if request.HasField("enhance") and request.enhance and not can.can_enhance:
@@ -36,6 +36,18 @@ def field_violations(
         yield FieldViolation("upscale", "no super-resolver is served; set it to false")
     yield from _label_violations(request)
     yield from _sampling_violations(request.settings, can)
+
+
+def _deadline_violations(
+    request: video_pb2.CreateVideoRequest, now: float
+) -> Iterator[FieldViolation]:
+    try:
+        late = request.deadline.ToNanoseconds() / 1e9 <= now
+    except ValueError:  # seconds or nanos beyond what a Timestamp may hold
+        yield FieldViolation("deadline", "is no moment between the years 1 and 9999")
+        return
+    if late:
+        yield FieldViolation("deadline", "is in the past; allow more time, or leave it out")
 
 
 def _label_violations(request: video_pb2.CreateVideoRequest) -> Iterator[FieldViolation]:
