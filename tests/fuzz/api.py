@@ -44,6 +44,7 @@ def gateway(folder: Path) -> Iterator[Api]:
             listen="127.0.0.1:0",
             database_url=f"sqlite:///{folder / 'jobs.db'}",
             store_url=store_url,
+            auth="off",
             delete_wait_s=0.0,
             max_queued_jobs=200,
             **addresses,
