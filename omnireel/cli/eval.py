@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from omnireel.cli.printing import err, out
+from omnireel.shipped import SHIPPED_TINY
 
 if TYPE_CHECKING:
     from omnireel.evaluate.cases import CaseConfig
@@ -71,7 +72,7 @@ def quick(
     config = CaseConfig(tuple(capability or CAPABILITIES), count=count, seed=seed, scenes=scenes)
     wordings = _wordings(vague)
     eyes = load_perception()
-    pipeline = GeneratorPipeline.load(weights or _shipped())
+    pipeline = GeneratorPipeline.load(weights or SHIPPED_TINY)
     maker = PipelineMaker(pipeline, steps or pipeline.defaults.num_inference_steps)
     folder.mkdir(parents=True, exist_ok=True)
     evaluation = _run(maker, eyes, config, wordings, folder)
@@ -111,7 +112,7 @@ def upscaler(
     from omnireel.generate import UpscalePipeline
     from omnireel.media import write_png
 
-    pipeline = UpscalePipeline.load(weights or _shipped())
+    pipeline = UpscalePipeline.load(weights or SHIPPED_TINY)
     config = CaseConfig(("C20",), count=count, held_out_share=0.0, seed=seed)
     results = evaluate_upscaler(
         pipeline, config, on_progress=lambda done, total: err().print(f"{done} of {total}")
@@ -133,12 +134,6 @@ def upscaler(
     atomic_write(folder / "upscaler.json", (json.dumps(data, indent=1) + "\n").encode())
     write_png(upscaling_sheet(results), folder / "upscaler.png")
     out().print(str(folder.resolve()))
-
-
-def _shipped() -> Path:
-    import omnireel
-
-    return Path(omnireel.__file__).parent / "weights" / "tiny"
 
 
 def _wordings(vague: bool) -> tuple[Wording, ...]:

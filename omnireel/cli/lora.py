@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-import omnireel
 from omnireel.cli.data import problems_as_lines, say_ignored
 from omnireel.cli.run_output import data_report, run_callbacks
+from omnireel.shipped import SHIPPED_TINY
 
 
 def lora(
@@ -53,10 +53,9 @@ def lora(
     """
     from omnireel.recipes.adapt import AdaptRequest, adapt
 
-    shipped = Path(omnireel.__file__).parent / "weights" / "tiny"
-    base = init_from or shipped / "generator"
+    base = init_from or SHIPPED_TINY / "generator"
     if vae is None:
-        vae = base.parent / "vae" if (base.parent / "vae").is_dir() else shipped / "vae"
+        vae = base.parent / "vae" if (base.parent / "vae").is_dir() else SHIPPED_TINY / "vae"
     overrides = [f"base={base}", f"vae={vae}"]
     if max_minutes is not None:
         overrides.append(f"trainer.max_minutes={max_minutes}")

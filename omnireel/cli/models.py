@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from omnireel.shipped import SHIPPED
+
 app = typer.Typer(
     name="models", help="Show, verify and merge model components.", no_args_is_help=True
 )
@@ -56,10 +58,9 @@ def merge(
 
 
 def _components(folder: Path | None) -> list[Path]:
-    import omnireel
     from omnireel.errors import NotFound
 
-    root = folder or Path(omnireel.__file__).parent / "weights"
+    root = folder or SHIPPED
     found = sorted({path.parent for path in root.rglob("card.json")})
     if not found:
         raise NotFound(

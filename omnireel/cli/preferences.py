@@ -9,6 +9,7 @@ import typer
 
 from omnireel.cli.printing import out
 from omnireel.cli.run_output import data_report
+from omnireel.shipped import SHIPPED_TINY
 
 app = typer.Typer(
     name="preferences",
@@ -19,7 +20,6 @@ app = typer.Typer(
 
 Questions = Annotated[Path, typer.Argument(help="Folder of the questions.")]
 Vae = Annotated[Path, typer.Option(help="Component folder of the autoencoder.")]
-_TINY = Path("omnireel/weights/tiny")
 
 
 @app.command("sample")
@@ -27,8 +27,8 @@ def sample(
     questions: Questions,
     generator: Annotated[
         Path, typer.Option(help="Component folder of the model that makes the clips.")
-    ] = _TINY / "generator",
-    vae: Vae = _TINY / "vae",
+    ] = SHIPPED_TINY / "generator",
+    vae: Vae = SHIPPED_TINY / "vae",
     prompts: Annotated[int, typer.Option(min=1, help="How many prompts.")] = 64,
     candidates: Annotated[
         int, typer.Option(min=2, help="Clips for each prompt; two make a question.")
@@ -60,7 +60,7 @@ def sample(
 @app.command("page")
 def page(
     questions: Questions,
-    vae: Vae = _TINY / "vae",
+    vae: Vae = SHIPPED_TINY / "vae",
     file: Annotated[
         Path | None, typer.Option("--out", help="By default page.html among the questions.")
     ] = None,

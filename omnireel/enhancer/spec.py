@@ -8,8 +8,9 @@ from typing import Literal
 
 from omnireel.enhancer.base import Enhancer, OffEnhancer
 from omnireel.errors import InvalidInput
+from omnireel.shipped import SHIPPED_TINY
 
-SHIPPED_TINY = Path(__file__).resolve().parent.parent / "weights" / "tiny" / "enhancer"
+SHIPPED_ENHANCER = SHIPPED_TINY / "enhancer"
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def open_enhancer(spec: EnhancerSpec | None = None) -> Enhancer:
     if spec.kind == "tiny":
         from omnireel.enhancer.tiny.backend import TinyEnhancer
 
-        return TinyEnhancer.load(Path(spec.path) if spec.path else SHIPPED_TINY)
+        return TinyEnhancer.load(Path(spec.path) if spec.path else SHIPPED_ENHANCER)
     if spec.kind == "transformers":
         from omnireel.enhancer.transformers_backend import TransformersEnhancer
 

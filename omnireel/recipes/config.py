@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from omnireel.errors import InvalidInput
+from omnireel.shipped import located, portable
 
 T = TypeVar("T")
 
@@ -31,7 +32,7 @@ def to_json(value: Any) -> Any:
         return [to_json(v) for v in value]
     if isinstance(value, Enum):
         return value.value
-    return str(value) if isinstance(value, Path) else value
+    return portable(value) if isinstance(value, Path) else value
 
 
 def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
@@ -182,7 +183,7 @@ def _plain_from(kind: type, data: Any, field: str) -> Any:
     if kind is str and isinstance(data, (int, float)) and not isinstance(data, bool):
         return str(data)
     if issubclass(kind, Path) and isinstance(data, str):
-        return kind(data)
+        return located(kind(data))
     if issubclass(kind, Enum):
         try:
             return kind(data)

@@ -25,6 +25,7 @@ from omnireel.recipes.enhancer_rollouts import JudgedWriter, PolicyPrompts, Prom
 from omnireel.recipes.enhancer_scores import score
 from omnireel.registry import load_component, verify
 from omnireel.registry.card import earlier_stages
+from omnireel.shipped import SHIPPED_TINY
 from omnireel.train import EmaConfig, FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
 from omnireel.train.callbacks import ValidationReport
 from omnireel.train.objectives.group_relative_policy import (
@@ -40,7 +41,7 @@ class EnhancerPolicyRecipe:
     title: ClassVar[str] = "Omnireel tiny prompt enhancer, tuned with rewards"
 
     trainer: TrainerConfig
-    reference: Path = Path("omnireel/weights/tiny/enhancer")
+    reference: Path = SHIPPED_TINY / "enhancer"
     """Component folder of the supervised enhancer: what training starts from and is held to."""
     prompts: PromptsConfig = field(default_factory=PromptsConfig)
     rewards: RewardConfig = field(default_factory=RewardConfig)

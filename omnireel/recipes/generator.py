@@ -40,6 +40,7 @@ from omnireel.recipes.planning.workload import (
 )
 from omnireel.recipes.preview import GeneratorPreview
 from omnireel.recipes.shard_data import encode_shards, open_shards, shard_facts
+from omnireel.shipped import SHIPPED_TINY
 from omnireel.train import (
     OptimizerConfig,
     TrainData,
@@ -98,7 +99,7 @@ class GeneratorRecipe:
     title: ClassVar[str] = "Omnireel Omni-Generator"
 
     trainer: TrainerConfig
-    vae: Path = Path("omnireel/weights/tiny/vae")
+    vae: Path = SHIPPED_TINY / "vae"
     """Component folder of the frozen autoencoder."""
     model: TransformerSize = field(default_factory=TransformerSize)
     data: LatentCacheConfig = field(default_factory=LatentCacheConfig)

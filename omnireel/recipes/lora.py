@@ -28,6 +28,7 @@ from omnireel.recipes.preview import GeneratorPreview
 from omnireel.recipes.shard_data import encode_shards, open_shards, shard_facts
 from omnireel.registry import load_component
 from omnireel.registry.card import earlier_stages
+from omnireel.shipped import SHIPPED_TINY
 from omnireel.train import EmaConfig, FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
 from omnireel.train.objectives.adapter_matching import AdapterMatching
 from omnireel.train.objectives.flow_matching import FlowMatchingConfig
@@ -42,9 +43,9 @@ class LoraRecipe:
     trainer: TrainerConfig
     shards: Path | None = None
     """Folder of training shards (``omnireel data pack``)."""
-    base: Path = Path("omnireel/weights/tiny/generator")
+    base: Path = SHIPPED_TINY / "generator"
     """Component folder of the generator that is adapted."""
-    vae: Path = Path("omnireel/weights/tiny/vae")
+    vae: Path = SHIPPED_TINY / "vae"
     """Component folder of its autoencoder."""
     lora: LoraConfig = field(default_factory=LoraConfig)
     batch_size: int = 8

@@ -19,6 +19,7 @@ from omnireel.recipes.generator_tiny import TINY_CAPABILITY_WEIGHTS
 from omnireel.recipes.post_training import load_network, refined_component
 from omnireel.recipes.preference_answers import check_judged
 from omnireel.recipes.preference_sampling import PreferenceSamplingConfig, build_preferences
+from omnireel.shipped import SHIPPED_TINY
 from omnireel.train import EmaConfig, FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
 from omnireel.train.objectives.flow_dpo import FlowDPO, FlowDPOConfig
 from omnireel.train.objectives.packed import frozen_copy
@@ -36,9 +37,9 @@ class PreferenceRecipe:
     title: ClassVar[str] = "Omnireel Omni-Generator, preference-tuned"
 
     trainer: TrainerConfig
-    vae: Path = Path("omnireel/weights/tiny/vae")
+    vae: Path = SHIPPED_TINY / "vae"
     """Component folder of the autoencoder."""
-    reference: Path = Path("omnireel/weights/tiny/generator")
+    reference: Path = SHIPPED_TINY / "generator"
     """Component folder of the generator: it makes the pairs, is the frozen reference, and is what
     training starts from."""
     lora: LoraConfig | None = field(default_factory=lambda: LoraConfig(rank=16, alpha=32.0))

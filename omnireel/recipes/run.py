@@ -8,7 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from omnireel.recipes.config import flatten, from_json, override, to_json
 from omnireel.recipes.planning.hardware import peak_flops
 from omnireel.registry import load_component, write_text_atomic
 from omnireel.registry.card import earlier_stages
+from omnireel.shipped import located, portable
 from omnireel.train import Callback, Trainer, TrainerConfig, TrainResult
 from omnireel.train.checkpoint import latest_checkpoint
 from omnireel.train.heartbeat import Heartbeat
@@ -51,6 +52,8 @@ def run_recipe(request: RunRequest, callbacks: tuple[Callback, ...], report: Rep
         NotFound: ``resume`` is set and there is nothing to resume, or ``init_from`` is missing.
 
     """
+    if request.init_from is not None:
+        request = replace(request, init_from=located(request.init_from))
     saved = read_run(request.out) if request.resume else None
     if saved is not None and saved.recipe_name != request.recipe:
         raise InvalidInput(
@@ -169,7 +172,8 @@ def prepare_data(request: RunRequest, report: Report) -> dict[str, str]:
 
 
 def _write_run(request: RunRequest, recipe: Recipe, pinned: Mapping[str, str]) -> None:
-    init_from, commands = str(request.init_from or ""), [request.command]
+    init_from = portable(request.init_from) if request.init_from else ""
+    commands = [request.command]
     earlier = earlier_stages(load_component(request.init_from).card) if request.init_from else []
     if request.resume:
         saved = read_run(request.out)

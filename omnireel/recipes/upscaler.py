@@ -31,6 +31,7 @@ from omnireel.recipes.planning.fit import fit_on_device
 from omnireel.recipes.planning.workload import Workload, transformer_workload
 from omnireel.recipes.preview import GeneratorPreview
 from omnireel.sampling.guidance import NO_GUIDANCE
+from omnireel.shipped import SHIPPED_TINY
 from omnireel.train import EmaConfig, FeedConfig, ScheduleConfig, TrainerConfig
 from omnireel.train.latent_cache import LatentBatches, LatentCache, LatentCacheConfig
 from omnireel.train.objectives.flow_matching import FlowMatching, FlowMatchingConfig
@@ -53,7 +54,7 @@ class UpscalerRecipe:
     title: ClassVar[str] = "Omnireel super-resolver"
 
     trainer: TrainerConfig
-    vae: Path = Path("omnireel/weights/tiny/vae")
+    vae: Path = SHIPPED_TINY / "vae"
     """Component folder of the frozen autoencoder."""
     model: TransformerSize = field(default_factory=TransformerSize)
     upscale: UpscaleConfig = field(default_factory=UpscaleConfig)

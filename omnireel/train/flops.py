@@ -191,14 +191,11 @@ def half_flops(config: TransformerConfig, pack: PackShape, layer: int) -> dict[H
     }
 
 
-def padding_flops(config: TransformerConfig, pack: PackShape) -> float:
-    """Operations on padding in one evaluation: pairs that padded blocks compute in vain."""
-    vain = sum(
-        _of_layer(x, layer).padded_pairs - _of_layer(x, layer).pairs
-        for x in (pack.condition_attention, pack.target_attention)
-        for layer in range(config.depth)
-    )
-    return 4.0 * config.width * vain
+def padding_flops(config: TransformerConfig, attention: tuple[AttentionShape, ...]) -> float:
+    """Operations on padding in one run of a stream whose layers attend like that: pairs that padded
+    blocks compute in vain."""
+    shapes = [_of_layer(attention, layer) for layer in range(config.depth)]
+    return 4.0 * config.width * sum(x.padded_pairs - x.pairs for x in shapes)
 
 
 def muon_flops(config: OptimizerConfig, modules: Iterable[tuple[str, nn.Module]]) -> float:

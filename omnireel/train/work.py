@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from omnireel.model.attention import pads
 from omnireel.model.lora import has_lora
@@ -49,10 +49,46 @@ def training_work(model: OmniTransformer, packed: PackedSequence) -> Work:
     return Work(
         target_tokens=shape.target,
         flops=forward.adapters if has_lora(model) else forward.training,
-        padding_flops=_PRODUCTS * _padding(model, shape),
+        padding_flops=_PRODUCTS * sum(_padding(model, shape)),
         repeated_flops=repeated,
     )
 
 
-def _padding(model: OmniTransformer, shape: PackShape) -> float:
-    return padding_flops(model.config, shape) if pads(model.attend) else 0.0
+def evaluation_work(
+    model: OmniTransformer, packed: PackedSequence, *, conditions: bool = True
+) -> Work:
+    """One evaluation of a pack without gradient: the target stream, and the conditions unless their
+    cache is at hand. Nothing is trained on, so there are no target tokens."""
+    shape = packed_shape(packed)
+    forward = forward_flops(model.config, shape)
+    own, target = _padding(model, shape)
+    if not conditions:
+        return Work(flops=forward.target, padding_flops=target)
+    return Work(flops=forward.total, padding_flops=own + target)
+
+
+class Tally:
+    """Adds up what the networks of an objective do for one batch, pass by pass as they happen: the
+    student with gradient, teachers, references and roll-outs without."""
+
+    def __init__(self, target_tokens: int) -> None:
+        """``target_tokens`` of the batch count once, however many networks see them."""
+        self.work = Work(target_tokens)
+
+    def trained(self, model: OmniTransformer, packed: PackedSequence) -> None:
+        """A pass of the whole network whose backward pass follows."""
+        self.work += replace(training_work(model, packed), target_tokens=0)
+
+    def evaluated(
+        self, model: OmniTransformer, packed: PackedSequence, *, conditions: bool = True
+    ) -> None:
+        """A pass without gradient, see :func:`evaluation_work`."""
+        self.work += evaluation_work(model, packed, conditions=conditions)
+
+
+def _padding(model: OmniTransformer, shape: PackShape) -> tuple[float, float]:
+    """In one run of the condition stream and of the target stream."""
+    if not pads(model.attend):
+        return 0.0, 0.0
+    own, target = shape.condition_attention, shape.target_attention
+    return padding_flops(model.config, own), padding_flops(model.config, target)

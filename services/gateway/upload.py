@@ -46,7 +46,7 @@ class Uploads:
         folder = Path(tempfile.gettempdir())
         with disk_errors(folder), tempfile.NamedTemporaryFile(prefix="omnireel-upload-") as file:
             digest = _write(messages, metadata, file)
-            media = inspect_file(Path(file.name), self._sandbox, field="chunk")
+            media = inspect_file(Path(file.name), self._sandbox, field="file")
             _check_type(metadata.mime_type, media.mime_type)
             media.uri = self._store.put_content(Path(file.name), SUFFIXES[media.mime_type])
         media.size_bytes, media.sha256 = metadata.size_bytes, digest

@@ -14,8 +14,7 @@ from omnireel.evaluate.perception.movement import MovementReader
 from omnireel.evaluate.perception.reader import ReaderConfig, SceneReader
 from omnireel.evaluate.perception.subject import SubjectReader
 from omnireel.registry import load_component, save_component
-
-SHIPPED = Path(__file__).resolve().parents[2] / "weights" / "oracle"
+from omnireel.shipped import SHIPPED_ORACLE
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +44,7 @@ def save_perception(folder: Path, eyes: Perception, card: Mapping[str, Any]) -> 
 
 
 @cache
-def load_perception(folder: Path = SHIPPED) -> Perception:
+def load_perception(folder: Path = SHIPPED_ORACLE) -> Perception:
     """The readers in ``folder`` (default: shipped); loaded once per process.
 
     Raises:

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from omnireel.evaluate.perception.eyes import SHIPPED, Perception, load_perception, save_perception
+from omnireel.evaluate.perception.eyes import Perception, load_perception, save_perception
 from omnireel.evaluate.perception.fit_movement import (
     MovementSamplesConfig,
     fit_movement_reader,
@@ -26,6 +26,7 @@ from omnireel.evaluate.perception.fit_movement import (
 from omnireel.evaluate.perception.fit_scene import fit_scene_reader, fit_subject_reader
 from omnireel.evaluate.perception.samples import SamplesConfig, draw_samples
 from omnireel.evaluate.perception.training import LoopConfig
+from omnireel.shipped import SHIPPED_ORACLE
 
 SCENE_PASSES, SUBJECT_PASSES, MOVEMENT_PASSES = 5.0, 8.0, 60.0
 
@@ -33,7 +34,7 @@ SCENE_PASSES, SUBJECT_PASSES, MOVEMENT_PASSES = 5.0, 8.0, 60.0
 def main() -> None:
     """Render, fit and save."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=SHIPPED, help="component folder")
+    parser.add_argument("--out", type=Path, default=SHIPPED_ORACLE, help="component folder")
     parser.add_argument("--scenes", type=int, default=SamplesConfig.scenes)
     parser.add_argument("--clips", type=int, default=MovementSamplesConfig.clips)
     parser.add_argument("--passes", type=float, default=SCENE_PASSES, help="over the frames")

@@ -59,6 +59,7 @@ from omnireel.train.objectives.packed import (
     mean_metrics,
     omni_sample,
     stack_tokens,
+    tally_of,
     trained_velocity,
     validation_report,
 )
@@ -74,6 +75,7 @@ from omnireel.train.objectives.trajectory_matching import (
 )
 from omnireel.train.objectives.velocity import VelocityFn, roll_out
 from omnireel.train.objectives.watch import diversity, gap_by_step, likeness
+from omnireel.train.work import Tally
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ class _Bound:
     data: Tensor
     """``[B, N, P]``."""
     frames: int
+    tally: Tally
 
 
 class DistributionMatching:
@@ -173,7 +176,7 @@ class DistributionMatching:
             trajectory = self._trajectory_errors(bound, rng).mean()
             total = total + self._config.trajectory_weight * trajectory
             metrics["loss_trajectory"] = float(trajectory.detach())
-        return LossReport(total, metrics, num_samples=len(batch))
+        return LossReport(total, metrics, len(batch), bound.tally.work)
 
     def validate(self) -> ValidationReport:
         """The student's samples for held-out prompts from two fixed noises each: ``saturation``,
@@ -200,16 +203,17 @@ class DistributionMatching:
     def _bind(self, batch: Sequence[LatentRecord]) -> _Bound:
         samples = [omni_sample(self._tokenizer, r.prompt, r.segments, r.target_CTHW) for r in batch]
         packed = self._pack(samples)
-        empty = self._tokenizer.empty()
+        empty, tally = self._tokenizer.empty(), tally_of(packed)
         return _Bound(
-            student=trained_velocity(self.model, packed),
-            unchanged=fixed_velocity(self.model, packed),
-            fake=trained_velocity(self.fake, packed),
+            student=trained_velocity(self.model, packed, tally),
+            unchanged=fixed_velocity(self.model, packed, tally),
+            fake=trained_velocity(self.fake, packed, tally),
             teacher=guided_velocity(
-                self.teacher, samples, self._pack, empty, self._config.trajectory.guidance
+                self.teacher, samples, self._pack, empty, self._config.trajectory.guidance, tally
             ),
             data=stack_tokens([r.target_CTHW for r in batch], self._device),
             frames=samples[0].target_shape[0],
+            tally=tally,
         )
 
     def _match(self, bound: _Bound, rng: torch.Generator) -> Matched:

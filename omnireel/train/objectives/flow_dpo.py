@@ -42,11 +42,13 @@ from omnireel.train.objectives.packed import (
     mean_metrics,
     omni_sample,
     stack_tokens,
+    tally_of,
     trained_velocity,
     validation_report,
 )
 from omnireel.train.objectives.velocity import VelocityFn, interpolate, times_like
 from omnireel.train.preferences import PreferencePair
+from omnireel.train.work import Work
 
 
 @dataclass(frozen=True)
@@ -250,23 +252,25 @@ class FlowDPO:
     def _loss(
         self, pairs: Sequence[PreferencePair], times_B: Tensor, rng: torch.Generator
     ) -> LossReport:
-        errors = self._errors(pairs, times_B, rng)
+        errors, work = self._errors(pairs, times_B, rng)
         sign_BS = torch.tensor([[v.sign for v in p.verdicts] for p in pairs]).to(self._device)
         config = self._config
         loss, metrics = flow_dpo_loss(errors, sign_BS, config.scale, config.winner_weight)
-        return LossReport(loss, metrics, num_samples=len(pairs))
+        return LossReport(loss, metrics, len(pairs), work)
 
     def _errors(
         self, pairs: Sequence[PreferencePair], times_B: Tensor, rng: torch.Generator
-    ) -> PairErrors:
+    ) -> tuple[PairErrors, Work]:
         """First and second samples run as one pack of twice the batch."""
         first = [p.first.latents_CTHW for p in pairs]
         clean = stack_tokens([*first, *(p.second.latents_CTHW for p in pairs)], self._device)
         noise = self._noise(pairs, clean, rng)
         times_2B = times_B.repeat(2)
-        samples = [omni_sample(self._tokenizer, p.prompt, p.segments, p.first.latents_CTHW)
-                   for p in pairs]  # fmt: skip
+        samples = [
+            omni_sample(self._tokenizer, p.prompt, p.segments, p.first.latents_CTHW) for p in pairs
+        ]
         packed = self._pack([*samples, *samples])
+        tally = tally_of(packed)
 
         def reduced(velocity: VelocityFn) -> tuple[Tensor, Tensor]:
             square = squared_errors(velocity, clean, noise, times_2B, self._config.even_below)
@@ -278,11 +282,12 @@ class FlowDPO:
 
         with torch.no_grad():
             if self.reference is not None:
-                before = reduced(fixed_velocity(self.reference, packed))
+                before = reduced(fixed_velocity(self.reference, packed, tally))
             else:
                 with lora_disabled(self.model):
-                    before = reduced(fixed_velocity(self.model, packed))
-        return PairErrors(*reduced(trained_velocity(self.model, packed)), *before)
+                    before = reduced(fixed_velocity(self.model, packed, tally))
+        after = reduced(trained_velocity(self.model, packed, tally))
+        return PairErrors(*after, *before), tally.work
 
     def _noise(
         self, pairs: Sequence[PreferencePair], clean: Tensor, rng: torch.Generator

@@ -2,7 +2,8 @@
 
 Three views of one network: with gradient, without gradient (conditions are encoded once and serve
 every call), and guided without gradient. Guided means: all variants of all samples' guidance chains
-run in one pack, and their velocities are combined per sample.
+run in one pack, and their velocities are combined per sample. Each notes the work of its calls in a
+:class:`~omnireel.train.work.Tally`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from omnireel.sampling.guidance import Guidance, chain
 from omnireel.train.callbacks import ValidationReport
 from omnireel.train.objective import LossReport
 from omnireel.train.objectives.velocity import VelocityFn
-from omnireel.train.work import Work
+from omnireel.train.work import Tally, Work
 
 Item = TypeVar("Item")
 PackFn = Callable[[Sequence[OmniSample]], PackedSequence]
@@ -90,19 +91,26 @@ def mean_metrics(reports: Sequence[LossReport]) -> dict[str, float]:
     return {name: total / counts[name] for name, total in sums.items()}
 
 
-def trained_velocity(model: OmniTransformer, packed: PackedSequence) -> VelocityFn:
+def tally_of(packed: PackedSequence) -> Tally:
+    """For a batch whose samples are those of ``packed``."""
+    return Tally(packed.sample_of_target.numel())
+
+
+def trained_velocity(model: OmniTransformer, packed: PackedSequence, tally: Tally) -> VelocityFn:
     """The model's velocity with gradient; both streams run in every call."""
 
     def velocity(x_BNP: Tensor, t_B: Tensor) -> Tensor:
+        count = tally.trained if torch.is_grad_enabled() else tally.evaluated
+        count(model, packed)
         out_NP: Tensor = model(x_BNP.flatten(0, 1), t_B.to(x_BNP.device), packed)
         return out_NP.float().view(x_BNP.shape)
 
     return velocity
 
 
-def fixed_velocity(model: OmniTransformer, packed: PackedSequence) -> VelocityFn:
+def fixed_velocity(model: OmniTransformer, packed: PackedSequence, tally: Tally) -> VelocityFn:
     """The model's velocity without gradient; valid until the model's weights change."""
-    denoise = _Denoise(model, packed)
+    denoise = _Denoise(model, packed, tally)
 
     def velocity(x_BNP: Tensor, t_B: Tensor) -> Tensor:
         return denoise(x_BNP, t_B)
@@ -116,10 +124,11 @@ def guided_velocity(
     pack: PackFn,
     empty: TextTokens,
     guidance: Guidance,
+    tally: Tally,
 ) -> VelocityFn:
     """The guided velocity without gradient; as many network evaluations as chains have links."""
     chains = [chain(sample, empty, guidance) for sample in samples]
-    denoise = _Denoise(model, pack([variant for c in chains for variant in c.variants]))
+    denoise = _Denoise(model, pack([variant for c in chains for variant in c.variants]), tally)
     owner_V = torch.tensor([b for b, c in enumerate(chains) for _ in c.variants])
     weight_V = torch.tensor([w for c in chains for w in c.weights])
 
@@ -136,12 +145,13 @@ def guided_velocity(
 class _Denoise:
     """Evaluations without gradient that share the condition stream."""
 
-    def __init__(self, model: OmniTransformer, packed: PackedSequence) -> None:
-        self._model, self._packed = model, packed
+    def __init__(self, model: OmniTransformer, packed: PackedSequence, tally: Tally) -> None:
+        self._model, self._packed, self._tally = model, packed, tally
         self._cache: ConditionCache | None = None
 
     @torch.no_grad()
     def __call__(self, x_BNP: Tensor, t_B: Tensor) -> Tensor:
+        self._tally.evaluated(self._model, self._packed, conditions=self._cache is None)
         if self._cache is None:
             self._cache = self._model.encode_conditions(self._packed)
         x_NP, times = x_BNP.flatten(0, 1), t_B.to(x_BNP.device)

@@ -41,6 +41,7 @@ from omnireel.train.objectives.packed import (
     guided_velocity,
     omni_sample,
     stack_tokens,
+    tally_of,
     trained_velocity,
     validation_report,
 )
@@ -53,6 +54,7 @@ from omnireel.train.objectives.velocity import (
     times_like,
     unshift_time,
 )
+from omnireel.train.work import Work
 
 
 @dataclass(frozen=True)
@@ -196,7 +198,7 @@ class TrajectoryMatching:
 
     def _loss(self, batch: Sequence[LatentRecord], rng: torch.Generator) -> LossReport:
         step_B = self._grid.draw(len(batch), rng)
-        errors_B = self.errors(batch, step_B, rng)
+        errors_B, work = self.errors(batch, step_B, rng)
         late = step_B < self._grid.num_steps // 2
         with torch.no_grad():
             metrics = {
@@ -204,25 +206,29 @@ class TrajectoryMatching:
                 for name, chosen in (("loss_noisy", late), ("loss_clean", ~late))
                 if bool(chosen.any())
             }
-        return LossReport(errors_B.mean(), metrics, num_samples=len(batch))
+        return LossReport(errors_B.mean(), metrics, len(batch), work)
 
-    def errors(self, batch: Sequence[LatentRecord], step_B: Tensor, rng: torch.Generator) -> Tensor:
-        """Pseudo-Huber errors ``[B]`` at given fine steps (targets of one shape)."""
+    def errors(
+        self, batch: Sequence[LatentRecord], step_B: Tensor, rng: torch.Generator
+    ) -> tuple[Tensor, Work]:
+        """Pseudo-Huber errors ``[B]`` at given fine steps (targets of one shape), and the work of
+        student and teacher."""
         samples = [omni_sample(self._tokenizer, r.prompt, r.segments, r.target_CTHW) for r in batch]
         clean = stack_tokens([r.target_CTHW for r in batch], self._device)
         noise = torch.randn(clean.shape, generator=rng).to(self._device)
         packed = self._pack(samples)
-        empty = self._tokenizer.empty()
-        return trajectory_errors(
-            trained_velocity(self.model, packed),
-            fixed_velocity(self.model, packed),
-            guided_velocity(self.teacher, samples, self._pack, empty, self._config.guidance),
+        empty, tally = self._tokenizer.empty(), tally_of(packed)
+        errors_B = trajectory_errors(
+            trained_velocity(self.model, packed, tally),
+            fixed_velocity(self.model, packed, tally),
+            guided_velocity(self.teacher, samples, self._pack, empty, self._config.guidance, tally),
             clean,
             noise,
             step_B,
             self._grid,
             self._config.huber_width,
         )
+        return errors_B, tally.work
 
     def validate(self) -> ValidationReport:
         """Held-out loss at evenly spaced fine steps and fixed noise; then previews."""
@@ -231,7 +237,7 @@ class TrajectoryMatching:
 
         def even(batch: list[LatentRecord]) -> LossReport:
             step_B = torch.arange(len(batch)) * self._grid.num_steps // len(batch)
-            errors_B = self.errors(batch, step_B, rng)
+            errors_B, _ = self.errors(batch, step_B, rng)
             errors.extend(errors_B.tolist())
             return LossReport(errors_B.mean(), num_samples=len(batch))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from omnireel.enhancer.spec import SHIPPED_TINY
+from omnireel.enhancer.spec import SHIPPED_ENHANCER
 from omnireel.enhancer.tiny.backend import TinyEnhancer
 from omnireel.errors import InvalidInput
 from omnireel.recipes.climb import ClimbConfig, climb
@@ -27,7 +27,7 @@ def _quiet(what: str, done: int, total: int) -> None:
 
 
 def test_a_rollout_marks_what_the_policy_chose() -> None:
-    enhancer = TinyEnhancer.load(SHIPPED_TINY)
+    enhancer = TinyEnhancer.load(SHIPPED_ENHANCER)
     tokenizer = enhancer.tokenizer
     config = PromptsConfig(mix={"C18": 1.0}, batch_size=2, updates=2)
     data = PolicyPrompts(config, 2, tokenizer, enhancer.lexicon)
@@ -53,12 +53,12 @@ def test_a_rollout_marks_what_the_policy_chose() -> None:
 
 
 def test_the_recipe_runs_to_a_component(tmp_path: Path) -> None:
-    overrides = (f"reference={SHIPPED_TINY}", "trainer.num_steps=2", "held_out=1", "scored=1")
+    overrides = (f"reference={SHIPPED_ENHANCER}", "trainer.num_steps=2", "held_out=1", "scored=1")
     run = tmp_path / "run"
     request = RunRequest("enhancer-rl-debug", run, tmp_path / "cache", overrides=overrides)
     assert run_recipe(request, (), _quiet).step == 2
     folder = export_run(run, tmp_path / "out", cache=tmp_path / "cache", report=_quiet)
-    made, before = load_component(folder, kind="enhancer"), load_component(SHIPPED_TINY)
+    made, before = load_component(folder, kind="enhancer"), load_component(SHIPPED_ENHANCER)
     assert made.config == before.config
     assert made.card["earlier"][-1]["recipe"] == before.card["recipe"]
     assert made.card["limits"] == before.card["limits"]
@@ -67,8 +67,8 @@ def test_the_recipe_runs_to_a_component(tmp_path: Path) -> None:
 
 def test_it_starts_from_its_reference_only(tmp_path: Path) -> None:
     request = RunRequest(
-        "enhancer-rl-debug", tmp_path / "run", tmp_path, init_from=SHIPPED_TINY,
-        overrides=(f"reference={SHIPPED_TINY}",),
+        "enhancer-rl-debug", tmp_path / "run", tmp_path, init_from=SHIPPED_ENHANCER,
+        overrides=(f"reference={SHIPPED_ENHANCER}",),
     )  # fmt: skip
     with pytest.raises(InvalidInput, match="reference"):
         run_recipe(request, (), _quiet)

@@ -26,6 +26,7 @@ from omnireel.train.objectives.trajectory_matching import (
     trajectory_errors,
 )
 from omnireel.train.objectives.velocity import roll_out
+from omnireel.train.work import Tally
 from tests.support.mixture_2d import MODES, Field, Mixture, generate, same_distribution, train
 from tests.support.tiny_models import latents, small_transformer
 from tests.support.tiny_records import TOKENIZER, record
@@ -142,7 +143,7 @@ def test_guided_velocity_equals_the_samplers_chain() -> None:
         patchify(sample_latents(model, chain(s, TOKENIZER.empty(), guidance), x, sigmas, pack))
         for s, x in zip(samples, noise, strict=True)
     ]
-    velocity = guided_velocity(model, samples, pack, TOKENIZER.empty(), guidance)
+    velocity = guided_velocity(model, samples, pack, TOKENIZER.empty(), guidance, Tally(0))
     made = roll_out(velocity, stack_tokens(noise), sigmas)[-1]
     assert torch.allclose(made, torch.stack(expected), atol=1e-3)
 
@@ -154,8 +155,8 @@ def test_the_views_of_the_network_agree() -> None:
     ]
     packed, x = pack(samples), torch.randn(2, 12, 16, generator=torch.Generator().manual_seed(0))
     times = torch.tensor([0.8, 0.3])
-    with_gradient = trained_velocity(model, packed)(x, times)
-    without = fixed_velocity(model, packed)(x, times)
+    with_gradient = trained_velocity(model, packed, Tally(0))(x, times)
+    without = fixed_velocity(model, packed, Tally(0))(x, times)
     assert with_gradient.requires_grad and not without.requires_grad
     assert torch.allclose(with_gradient, without, atol=1e-5)
 

@@ -87,9 +87,9 @@ def test_image_and_video(uploads: Uploads, store: ObjectStore, library: Library)
         (lambda: messages(PNG, sha256="0" * 64), "metadata.sha256", "again"),
         (lambda: messages(PNG, sha256="xyz"), "metadata.sha256", "64"),
         (lambda: messages(PNG, mime_type="video/mp4"), "metadata.mime_type", "image/png"),
-        (lambda: messages(b"%PDF-1.7 hello"), "chunk", "not an image or video"),
-        (lambda: messages(PNG[: len(PNG) // 2]), "chunk", "PNG image"),
-        (lambda: messages(write_png(np.zeros((65, 65, 3), np.uint8))), "chunk", "scale it down"),
+        (lambda: messages(b"%PDF-1.7 hello"), "file", "not an image or video"),
+        (lambda: messages(PNG[: len(PNG) // 2]), "file", "PNG image"),
+        (lambda: messages(write_png(np.zeros((65, 65, 3), np.uint8))), "file", "scale it down"),
     ],
 )
 def test_refused_and_nothing_kept(

@@ -1,0 +1,137 @@
+"""What objectives say of their work, against what torch counts while they do it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from omnireel.model.sequence import OmniSample, PackedSequence, Segment, pack
+from omnireel.sampling.guidance import NO_GUIDANCE, Guidance
+from omnireel.train.objective import LossReport
+from omnireel.train.objectives.distribution_matching import (
+    DistributionMatching,
+    DistributionMatchingConfig,
+)
+from omnireel.train.objectives.flow_dpo import FlowDPO, FlowDPOConfig
+from omnireel.train.objectives.flow_matching import FlowMatching, FlowMatchingConfig
+from omnireel.train.objectives.packed import frozen_copy
+from omnireel.train.objectives.trajectory_distribution import FakePath
+from omnireel.train.objectives.trajectory_matching import (
+    TrajectoryMatching,
+    TrajectoryMatchingConfig,
+)
+from omnireel.types import Role
+from omnireel.upscale.windows import WindowConfig, pack_windows
+from tests.support.tiny_models import latents, small_transformer
+from tests.support.tiny_records import TOKENIZER, preference_pair, record
+
+TOKENS = 3 * 2 * 2
+"""Of one target."""
+TRAJECTORY = TrajectoryMatchingConfig(
+    fine_steps=12, phases=3, guidance=Guidance(text=3.0, image=1.5, video=1.5)
+)
+
+
+def _rng() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+class _Counter(TorchDispatchMode):
+    """Adds up torch's own counts (FlopCounterMode also follows modules, and stumbles over trained
+    ones that run without gradient)."""
+
+    total = 0.0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if (count := flop_registry.get(func.overloadpacket)) is not None:
+            self.total += count(*args, **(kwargs or {}), out_val=out)
+        return out
+
+
+def _counted(loss: Callable[[], LossReport]) -> tuple[LossReport, float]:
+    """A report, and the operations of its forward and backward pass as torch counts them."""
+    with sdpa_kernel(SDPBackend.MATH), _Counter() as counter:
+        report = loss()
+        report.loss.backward()  # type: ignore[no-untyped-call]
+    return report, counter.total
+
+
+def _check(loss: Callable[[], LossReport], targets: int) -> LossReport:
+    report, counted = _counted(loss)
+    assert report.work.target_tokens == targets * TOKENS
+    assert report.work.flops > 0
+    assert report.work.flops + report.work.padding_flops == counted
+    return report
+
+
+def test_flow_matching() -> None:
+    objective = FlowMatching(small_transformer(), TOKENIZER, FlowMatchingConfig(), pack)
+    _check(lambda: objective.loss([record(0), record(1)], _rng()), 2)
+
+
+def test_preferences_have_a_reference_beside_the_trained_network() -> None:
+    model = small_transformer()
+    objective = FlowDPO(model, frozen_copy(model), TOKENIZER, FlowDPOConfig(), pack)
+    pairs = [preference_pair(0), preference_pair(1)]
+    report = _check(lambda: objective.loss(pairs, _rng()), 4)
+    assert report.work.padding_flops > 0
+
+
+def test_trajectory_matching_has_a_teacher_that_is_guided() -> None:
+    model = small_transformer()
+    teacher = frozen_copy(model)
+    objective = TrajectoryMatching(model, teacher, TOKENIZER, TRAJECTORY, pack)
+    _check(lambda: objective.loss([record(0), record(1)], _rng()), 2)
+
+
+@pytest.mark.parametrize("path", ["trajectory", "renoised", "straight"])
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_distribution_matching_has_three_networks(path: FakePath, weight: float) -> None:
+    model = small_transformer()
+    objective = DistributionMatching(
+        model,
+        frozen_copy(model).requires_grad_(True),
+        frozen_copy(model),
+        TOKENIZER,
+        DistributionMatchingConfig(TRAJECTORY, trajectory_weight=weight, fake_path=path),
+        pack,
+    )
+    _check(lambda: objective.loss([record(0), record(1)], _rng()), 2)
+
+
+def test_targets_of_several_shapes_add_up() -> None:
+    model = small_transformer()
+    teacher = frozen_copy(model)
+    objective = TrajectoryMatching(model, teacher, TOKENIZER, TRAJECTORY, pack)
+    batch = [record(0), record(1), record(2, frames=1), record(4, frames=2)]
+    _check(lambda: objective.loss(batch, _rng()), 3)
+
+
+def test_windows_of_a_super_resolver() -> None:
+    def packed(samples: Sequence[OmniSample]) -> PackedSequence:
+        return pack_windows(samples, WindowConfig(frames=3, height=2, width=2))
+
+    low = Segment(latents(3, 4, 4, 5), Role.LOW_RESOLUTION, 1)
+    batch = [replace(record(seed), segments=(low,)) for seed in (0, 2)]
+    model = small_transformer()
+    config = replace(TRAJECTORY, guidance=NO_GUIDANCE)
+    objective = TrajectoryMatching(model, frozen_copy(model), TOKENIZER, config, packed)
+    _check(lambda: objective.loss(batch, _rng()), 2)
+
+
+def test_what_is_repeated_is_counted_apart() -> None:
+    model = small_transformer()
+    model.blocks[1].recompute = frozenset({"attention", "mlp"})  # type: ignore[union-attr]
+    objective = FlowDPO(model, frozen_copy(small_transformer()), TOKENIZER, FlowDPOConfig(), pack)
+    report, counted = _counted(lambda: objective.loss([preference_pair(0)], _rng()))
+    work = report.work
+    assert work.repeated_flops > 0
+    assert counted == pytest.approx(work.flops + work.padding_flops + work.repeated_flops, rel=0.02)
