@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
 from google.longrunning import operations_pb2_grpc
@@ -28,13 +27,13 @@ from services.gateway.upload import Uploads
 from services.gateway.video_servicer import VideoServicer
 from services.gateway.videos import Videos
 from services.gateway.watch import Watcher
+from services.gateway.watch_hub import WatchHub
 
 
 class GatewayServer(RpcServer):
     """The gateway's server: watchers, whose calls would last for hours, end when it stops."""
 
     def __init__(self, settings: GatewaySettings) -> None:
-        self._stopping = threading.Event()
         database = open_database(settings.database_url)
         self._jobs = JobStore(database, time.time)
         self.authenticator = _authenticator(database, settings)
@@ -42,7 +41,10 @@ class GatewayServer(RpcServer):
         store = open_store(settings.store_url)
         library = Library(self._jobs, store, settings.signed_url_s)
         videos = Videos(self._jobs, store, library, self._book, settings)
-        watcher = Watcher(self._jobs, videos, settings.watch_poll_s, self._stopping)
+        self._hub = WatchHub(
+            self._jobs, poll_s=settings.watch_poll_s, max_watchers=settings.max_watchers
+        )
+        watcher = Watcher(self._jobs, videos, self._hub)
         self._sandbox = MediaSandbox(
             settings.decode_limits,
             SandboxConfig(processes=settings.max_decodes, wall_s=settings.max_decode_s),
@@ -67,12 +69,18 @@ class GatewayServer(RpcServer):
                 ),
             ],
             interceptors=[AccessInterceptor(self.authenticator)],
-            max_calls=settings.max_calls,
+            max_calls=settings.max_calls + settings.max_watchers,
         )
+
+    def start(self) -> str:
+        """Listen, and read for those who watch."""
+        address = super().start()
+        self._hub.start()
+        return address
 
     def stop(self, grace_s: float | None = None) -> None:
         """End the watchers, then stop as every server does."""
-        self._stopping.set()
+        self._hub.stop()
         super().stop(grace_s)
         self._book.close()
         self._sandbox.close()

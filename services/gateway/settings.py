@@ -38,9 +38,8 @@ class GatewaySettings(ServiceSettings):
     prompt_enhancer: str = Field(description="host:port of the prompt enhancer.")
     generator: str = Field(description="host:port of the generator.")
     super_resolver: str = Field(description="host:port of the super-resolver.")
-    max_calls: int = Field(
-        64, ge=4, description="Calls served at once; each watcher is one of them."
-    )
+    max_calls: int = Field(64, ge=4, description="Calls served at once, watchers not counted.")
+    max_watchers: int = Field(1024, ge=1, description="Watchers served at once, one thread each.")
     max_queued_jobs: int = Field(100, ge=1, description="Jobs that may wait for a worker.")
     max_attempts: int = Field(3, ge=1, description="How often a job is tried.")
     min_priority: int = Field(-10, description="Lowest priority that a request may ask for.")
@@ -51,7 +50,9 @@ class GatewaySettings(ServiceSettings):
     max_media_seconds: float = Field(60.0, gt=0, description="Length of one video.")
     max_decodes: int = Field(2, ge=1, description="Uploads that are decoded at once.")
     max_decode_s: float = Field(60.0, gt=0, description="Seconds that decoding an upload may take.")
-    watch_poll_s: float = Field(0.1, gt=0, description="Seconds between two looks for events.")
+    watch_poll_s: float = Field(
+        0.1, gt=0, description="Longest time between two looks for events; seconds."
+    )
     delete_wait_s: float = Field(
         30.0, ge=0, description="How long DeleteVideo waits for a running job to stop."
     )

@@ -67,7 +67,7 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
             after=read_resume_token(request.resume_token),
             min_interval_s=request.min_interval.ToNanoseconds() / 1e9,
         )
-        return self._watcher.watch(watch, context.is_active)
+        return self._watcher.watch(watch, context.add_callback)
 
     def UploadMedia(
         self, request_iterator: Iterator[media_pb2.UploadMediaRequest], context: Any

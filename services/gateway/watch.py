@@ -6,15 +6,16 @@ one seen, and a watcher can go on at any replica.
 
 from __future__ import annotations
 
-import threading
+import queue
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from omnireel.api.v1 import video_pb2
-from omnireel.errors import InvalidInput, Unavailable
-from services.common.jobs import Event, Job, JobStore
+from omnireel.errors import InvalidInput, NotFound, Unavailable
+from services.common.jobs import Event, Job, JobStore, News
 from services.gateway.convert import event_to_proto
 from services.gateway.videos import Videos
+from services.gateway.watch_hub import WatchHub
 
 
 @dataclass(frozen=True)
@@ -28,25 +29,41 @@ class Watch:
 
 
 class Watcher:
-    """Looks for new events every ``poll_s`` seconds."""
+    """Turns the hub's news into the events of one stream."""
 
-    def __init__(
-        self, jobs: JobStore, videos: Videos, poll_s: float, stopping: threading.Event
-    ) -> None:
+    def __init__(self, jobs: JobStore, videos: Videos, hub: WatchHub) -> None:
         self._jobs = jobs
         self._videos = videos
-        self._poll_s = poll_s
-        self._stopping = stopping
+        self._hub = hub
 
     def watch(
-        self, watch: Watch, is_active: Callable[[], bool]
+        self, watch: Watch, on_leave: Callable[[Callable[[], None]], bool]
     ) -> Iterator[video_pb2.VideoProgress]:
         """Events until the final one, which carries the whole video.
 
+        ``on_leave`` takes what to call when the watcher has gone (any thread may), and says whether
+        it is still there.
+
         Raises:
             NotFound: there is no such video, or it was deleted meanwhile.
+            ResourceExhausted: too many watch already.
             Unavailable: this replica stops; go on at another one with the resume token.
         """
+        job = self._jobs.get(watch.job_id, watch.caller)
+        if watch.after is None and job.state.terminal:
+            yield self._present(job)
+            return
+        inbox: queue.SimpleQueue[News | _Left | None] = queue.SimpleQueue()
+        with self._hub.watching(watch.job_id, job.event_sequence, inbox.put):
+            if not on_leave(lambda: inbox.put(_LEFT)):
+                return
+            yield from self._events(watch, inbox)
+
+    def _events(
+        self, watch: Watch, inbox: queue.SimpleQueue[News | _Left | None]
+    ) -> Iterator[video_pb2.VideoProgress]:
+        # Read after the hub began to deliver: what was written before now is read here, what is
+        # written from now on is delivered, and what comes on both ways is known by its number.
         job = self._jobs.get(watch.job_id, watch.caller)
         seen = watch.after
         if seen is None:
@@ -54,25 +71,34 @@ class Watcher:
             yield self._present(job)
             if job.state.terminal:
                 return
+        elif job.state.terminal and seen >= job.event_sequence:
+            yield self._present(job)  # the watcher had seen it all; say the end again
+            return
         last: Event | None = None
-        while is_active():
-            job = self._jobs.get(watch.job_id, watch.caller)
-            events = self._jobs.events_after(watch.job_id, seen)
-            for event in events:
-                seen = event.sequence
+        for news in self._all_news(watch.job_id, seen, inbox):
+            for event in news.events:
                 if event.state.terminal:
                     yield self._present(self._jobs.get(watch.job_id, watch.caller))
                     return
+                if event.sequence <= seen:
+                    continue
+                seen = event.sequence
                 if last is not None and _too_soon(event, last, watch.min_interval_s):
                     continue
                 last = event
-                yield _with_token(event_to_proto(event, job.cancel_requested), event.sequence)
-            if not events:
-                if job.state.terminal and seen >= job.event_sequence:
-                    yield self._present(job)  # the watcher had seen it all; say the end again
-                    return
-                if self._stopping.wait(self._poll_s):
-                    raise Unavailable("the gateway stops; watch again with the resume token")
+                yield _with_token(event_to_proto(event, news.cancel_requested), event.sequence)
+
+    def _all_news(
+        self, job_id: str, seen: int, inbox: queue.SimpleQueue[News | _Left | None]
+    ) -> Iterator[News]:
+        """What was written before, then what the hub delivers, until the watcher leaves."""
+        while written := self._jobs.news_of({job_id: seen}):
+            yield _there(job_id, written[job_id])
+            seen = written[job_id].events[-1].sequence
+        while not isinstance(news := inbox.get(), _Left):
+            if news is None:
+                raise Unavailable("the gateway stops; watch again with the resume token")
+            yield _there(job_id, news)
 
     def _present(self, job: Job) -> video_pb2.VideoProgress:
         video = self._videos.describe([job])[0]
@@ -82,6 +108,19 @@ class Watcher:
         if job.state.terminal:
             progress.video.CopyFrom(video)
         return _with_token(progress, job.event_sequence)
+
+
+class _Left:
+    """The watcher has gone."""
+
+
+_LEFT = _Left()
+
+
+def _there(job_id: str, news: News) -> News:
+    if news.gone:
+        raise NotFound(f"video {job_id!r} was deleted")
+    return news
 
 
 def read_resume_token(token: str) -> int | None:

@@ -66,6 +66,8 @@ class Dispatcher:
             if moved:
                 log.info("took back jobs that were lost or late", jobs=moved)
             self._next_sweep = now + config.sweep_s
+        if not self._jobs.anything_to_publish(republish_s=config.republish_s):
+            return
         ready = self._jobs.take_for_publishing(
             worker_ttl_s=config.worker_ttl_s, republish_s=config.republish_s
         )
@@ -73,9 +75,11 @@ class Dispatcher:
             self._ring(job_id)
 
     def _loop(self) -> None:
-        while not self._stop.wait(self._config.dispatch_s):
+        changes = self._jobs.changes()
+        while changes.wait(self._config.dispatch_s, self._stop):
             try:
                 self.turn()
             except Exception as error:
                 log.error("dispatch failed; trying again", exc_info=error)
                 self._stop.wait(1.0)
+        changes.close()

@@ -54,7 +54,7 @@ def _folder_broker(url: str) -> dict[str, object]:
             "data_folder_in": str(messages),
             "data_folder_out": str(messages),
             "control_folder": str(control),
-            "polling_interval": 0.05,
+            "polling_interval": 0.01,
         },
     }
 

@@ -31,7 +31,11 @@ class WorkerSettings(ServiceSettings):
         gt=0,
         description="Seconds between two heartbeats; a cancel is seen at the latest then.",
     )
-    dispatch_s: float = Field(0.2, gt=0, description="Seconds between two looks at the queue.")
+    dispatch_s: float = Field(
+        0.2,
+        gt=0,
+        description="Longest time between two looks at the queue; a new job is seen at once.",
+    )
     sweep_s: float = Field(2.0, gt=0, description="Seconds between two sweeps for lost jobs.")
     republish_s: float = Field(
         10.0, gt=0, description="Seconds after which an unanswered ring is repeated."

@@ -23,6 +23,7 @@ from services.common.jobs.job import (
     Stage,
     StageOutput,
 )
+from services.common.jobs.news import News
 from services.common.jobs.store import JobStore, open_jobs
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "LeaseLost",
     "MediaRecord",
     "NewJob",
+    "News",
     "Page",
     "Progress",
     "Stage",

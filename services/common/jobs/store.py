@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from sqlalchemy.exc import IntegrityError
 
 from services.common.jobs import leases, media, requests, sweeper
+from services.common.jobs.changes import Changes
 from services.common.jobs.database import Database
 from services.common.jobs.job import (
     Event,
@@ -25,6 +26,7 @@ from services.common.jobs.job import (
     StageOutput,
 )
 from services.common.jobs.migrate import open_database
+from services.common.jobs.news import News, news_of
 
 
 def open_jobs(url: str, clock: Callable[[], float] = time.time) -> JobStore:
@@ -42,6 +44,10 @@ class JobStore:
     def close(self) -> None:
         """Close the database connections."""
         self._database.close()
+
+    def changes(self) -> Changes:
+        """A way to wait until there may be something new to read; one for each thread."""
+        return Changes(self._database)
 
     # What a caller does.
 
@@ -91,6 +97,11 @@ class JobStore:
         """See :func:`requests.events_after`."""
         with self._database.read() as connection:
             return requests.events_after(connection, job_id, sequence, limit)
+
+    def news_of(self, seen: Mapping[str, int]) -> dict[str, News]:
+        """See :func:`news.news_of`."""
+        with self._database.read() as connection:
+            return news_of(connection, seen)
 
     def stage_outputs(self, job_ids: Collection[str]) -> dict[str, dict[Stage, StageOutput]]:
         """See :func:`requests.stage_outputs`."""
@@ -187,6 +198,11 @@ class JobStore:
         """See :func:`sweeper.gone`."""
         with self._database.write() as connection:
             sweeper.gone(connection, worker_id)
+
+    def anything_to_publish(self, *, republish_s: float) -> bool:
+        """See :func:`sweeper.anything_to_publish`."""
+        with self._database.read() as connection:
+            return sweeper.anything_to_publish(connection, self._clock(), republish_s=republish_s)
 
     def take_for_publishing(self, *, worker_ttl_s: float, republish_s: float) -> tuple[str, ...]:
         """See :func:`sweeper.take_for_publishing`."""

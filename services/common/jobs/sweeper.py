@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 
 from services.common.jobs.job import Event, JobError, JobState
 from services.common.jobs.leases import RELEASED
@@ -104,6 +104,20 @@ def gone(connection: Connection, worker_id: str) -> None:
     connection.execute(delete(workers).where(workers.c.id == worker_id))
 
 
+def anything_to_publish(connection: Connection, now: float, *, republish_s: float) -> bool:
+    """Whether a job waits for a ring: a question that takes no lock, to be asked often."""
+    waiting = select(jobs.c.id).where(*_unrung(now, republish_s)).limit(1)
+    return connection.execute(waiting).first() is not None
+
+
+def _unrung(now: float, republish_s: float) -> tuple[ColumnElement[bool], ...]:
+    return (
+        jobs.c.state == JobState.QUEUED.value,
+        jobs.c.not_before <= now,
+        or_(jobs.c.published_at.is_(None), jobs.c.published_at < now - republish_s),
+    )
+
+
 def take_for_publishing(
     connection: Connection, now: float, *, worker_ttl_s: float, republish_s: float
 ) -> tuple[str, ...]:
@@ -135,11 +149,7 @@ def take_for_publishing(
         return ()
     waiting = (
         select(jobs.c.id)
-        .where(
-            jobs.c.state == JobState.QUEUED.value,
-            jobs.c.not_before <= now,
-            or_(jobs.c.published_at.is_(None), ~ringing),
-        )
+        .where(*_unrung(now, republish_s))
         .order_by(jobs.c.priority.desc(), jobs.c.created_at, jobs.c.id)
         .limit(free)
     )

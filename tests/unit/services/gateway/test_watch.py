@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from omnireel.api.v1 import video_pb2
-from omnireel.errors import InvalidInput, NotFound, Unavailable
+from omnireel.errors import InvalidInput, NotFound, ResourceExhausted, Unavailable
 from omnireel.store import open_store
 from services.common.jobs import JobStore, Lease, NewJob, Progress, Stage
 from services.gateway.capabilities import CapabilityBook
@@ -15,26 +14,32 @@ from services.gateway.library import Library
 from services.gateway.settings import GatewaySettings
 from services.gateway.videos import Videos
 from services.gateway.watch import Watch, Watcher, read_resume_token
+from services.gateway.watch_hub import WatchHub
 from tests.support.jobs import Clock, new_store
 
 STEPS = [Progress(Stage.GENERATE, n, 4, n / 4) for n in range(1, 5)]
+
+
+def stays(_call_when_left: Callable[[], None]) -> bool:
+    return True
 
 
 class Setup:
     def __init__(self, folder: Path, settings: GatewaySettings) -> None:
         self.clock = Clock()
         self.jobs: JobStore = new_store(folder, self.clock)
-        self.stopping = threading.Event()
         store = open_store(settings.store_url)
         self.book = CapabilityBook(settings)
         library = Library(self.jobs, store, 60)
         videos = Videos(self.jobs, store, library, self.book, settings)
-        self.watcher = Watcher(self.jobs, videos, 0.01, self.stopping)
+        self.hub = WatchHub(self.jobs, poll_s=0.01, max_watchers=3)
+        self.hub.start()
+        self.watcher = Watcher(self.jobs, videos, self.hub)
         request = video_pb2.CreateVideoRequest(enhance=False, upscale=False)
         self.job_id = self.jobs.submit(NewJob("me", request.SerializeToString()))[0].id
 
     def watch(self, after: int | None = None, **more: float) -> Iterator[video_pb2.VideoProgress]:
-        return self.watcher.watch(Watch("me", self.job_id, after, **more), lambda: True)
+        return self.watcher.watch(Watch("me", self.job_id, after, **more), stays)
 
     def claim(self) -> Lease:
         claimed = self.jobs.claim(self.job_id, "w", 1000)
@@ -46,6 +51,7 @@ class Setup:
 def s(tmp_path: Path, settings: GatewaySettings) -> Iterator[Setup]:
     made = Setup(tmp_path, settings)
     yield made
+    made.hub.stop()
     made.book.close()
     made.jobs.close()
 
@@ -117,18 +123,56 @@ def test_deleted_while_watched(s: Setup) -> None:
 def test_stopping_gateway_sends_watchers_elsewhere(s: Setup) -> None:
     events = s.watch()
     next(events)
-    s.stopping.set()
+    s.hub.stop()
     with pytest.raises(Unavailable, match="resume token"):
         next(events)
 
 
 def test_watcher_that_left(s: Setup) -> None:
-    assert len(list(s.watcher.watch(Watch("me", s.job_id), lambda: False))) == 1
+    assert list(s.watcher.watch(Watch("me", s.job_id), lambda leave: False)) == []
+    leaving: list[Callable[[], None]] = []
+    events = s.watcher.watch(Watch("me", s.job_id), lambda leave: leaving.append(leave) or True)
+    assert next(events).state == video_pb2.VIDEO_STATE_QUEUED
+    assert s.hub.count == 1
+    leaving[0]()
+    assert list(events) == []
+    assert s.hub.count == 0
+
+
+def test_a_full_house_says_so(s: Setup) -> None:
+    inside = [s.watch() for _ in range(3)]
+    for events in inside:
+        next(events)
+    with pytest.raises(ResourceExhausted) as caught:
+        next(s.watch())
+    assert caught.value.retry_after_s
+    inside[0].close()  # type: ignore[attr-defined]
+    next(s.watch())
+
+
+def test_many_watchers_of_many_jobs_get_each_event_once(s: Setup) -> None:
+    request = video_pb2.CreateVideoRequest(enhance=False, upscale=False).SerializeToString()
+    others = [s.jobs.submit(NewJob("me", request))[0].id for _ in range(2)]
+    streams = [s.watcher.watch(Watch("me", job_id, 0), stays) for job_id in others]
+    for job_id in others:
+        claimed = s.jobs.claim(job_id, "w", 1000)
+        assert claimed
+        s.jobs.record_progress(claimed[0], STEPS)
+        s.jobs.succeed(claimed[0])
+    for stream in streams:
+        assert [event.resume_token for event in stream] == [str(n) for n in range(1, 8)]
+
+
+def test_a_token_from_the_future_still_ends(s: Setup) -> None:
+    events = s.watch(after=1000)
+    lease = s.claim()
+    s.jobs.succeed(lease)
+    assert [event.state for event in events] == [video_pb2.VIDEO_STATE_SUCCEEDED]
 
 
 def test_other_peoples_videos(s: Setup) -> None:
     with pytest.raises(NotFound):
-        next(s.watcher.watch(Watch("you", s.job_id), lambda: True))
+        next(s.watcher.watch(Watch("you", s.job_id), stays))
 
 
 def test_tokens() -> None:

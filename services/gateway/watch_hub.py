@@ -1,0 +1,119 @@
+"""One reader for everybody who watches: a watcher costs a queue, never a query of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from omnireel.errors import ResourceExhausted
+from services.common.jobs import JobStore, News
+from services.common.logs import get_logger
+
+log = get_logger(__name__)
+
+FULL_RETRY_S = 5.0
+
+Deliver = Callable[[News | None], None]
+"""Takes news of a job, from the hub's thread and without waiting; None: the hub stops."""
+
+
+@dataclass
+class _Watched:
+    seen: int
+    watchers: dict[object, Deliver] = field(default_factory=dict)
+
+
+class WatchHub:
+    """A thread that reads the news of all watched jobs and hands them round."""
+
+    def __init__(self, jobs: JobStore, *, poll_s: float, max_watchers: int) -> None:
+        self._jobs = jobs
+        self._poll_s = poll_s
+        self._max_watchers = max_watchers
+        self._lock = threading.Lock()
+        self._watched: dict[str, _Watched] = {}
+        self._count = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="watch-hub", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Tell every watcher, and read no more."""
+        self._stop.set()
+        if self._thread.ident is not None:  # it was started
+            self._thread.join()
+        with self._lock:
+            everybody = [
+                deliver for job in self._watched.values() for deliver in job.watchers.values()
+            ]
+        for deliver in everybody:
+            deliver(None)
+
+    @property
+    def count(self) -> int:
+        """Watchers now."""
+        return self._count
+
+    @contextmanager
+    def watching(self, job_id: str, seen: int, deliver: Deliver) -> Iterator[None]:
+        """Inside, ``deliver`` gets every event of the job that is written from now on.
+
+        ``seen`` is an event of the job that was read before; older ones than it may not come, some
+        between it and now may come though the caller reads them by itself.
+
+        Raises:
+            ResourceExhausted: ``max_watchers`` watch already.
+        """
+        key = object()
+        with self._lock:
+            if self._count >= self._max_watchers:
+                raise ResourceExhausted(
+                    f"{self._count} watchers are all that this gateway takes; ask with GetVideo, "
+                    "or watch again later",
+                    retry_after_s=FULL_RETRY_S,
+                )
+            self._count += 1
+            self._watched.setdefault(job_id, _Watched(seen)).watchers[key] = deliver
+        if self._stop.is_set():
+            deliver(None)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._count -= 1
+                watched = self._watched[job_id]
+                del watched.watchers[key]
+                if not watched.watchers:
+                    del self._watched[job_id]
+
+    def turn(self) -> None:
+        """Read once, and hand the news round."""
+        with self._lock:
+            seen = {job_id: watched.seen for job_id, watched in self._watched.items()}
+        if not seen:
+            return
+        for job_id, news in self._jobs.news_of(seen).items():
+            with self._lock:
+                watched = self._watched.get(job_id)
+                if watched is None or watched.seen != seen[job_id]:
+                    continue  # everybody left meanwhile, and perhaps somebody new came
+                if news.events:
+                    watched.seen = news.events[-1].sequence
+                receivers = list(watched.watchers.values())
+            for deliver in receivers:
+                deliver(news)
+
+    def _loop(self) -> None:
+        changes = self._jobs.changes()
+        while changes.wait(self._poll_s, self._stop):
+            try:
+                self.turn()
+            except Exception as error:
+                log.error("cannot read the news of watched jobs; trying again", exc_info=error)
+                self._stop.wait(1.0)
+        changes.close()
