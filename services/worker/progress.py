@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 
-from services.common.jobs import Heartbeat, JobStore, Lease, Progress, Stage
+from sqlalchemy.exc import SQLAlchemyError
+
+from services.common.jobs import Heartbeat, JobStore, Lease, LeaseLost, Progress, Stage
+from services.common.logs import get_logger
+
+log = get_logger(__name__)
 
 SHARE: Mapping[Stage, float] = {
     Stage.ENHANCE: 0.10,
@@ -17,7 +23,11 @@ SHARE: Mapping[Stage, float] = {
 
 
 class ProgressWriter:
-    """Writes every step; steps closer together than ``interval_s`` share one transaction."""
+    """Writes every step; steps closer together than ``interval_s`` share one transaction.
+
+    A step that waits for others is written after ``interval_s`` also when none comes: the next one
+    may take minutes.
+    """
 
     def __init__(
         self,
@@ -33,6 +43,8 @@ class ProgressWriter:
         self._stages = stages
         self._observe = observe
         self._interval_s = interval_s
+        self._lock = threading.RLock()
+        self._late: threading.Timer | None = None
         self._waiting: list[Progress] = []
         self._written_at = float("-inf")
         self._fraction = 0.0
@@ -41,17 +53,33 @@ class ProgressWriter:
         self, stage: Stage, step: int, num_steps: int, fraction: float, preview_uri: str = ""
     ) -> None:
         """One step is done; ``fraction`` is that of the stage, 0..1."""
-        self._fraction = max(self._fraction, self._of_job(stage, fraction))
-        self._waiting.append(Progress(stage, step, num_steps, self._fraction, preview_uri))
-        if time.monotonic() - self._written_at >= self._interval_s:
-            self.flush()
+        with self._lock:
+            self._fraction = max(self._fraction, self._of_job(stage, fraction))
+            self._waiting.append(Progress(stage, step, num_steps, self._fraction, preview_uri))
+            if time.monotonic() - self._written_at >= self._interval_s:
+                self.flush()
+            elif self._late is None:
+                self._late = threading.Timer(self._interval_s, self._flush_late)
+                self._late.daemon = True
+                self._late.start()
 
     def flush(self) -> None:
         """Write what waits. Raises LeaseLost when the job belongs to somebody else."""
-        if self._waiting:
-            self._observe(self._jobs.record_progress(self._lease, self._waiting))
-            self._waiting = []
-            self._written_at = time.monotonic()
+        with self._lock:
+            if self._late is not None:
+                self._late.cancel()
+                self._late = None
+            if self._waiting:
+                self._observe(self._jobs.record_progress(self._lease, self._waiting))
+                self._waiting = []
+                self._written_at = time.monotonic()
+
+    def _flush_late(self) -> None:
+        try:
+            self.flush()
+        except (LeaseLost, SQLAlchemyError) as error:
+            # What waits still waits; the job's own thread meets the same error at its next step.
+            log.warning("progress was not written", error=str(error))
 
     def _of_job(self, stage: Stage, fraction: float) -> float:
         total = sum(SHARE[s] for s in self._stages)

@@ -85,12 +85,16 @@ class Served:
             "STORE_URL": store_url,
             **{name.upper(): address for name, address in addresses.items()},
         }
-        gateway = self._environment("gateway") | {"OMNIREEL_GATEWAY_MAX_QUEUED_JOBS": "100000"}
+        gateway = self._environment("gateway") | {
+            "OMNIREEL_GATEWAY_MAX_QUEUED_JOBS": "100000",
+            "OMNIREEL_GATEWAY_KEY_FILE": str(folder / "key"),
+        }
         self.gateway = stack.enter_context(
             process(folder / "gateway.log", "services.gateway.main", environment=gateway)
         )
         self.address = appears(folder / "gateway.address")
-        self.api = Api(self.address)
+        self.key = appears(folder / "key")
+        self.api = Api(self.address, self.key)
         stack.callback(self.api.close)
         until = time.monotonic() + 30
         while time.monotonic() < until:
@@ -204,8 +208,10 @@ def measure_watchers(served: Served) -> list[Line]:
     """Delay of every event at every one of many watchers."""
     job_ids = [served.create() for _ in range(WATCHED_JOBS)]
     before = resident_mib(served.gateway.pid)
-    command = [sys.executable, "-m", "tests.bench.serving.watchers", served.address, str(WATCHERS)]
-    watching = subprocess.Popen([*command, *job_ids], stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "tests.bench.serving.watchers", served.address, served.key]
+    watching = subprocess.Popen(
+        [*command, str(WATCHERS), *job_ids], stdout=subprocess.PIPE, text=True
+    )
     assert watching.stdout is not None
     begun = time.perf_counter()
     for _ in range(WATCHERS):

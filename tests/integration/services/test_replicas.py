@@ -12,7 +12,7 @@ from threading import Thread
 import pytest
 
 from omnireel.api.v1 import video_pb2
-from omnireel.client import OmnireelClient, ReconnectPolicy
+from omnireel.client import OmnireelClient, ReconnectPolicy, stack_key
 from services.common.stack.config import MODEL_SERVICES
 from services.common.stack.down import stop_stack
 from services.common.stack.process import ProcessId, is_alive, send, spawn
@@ -38,6 +38,7 @@ class Replicas:
         environment = {**QUICK, "OMNIREEL_TEST_RELEASE_FILE": str(self.release)}
         self.config = stack_config(home, environment=environment)
         self.state: StackState = start_stack(self.config, lambda line: None)
+        self.key = stack_key(self.config.home)
         self._more: list[ProcessId] = []
         self._pids = {process.name: process.id for process in self.state.processes}
 
@@ -76,7 +77,8 @@ def replicas(tmp_path: Path) -> Iterator[Replicas]:
 def test_a_watcher_outlives_the_gateway(replicas: Replicas) -> None:
     events: list[video_pb2.VideoProgress] = []
     patient = ReconnectPolicy(max_failures=1000, max_delay_s=0.2)
-    with OmnireelClient(replicas.state.gateway, reconnect=patient) as client:
+    address, key = replicas.state.gateway, replicas.key
+    with OmnireelClient(address, api_key=key, reconnect=patient) as client:
         video = client.create("hold-generator")
         watching = Thread(target=_watch_into, args=(client, video.name, events))
         watching.start()
@@ -84,7 +86,7 @@ def test_a_watcher_outlives_the_gateway(replicas: Replicas) -> None:
         before = len(events)
         replicas.kill_gateway()
         replicas.release.touch()  # the job goes on, and ends, while nobody can watch it
-        replicas.start_gateway("gateway-again", replicas.state.gateway)
+        replicas.start_gateway("gateway-again", address)
         watching.join(PATIENCE_S)
     assert len(events) > before
     numbers = [int(event.resume_token) for event in events]
@@ -100,8 +102,8 @@ def _watch_into(client: OmnireelClient, name: str, events: list[video_pb2.VideoP
 
 
 def test_any_replica_answers(replicas: Replicas) -> None:
-    first = Api(replicas.state.gateway)
-    second = Api(replicas.start_gateway("gateway-2", "127.0.0.1:0"))
+    first = Api(replicas.state.gateway, replicas.key)
+    second = Api(replicas.start_gateway("gateway-2", "127.0.0.1:0"), replicas.key)
     held = first.create("hold-generator", request_id="one")
     assert second.create("hold-generator", request_id="one") == held
     watching = second.watch(held)
