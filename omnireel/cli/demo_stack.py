@@ -106,7 +106,7 @@ class DemoStack:
         return ""
 
     def _start(self) -> None:
-        up = self._run("up", "--port", "0")
+        up = self._run("up", "--port", "0", "--http-port", "0")
         assert up.stdout is not None
         complaints: list[str] = []
         try:

@@ -17,7 +17,13 @@ class Health:
     def __init__(self, services: Iterable[str]) -> None:
         self._names = ("", *services)
         self._servicer = health.HealthServicer()
+        self._stopping = False
         self.set_serving(False)
+
+    @property
+    def serving(self) -> bool:
+        """Whether SERVING is what is said now."""
+        return self._serving and not self._stopping
 
     def attach(self, server: grpc.Server) -> None:
         """Serve ``grpc.health.v1.Health`` on ``server``."""
@@ -25,10 +31,12 @@ class Health:
 
     def set_serving(self, serving: bool) -> None:
         """Say SERVING or NOT_SERVING for all names; watchers are told at once."""
+        self._serving = serving
         kinds = health_pb2.HealthCheckResponse
         for name in self._names:
             self._servicer.set(name, kinds.SERVING if serving else kinds.NOT_SERVING)
 
     def shut_down(self) -> None:
         """Say NOT_SERVING from now on, whatever is set later."""
+        self._stopping = True
         self._servicer.enter_graceful_shutdown()

@@ -44,10 +44,7 @@ class ServiceSettings(BaseSettings):
     @field_validator("listen")
     @classmethod
     def _has_host_and_port(cls, value: str) -> str:
-        host, colon, port = value.rpartition(":")
-        if not (colon and host and port.isdigit() and int(port) < 65536):
-            raise ValueError("must be host:port, such as 127.0.0.1:50051")
-        return value
+        return check_address(value)
 
     @model_validator(mode="after")
     def _stays_on_loopback(self) -> ServiceSettings:
@@ -57,6 +54,14 @@ class ServiceSettings(BaseSettings):
                 "authentication; use 127.0.0.1, or set allow_remote=true inside a closed network"
             )
         return self
+
+
+def check_address(value: str) -> str:
+    """``value``, when it reads ``host:port``; else ``ValueError`` with the remedy."""
+    host, colon, port = value.rpartition(":")
+    if not (colon and host and port.isdigit() and int(port) < 65536):
+        raise ValueError("must be host:port, such as 127.0.0.1:50051")
+    return value
 
 
 def is_loopback(address: str) -> bool:
@@ -70,7 +75,7 @@ def is_loopback(address: str) -> bool:
         return False
 
 
-S = TypeVar("S", bound=ServiceSettings)
+S = TypeVar("S", bound=BaseSettings)
 
 
 def load_settings(kind: type[S], **overrides: object) -> S:

@@ -61,13 +61,21 @@ class Library:
         for chunk in chunks:
             yield media_pb2.DownloadMediaResponse(chunk=chunk)
 
-    def _find_preview(self, caller: str, uri: str) -> media_pb2.Media | None:
-        """Previews come and go with every few steps, so they have no record of their own."""
+    def job_of(self, uri: str) -> str | None:
+        """The id of the job that made the object; None for an upload."""
         try:
             folder, _, rest = self._store.key(uri).partition("/")
-            if folder != "jobs":
-                return None
-            self._jobs.get(rest.partition("/")[0], caller)
+        except InvalidInput:
+            return None
+        return rest.partition("/")[0] if folder == "jobs" else None
+
+    def _find_preview(self, caller: str, uri: str) -> media_pb2.Media | None:
+        """Previews come and go with every few steps, so they have no record of their own."""
+        job_id = self.job_of(uri)
+        if job_id is None:
+            return None
+        try:
+            self._jobs.get(job_id, caller)
             info = self._store.stat(uri)
         except (InvalidInput, NotFound):
             return None

@@ -32,21 +32,37 @@ class Uploads:
     def receive(
         self, caller: str, messages: Iterator[media_pb2.UploadMediaRequest]
     ) -> media_pb2.Media:
-        """Store the file and describe it. Nothing is kept of one that is refused.
+        """:meth:`store` of a stream of messages: the metadata, then chunks.
 
         Raises:
-            InvalidInput: wrong order, size, hash, type, or a file that cannot be decoded.
-            ResourceExhausted: the disk is full.
+            InvalidInput: wrong order, or what :meth:`store` raises.
         """
         first = next(messages, None)
         if first is None or first.WhichOneof("message") != "metadata":
             raise InvalidInput("the first message must be the metadata", field="metadata")
-        metadata = first.metadata
+        return self.store(caller, first.metadata, _chunks(messages))
+
+    def store(
+        self,
+        caller: str,
+        metadata: media_pb2.UploadMetadata,
+        chunks: Iterator[bytes],
+        *,
+        field: str = "file",
+    ) -> media_pb2.Media:
+        """Store the file and describe it. Nothing is kept of one that is refused.
+
+        ``field`` is what the caller knows the bytes by.
+
+        Raises:
+            InvalidInput: wrong size, hash, type, or a file that cannot be decoded.
+            ResourceExhausted: the disk is full.
+        """
         self._check(metadata)
         folder = Path(tempfile.gettempdir())
         with disk_errors(folder), tempfile.NamedTemporaryFile(prefix="omnireel-upload-") as file:
-            digest = _write(messages, metadata, file)
-            media = inspect_file(Path(file.name), self._sandbox, field="file")
+            digest = _write(chunks, metadata, file)
+            media = inspect_file(Path(file.name), self._sandbox, field=field)
             _check_type(metadata.mime_type, media.mime_type)
             media.uri = self._store.put_content(Path(file.name), SUFFIXES[media.mime_type])
         media.size_bytes, media.sha256 = metadata.size_bytes, digest
@@ -75,22 +91,27 @@ class Uploads:
             raise InvalidInput(text, violations=tuple(wrong))
 
 
-def _write(
-    messages: Iterator[media_pb2.UploadMediaRequest],
-    metadata: media_pb2.UploadMetadata,
-    file: tempfile._TemporaryFileWrapper[bytes],
-) -> str:
-    digest, received = hashlib.sha256(), 0
+def _chunks(messages: Iterator[media_pb2.UploadMediaRequest]) -> Iterator[bytes]:
     for message in messages:
         if message.WhichOneof("message") != "chunk" or not message.chunk:
             raise InvalidInput("after the metadata, send chunks of at least 1 byte", field="chunk")
         if len(message.chunk) > MAX_CHUNK_BYTES:
             raise InvalidInput(f"a chunk has at most {MAX_CHUNK_BYTES} bytes", field="chunk")
-        received += len(message.chunk)
+        yield message.chunk
+
+
+def _write(
+    chunks: Iterator[bytes],
+    metadata: media_pb2.UploadMetadata,
+    file: tempfile._TemporaryFileWrapper[bytes],
+) -> str:
+    digest, received = hashlib.sha256(), 0
+    for chunk in chunks:
+        received += len(chunk)
         if received > metadata.size_bytes:
             break
-        digest.update(message.chunk)
-        file.write(message.chunk)
+        digest.update(chunk)
+        file.write(chunk)
     if received != metadata.size_bytes:
         raise InvalidInput(
             f"{'more' if received > metadata.size_bytes else 'only'} {received} bytes came, "

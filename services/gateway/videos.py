@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from google.longrunning import operations_pb2
 
-from omnireel.api.v1 import capabilities_pb2, video_pb2
+from omnireel.api.v1 import capabilities_pb2, mvl_pb2, video_pb2
 from omnireel.errors import FailedPrecondition, InvalidInput
 from omnireel.store import ObjectStore
 from services.common.jobs import Job, JobFilter, JobState, JobStore, NewJob
@@ -48,7 +48,6 @@ class Videos:
         resolved = resolve(
             request, self._book.current(), lambda uri: self._library.find(caller, uri), time.time()
         )
-        fmt = resolved.settings.format
         has_deadline = request.HasField("deadline")
         job, _ = self._jobs.submit(
             NewJob(
@@ -59,7 +58,6 @@ class Videos:
                 labels=dict(request.labels),
                 priority=request.priority,
                 deadline=request.deadline.ToNanoseconds() / 1e9 if has_deadline else None,
-                video_seconds=fmt.num_frames / fmt.fps,
                 max_attempts=self._settings.max_attempts,
             ),
             max_queued=self._settings.max_queued_jobs,
@@ -76,8 +74,14 @@ class Videos:
         page_size: int,
         page_token: str,
         job_filter: JobFilter,
+        *,
+        after: Job | None = None,
+        oldest_first: bool = False,
     ) -> tuple[list[Job], str]:
-        """Newest first, and the token of the next page."""
+        """Jobs, newest first unless told otherwise, and the token of the next page.
+
+        ``after`` is the last job seen, for callers that remember it instead of a token.
+        """
         if not 0 <= page_size <= MAX_PAGE:
             raise InvalidInput(
                 f"page_size must be 1..{MAX_PAGE}, or 0 for {DEFAULT_PAGE}", field="page_size"
@@ -87,6 +91,8 @@ class Videos:
             page_size=page_size or DEFAULT_PAGE,
             page_token=page_token,
             job_filter=job_filter,
+            after=after,
+            oldest_first=oldest_first,
         )
         return list(page.jobs), page.next_page_token
 
@@ -141,16 +147,23 @@ class Videos:
     def describe(self, jobs: Collection[Job]) -> list[video_pb2.Video]:
         """Jobs as resources."""
         outputs = self._jobs.stage_outputs([job.id for job in jobs])
-        waiting = [job.id for job in jobs if job.state is JobState.QUEUED]
-        positions = self._jobs.queue_positions(waiting) if waiting else {}
         videos: list[video_pb2.Video] = []
         for job in jobs:
-            video = job_to_video(job, outputs[job.id], positions.get(job.id, 0))
+            waits = job.state is JobState.QUEUED
+            position = self._jobs.queue_position(job) if waits else 0
+            video = job_to_video(job, outputs[job.id], position)
             for name in ("video", "base", "upscaled", "poster"):
                 if video.outputs.HasField(name):
                     self._library.signed(getattr(video.outputs, name))
             videos.append(video)
         return videos
+
+    def source_of(self, video: video_pb2.Video) -> str | None:
+        """The id of the video that ``video`` is an edit of, when that was made here."""
+        for declared in video.prompt.inputs:
+            if declared.role == mvl_pb2.ROLE_SOURCE:
+                return self._library.job_of(declared.uri)
+        return None
 
     def describe_operation(self, job: Job) -> operations_pb2.Operation:
         """A job as an operation."""

@@ -35,6 +35,7 @@ def stack_config(home: Path, **more: object) -> StackConfig:
     real = StackConfig(home, port=0, weights_root=weights).commands
     fields: dict[str, object] = {
         "port": 0,
+        "http_port": 0,
         "weights_root": weights,
         "commands": {**real, **{service: (*engine, service) for service in MODEL_SERVICES}},
         "environment": QUICK,

@@ -23,8 +23,8 @@ app = typer.Typer()
 
 
 @app.command()
-def up(home: Annotated[Path, typer.Option()], port: int = 0) -> None:
-    start_stack(stack_config(home.resolve(), port=port), print)
+def up(home: Annotated[Path, typer.Option()], port: int = 0, http_port: int = 0) -> None:
+    start_stack(stack_config(home.resolve(), port=port, http_port=http_port), print)
 
 
 @app.command()

@@ -13,9 +13,11 @@ from sqlalchemy import (
     and_,
     delete,
     exists,
+    func,
     insert,
     or_,
     select,
+    tuple_,
     update,
 )
 
@@ -24,6 +26,7 @@ from omnireel.errors import (
     FailedPrecondition,
     InvalidInput,
     NotFound,
+    ResourceExhausted,
 )
 from services.common.jobs.job import (
     Event,
@@ -35,9 +38,10 @@ from services.common.jobs.job import (
     Stage,
     StageOutput,
 )
-from services.common.jobs.quotas import admit, refund
 from services.common.jobs.rows import add_event, event_from_row, job_from_row, progress_columns
 from services.common.jobs.schema import job_events, job_labels, job_stages, jobs
+
+QUEUE_FULL_RETRY_S = 10.0
 
 
 def find_request(
@@ -65,13 +69,20 @@ def find_request(
 def submit(connection: Connection, new: NewJob, now: float, *, max_queued: int) -> tuple[Job, bool]:
     """Insert a job, or return the one that the same request made before.
 
-    Returns the job and whether it is new. Raises what :func:`find_request` and
-    :func:`~services.common.jobs.quotas.admit` raise.
+    Returns the job and whether it is new. Raises what :func:`find_request` raises, and
+    :class:`ResourceExhausted` when ``max_queued`` jobs wait already.
     """
     known = find_request(connection, new.caller, new.request_id, new.request_digest)
     if known is not None:
         return known, False
-    admit(connection, new, now, max_queued=max_queued)
+    queued = connection.execute(
+        select(func.count()).select_from(jobs).where(jobs.c.state == JobState.QUEUED.value)
+    ).scalar_one()
+    if queued >= max_queued:
+        raise ResourceExhausted(
+            f"{queued} jobs are waiting and no more are taken; try again later",
+            retry_after_s=QUEUE_FULL_RETRY_S,
+        )
     job_id = uuid.uuid4().hex
     connection.execute(
         insert(jobs).values(
@@ -85,7 +96,6 @@ def submit(connection: Connection, new: NewJob, now: float, *, max_queued: int) 
             operation_deleted=False,
             priority=new.priority,
             deadline=new.deadline,
-            video_seconds=new.video_seconds,
             attempt=0,
             max_attempts=new.max_attempts,
             not_before=now,
@@ -128,15 +138,21 @@ def list_jobs(
     page_size: int,
     page_token: str = "",
     job_filter: JobFilter,
+    after: Job | None = None,
+    oldest_first: bool = False,
 ) -> Page:
-    """Newest first. A page token names the last job seen, so new jobs never shift a page."""
+    """Newest first, unless told otherwise. A page token names the last job seen, as ``after``
+    does, so new jobs never shift a page."""
     query = select(jobs).where(jobs.c.caller == caller, *_conditions(job_filter))
+    seen = (after.created_at, after.id) if after is not None else None
     if page_token:
-        created_at, job_id = _read_page_token(page_token)
-        older = jobs.c.created_at < created_at
-        same = and_(jobs.c.created_at == created_at, jobs.c.id < job_id)
-        query = query.where(or_(older, same))
-    query = query.order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(page_size + 1)
+        seen = _read_page_token(page_token)
+    place = tuple_(jobs.c.created_at, jobs.c.id)
+    if seen is not None:
+        query = query.where(place > seen if oldest_first else place < seen)
+    columns = (jobs.c.created_at, jobs.c.id)
+    order = columns if oldest_first else tuple(column.desc() for column in columns)
+    query = query.order_by(*order).limit(page_size + 1)
     rows = connection.execute(query).all()
     page = tuple(job_from_row(row) for row in rows[:page_size])
     more = len(rows) > page_size
@@ -162,6 +178,21 @@ def _conditions(job_filter: JobFilter) -> Iterator[ColumnElement[bool]]:
             job_labels.c.name == name,
             job_labels.c.value == value,
         )
+
+
+def queue_position(connection: Connection, job: Job) -> int:
+    """How many queued jobs will be taken before ``job``."""
+    ahead = or_(
+        jobs.c.priority > job.priority,
+        and_(jobs.c.priority == job.priority, jobs.c.created_at < job.created_at),
+        and_(
+            jobs.c.priority == job.priority,
+            jobs.c.created_at == job.created_at,
+            jobs.c.id < job.id,
+        ),
+    )
+    counted = select(func.count()).select_from(jobs).where(jobs.c.state == JobState.QUEUED.value)
+    return connection.execute(counted.where(ahead)).scalar_one()
 
 
 def events_after(
@@ -205,8 +236,6 @@ def request_cancel(connection: Connection, job_id: str, now: float) -> Job:
         .returning(*jobs.c)
     ).one_or_none()
     if row is not None:
-        if row.started_at is None:
-            refund(connection, row.caller, row.created_at, row.video_seconds)
         progress = job_from_row(row).progress
         event = Event(job_id, row.event_sequence, now, JobState.CANCELLED, progress)
         add_event(connection, event)

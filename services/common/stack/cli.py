@@ -14,7 +14,12 @@ from rich.console import Console
 from rich.table import Table
 
 from omnireel.errors import FailedPrecondition
-from services.common.stack.config import DEFAULT_PORT, StackConfig, default_home
+from services.common.stack.config import (
+    DEFAULT_HTTP_PORT,
+    DEFAULT_PORT,
+    StackConfig,
+    default_home,
+)
 from services.common.stack.down import stop_stack
 from services.common.stack.probe import SERVING
 from services.common.stack.state import StackState
@@ -30,7 +35,8 @@ Home = Annotated[
 def up(
     size: Annotated[str, typer.Option(help="Size of the models to serve.")] = "tiny",
     home: Home = None,
-    port: Annotated[int, typer.Option(help="Port of the public API.")] = DEFAULT_PORT,
+    port: Annotated[int, typer.Option(help="Port of the gRPC API.")] = DEFAULT_PORT,
+    http_port: Annotated[int, typer.Option(help="Port of the HTTP API.")] = DEFAULT_HTTP_PORT,
     workers: Annotated[int, typer.Option(help="Jobs that run at once.")] = 1,
     adapter: Annotated[
         Path | None, typer.Option(help="Component folder of an adapter (omnireel train lora).")
@@ -44,9 +50,17 @@ def up(
     Example: omnireel up --port 7070
     """
     console = _console()
-    config = StackConfig(home=_folder(home), port=port, size=size, workers=workers, adapter=adapter)
+    config = StackConfig(
+        home=_folder(home),
+        port=port,
+        http_port=http_port,
+        size=size,
+        workers=workers,
+        adapter=adapter,
+    )
     state = start_stack(config, console.print)
     console.print(f"Omnireel is up: gateway at {state.gateway}, home in {config.home}")
+    console.print(f"HTTP API at http://{state.http}, described at http://{state.http}/docs")
     if foreground:
         _stay(config, state, console)
 
@@ -85,7 +99,8 @@ def status(home: Home = None) -> None:
     console = _console()
     console.print(table)
     uptime = time.time() - found.state.started_at
-    console.print(f"gateway {found.state.gateway}, size {found.state.size}, up {uptime:.0f} s")
+    console.print(f"gateway {found.state.gateway}, HTTP http://{found.state.http}")
+    console.print(f"size {found.state.size}, up {uptime:.0f} s")
     for process in found.processes:
         if process.health != SERVING:
             console.print(f"{process.name}: {log_tail(Path(process.log))} (log: {process.log})")

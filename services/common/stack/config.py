@@ -13,6 +13,7 @@ from omnireel.errors import InvalidInput
 
 MODEL_SERVICES = ("prompt_enhancer", "generator", "super_resolver")
 DEFAULT_PORT = 7070
+DEFAULT_HTTP_PORT = 7080
 MAX_WORKERS = 16
 SHIPPED_WEIGHTS = Path(omnireel.__file__).resolve().parent / "weights"
 
@@ -51,6 +52,7 @@ class StackConfig:
 
     home: Path
     port: int = DEFAULT_PORT
+    http_port: int = DEFAULT_HTTP_PORT
     size: str = "tiny"
     workers: int = 1
     weights_root: Path = SHIPPED_WEIGHTS
@@ -61,8 +63,10 @@ class StackConfig:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not 0 <= self.port < 65536:
-            raise InvalidInput(f"port {self.port} must be 1..65535", field="port")
+        for name in ("port", "http_port"):
+            if not 0 <= getattr(self, name) < 65536:
+                problem = f"{name} {getattr(self, name)} must be 1..65535"
+                raise InvalidInput(problem, field=name)
         if not 1 <= self.workers <= MAX_WORKERS:
             raise InvalidInput(f"workers must be 1..{MAX_WORKERS}", field="workers")
         if not self.weights.is_dir():
@@ -120,6 +124,11 @@ class StackConfig:
             settings["key_file"] = str(key_file(self.home))
         if service == "generator" and self.adapter is not None:
             settings["adapter"] = str(self.adapter.resolve())
+        if service == "gateway":
+            settings |= {
+                "http_listen": f"127.0.0.1:{self.http_port}",
+                "http_address_file": str(self.http_address_file),
+            }
         if service == "worker":
             settings |= {"broker_url": self.broker_url, "grace_s": f"{self.grace_s / 2:g}"}
         prefix = f"OMNIREEL_{service}_".upper()
@@ -129,6 +138,11 @@ class StackConfig:
     def address_file(self, name: str) -> Path:
         """Where a process writes its address."""
         return self.home / "run" / f"{name}.address"
+
+    @property
+    def http_address_file(self) -> Path:
+        """Where the gateway writes the address of its HTTP door."""
+        return self.address_file("gateway-http")
 
     def log_file(self, name: str) -> Path:
         """Where a process writes its log."""

@@ -32,12 +32,14 @@ class ProcessState:
 
 @dataclass(frozen=True)
 class StackState:
-    """A started stack. ``gateway`` is the public address, ``started_at`` seconds of the epoch."""
+    """A started stack. ``gateway`` is the public gRPC address, ``http`` that of its HTTP door
+    (``host:port``), ``started_at`` seconds of the epoch."""
 
     gateway: str
     size: str
     started_at: float
     processes: tuple[ProcessState, ...]
+    http: str = ""
 
     @property
     def alive(self) -> tuple[ProcessState, ...]:

@@ -40,7 +40,8 @@ def start_stack(config: StackConfig, report: Callable[[str], None]) -> StackStat
     """
     with locked(config.home):
         _require_stopped(config.home)
-        _require_free_port(config.port)
+        _require_free_port(config.port, "--port")
+        _require_free_port(config.http_port, "--http-port")
         for folder in ("run", "logs", "objects"):
             (config.home / folder).mkdir(parents=True, exist_ok=True)
         start = _Start(config, report)
@@ -82,6 +83,8 @@ class _Start:
     def _spawn(self, name: str, addresses: dict[str, str]) -> None:
         config = self._config
         config.address_file(name).unlink(missing_ok=True)
+        if name == "gateway":
+            config.http_address_file.unlink(missing_ok=True)
         log = config.log_file(name)
         if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
             log.replace(log.with_suffix(".log.old"))
@@ -97,11 +100,13 @@ class _Start:
     def _write(self) -> StackState:
         gateway = self._by_name.get("gateway")
         address = gateway.address if gateway else ""
+        http = self._config.http_address_file
         state = StackState(
             gateway=address or f"127.0.0.1:{self._config.port}",
             size=self._config.size,
             started_at=self._started_at,
             processes=self.processes,
+            http=http.read_text().strip() if address and http.exists() else "",
         )
         write_state(self._config.home, state)
         return state
@@ -174,7 +179,7 @@ def _require_stopped(home: Path) -> None:
     )
 
 
-def _require_free_port(port: int) -> None:
+def _require_free_port(port: int, option: str) -> None:
     if port == 0:
         return
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
@@ -183,7 +188,7 @@ def _require_free_port(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise FailedPrecondition(
-                f"port {port} is taken ({error.strerror}); choose another with --port, or stop "
+                f"port {port} is taken ({error.strerror}); choose another with {option}, or stop "
                 "what uses it",
                 reason="ADDRESS_IN_USE",
             ) from error

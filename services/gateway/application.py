@@ -1,0 +1,81 @@
+"""What the gateway does, in one place: both of its doors (gRPC and HTTP) call these objects."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from omnireel.store import ObjectStore, open_store
+from services.common.jobs import JobStore
+from services.common.jobs.database import Database
+from services.common.jobs.migrate import open_database
+from services.common.sandbox import MediaSandbox, SandboxConfig
+from services.gateway.capabilities import CapabilityBook
+from services.gateway.identity import Authenticator
+from services.gateway.identity.first_key import provide_first_key
+from services.gateway.identity.key_store import KeyStore
+from services.gateway.library import Library
+from services.gateway.settings import GatewaySettings
+from services.gateway.upload import Uploads
+from services.gateway.videos import Videos
+from services.gateway.watch import Watcher
+from services.gateway.watch_hub import WatchHub
+
+
+@dataclass(frozen=True)
+class Application:
+    """The gateway without a transport."""
+
+    settings: GatewaySettings
+    authenticator: Authenticator
+    jobs: JobStore
+    store: ObjectStore
+    book: CapabilityBook
+    library: Library
+    videos: Videos
+    hub: WatchHub
+    watcher: Watcher
+    uploads: Uploads
+    sandbox: MediaSandbox
+
+    @classmethod
+    def open(cls, settings: GatewaySettings) -> Application:
+        """Connect to the database and the store that ``settings`` name."""
+        database = open_database(settings.database_url)
+        jobs = JobStore(database, time.time)
+        store = open_store(settings.store_url)
+        book = CapabilityBook(settings)
+        library = Library(jobs, store, settings.signed_url_s)
+        videos = Videos(jobs, store, library, book, settings)
+        hub = WatchHub(jobs, poll_s=settings.watch_poll_s, max_watchers=settings.max_watchers)
+        sandbox = MediaSandbox(
+            settings.decode_limits,
+            SandboxConfig(processes=settings.max_decodes, wall_s=settings.max_decode_s),
+        )
+        return cls(
+            settings=settings,
+            authenticator=_authenticator(database, settings),
+            jobs=jobs,
+            store=store,
+            book=book,
+            library=library,
+            videos=videos,
+            hub=hub,
+            watcher=Watcher(jobs, videos, hub),
+            uploads=Uploads(jobs, store, sandbox),
+            sandbox=sandbox,
+        )
+
+    def close(self) -> None:
+        """Close every connection, and end the decoders."""
+        self.book.close()
+        self.sandbox.close()
+        self.jobs.close()
+
+
+def _authenticator(database: Database, settings: GatewaySettings) -> Authenticator:
+    if settings.auth == "off":
+        return Authenticator(None)
+    keys = KeyStore(database)
+    provide_first_key(keys, settings.key_file)
+    return Authenticator(keys)

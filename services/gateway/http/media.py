@@ -1,0 +1,112 @@
+"""Bytes in and out: ``/api/v1/media``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from http import HTTPStatus
+from typing import Annotated
+
+import anyio.from_thread
+import anyio.to_thread
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from omnireel.api.v1 import media_pb2
+from omnireel.errors import ResourceExhausted
+from services.gateway.http import protojson
+from services.gateway.http.bodies import announced_length, chunks, content_type
+from services.gateway.http.caller import Reader, Writer
+from services.gateway.http.content import content_answer
+from services.gateway.http.door import Door
+from services.gateway.http.errors import HttpProblem
+from services.gateway.http.openapi import binary_body, message_answer
+
+RETRY_FULL_S = 5.0
+UNKNOWN_TYPES = ("", "application/octet-stream", "application/x-www-form-urlencoded")
+"""Types that say nothing; the last is what curl sends of itself."""
+
+
+def media_routes(door: Door) -> APIRouter:
+    """Upload, describe, read."""
+    routes = APIRouter(tags=["media"])
+
+    @routes.post("/api/v1/media", **message_answer(media_pb2.Media), openapi_extra=binary_body())
+    async def upload_media(
+        request: Request,
+        caller: Writer,
+        filename: Annotated[str, Query(max_length=255)] = "",
+        sha256: Annotated[str, Query(pattern="^[0-9a-f]{64}$|^$")] = "",
+    ) -> Response:
+        """Store one image or video; the body is the file itself."""
+        size = announced_length(request)
+        if size is None:
+            raise HttpProblem(
+                HTTPStatus.LENGTH_REQUIRED,
+                "say the size of the file in Content-Length",
+                field="content-length",
+            )
+        declared = content_type(request)
+        metadata = media_pb2.UploadMetadata(
+            filename=filename,
+            mime_type="" if declared in UNKNOWN_TYPES else declared,
+            size_bytes=size,
+            sha256=sha256,
+        )
+        largest, patience = door.application.settings.max_upload_bytes, door.settings.idle_timeout_s
+        body = chunks(request, largest, patience)
+        return protojson.answer(await store_upload(door, caller, metadata, body))
+
+    @routes.get("/api/v1/media", **message_answer(media_pb2.Media))
+    def get_media(caller: Reader, uri: Annotated[str, Query(max_length=1024)]) -> Response:
+        """Describe one of your objects: an upload, a preview, an output."""
+        return protojson.answer(door.media(caller, uri))
+
+    @routes.head("/api/v1/media/content", include_in_schema=False)
+    @routes.get("/api/v1/media/content", response_class=Response)
+    def read_media(
+        request: Request, caller: Reader, uri: Annotated[str, Query(max_length=1024)]
+    ) -> Response:
+        """The bytes of one of your objects; understands Range and If-None-Match."""
+        media = door.media(caller, uri)
+        return send_media(door, request, media)
+
+    return routes
+
+
+async def store_upload(
+    door: Door,
+    caller: str,
+    metadata: media_pb2.UploadMetadata,
+    body: AsyncIterator[bytes],
+    *,
+    field: str = "body",
+) -> media_pb2.Media:
+    """Store ``body`` as it comes. Decoding and hashing are a thread's work."""
+    if door.uploads.available_tokens < 1:
+        raise ResourceExhausted(
+            "too many uploads are under way; try again in a moment", retry_after_s=RETRY_FULL_S
+        )
+
+    def receive() -> media_pb2.Media:
+        media = door.application.uploads.store(caller, metadata, _from_thread(body), field=field)
+        return door.application.library.signed(media)
+
+    return await anyio.to_thread.run_sync(receive, limiter=door.uploads)
+
+
+def send_media(door: Door, request: Request, media: media_pb2.Media) -> Response:
+    """The bytes, or the way to them. A file of this name is what a browser saves."""
+    elsewhere = media.signed_url if door.settings.redirect_downloads else ""
+    filename = media.uri.rpartition("/")[2]
+    store = door.application.store
+    return content_answer(request, media, store, filename=filename, redirect_to=elsewhere)
+
+
+def _from_thread(body: AsyncIterator[bytes]) -> Iterator[bytes]:
+    """The chunks of ``body`` for a thread that the event loop started."""
+
+    async def following() -> bytes:
+        return await anext(body, b"")
+
+    while chunk := anyio.from_thread.run(following):
+        yield chunk
