@@ -48,6 +48,7 @@ class Videos:
         resolved = resolve(
             request, self._book.current(), lambda uri: self._library.find(caller, uri), time.time()
         )
+        fmt = resolved.settings.format
         has_deadline = request.HasField("deadline")
         job, _ = self._jobs.submit(
             NewJob(
@@ -58,6 +59,7 @@ class Videos:
                 labels=dict(request.labels),
                 priority=request.priority,
                 deadline=request.deadline.ToNanoseconds() / 1e9 if has_deadline else None,
+                video_seconds=fmt.num_frames / fmt.fps,
                 max_attempts=self._settings.max_attempts,
             ),
             max_queued=self._settings.max_queued_jobs,
@@ -147,11 +149,11 @@ class Videos:
     def describe(self, jobs: Collection[Job]) -> list[video_pb2.Video]:
         """Jobs as resources."""
         outputs = self._jobs.stage_outputs([job.id for job in jobs])
+        waiting = [job.id for job in jobs if job.state is JobState.QUEUED]
+        positions = self._jobs.queue_positions(waiting) if waiting else {}
         videos: list[video_pb2.Video] = []
         for job in jobs:
-            waits = job.state is JobState.QUEUED
-            position = self._jobs.queue_position(job) if waits else 0
-            video = job_to_video(job, outputs[job.id], position)
+            video = job_to_video(job, outputs[job.id], positions.get(job.id, 0))
             for name in ("video", "base", "upscaled", "poster"):
                 if video.outputs.HasField(name):
                     self._library.signed(getattr(video.outputs, name))

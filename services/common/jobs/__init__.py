@@ -1,8 +1,9 @@
 """The durable job store: a row in SQL is the truth about a job and belongs to no replica.
 
 Read in this order: ``job.py`` (what a job is), ``schema.py`` (the tables), ``leases.py`` (claim,
-fence, heartbeat: what a worker may do), ``requests.py`` (what a caller may do), ``sweeper.py``
-(what time alone does). ``store.py`` joins them into one :class:`JobStore`.
+fence, heartbeat: what a worker may do), ``requests.py`` (what a caller may do), ``quotas.py`` and
+``tenants.py`` (how much of it), ``scheduler.py`` (whose turn it is), ``sweeper.py`` (what time
+alone does). ``store.py`` joins them into one :class:`JobStore`.
 """
 
 from __future__ import annotations

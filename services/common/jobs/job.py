@@ -77,6 +77,7 @@ class NewJob:
 
     ``body`` is what the worker will run. ``request_id`` is unique per caller (empty: no
     idempotency) and ``request_digest`` tells whether a repeated request is the same.
+    ``video_seconds`` is what the job costs its tenant.
     """
 
     caller: str
@@ -86,6 +87,7 @@ class NewJob:
     labels: Mapping[str, str] = field(default_factory=dict)
     priority: int = 0
     deadline: float | None = None
+    video_seconds: float = 1.0
     max_attempts: int = 3
 
 

@@ -13,7 +13,6 @@ from sqlalchemy import (
     and_,
     delete,
     exists,
-    func,
     insert,
     or_,
     select,
@@ -26,7 +25,6 @@ from omnireel.errors import (
     FailedPrecondition,
     InvalidInput,
     NotFound,
-    ResourceExhausted,
 )
 from services.common.jobs.job import (
     Event,
@@ -38,10 +36,9 @@ from services.common.jobs.job import (
     Stage,
     StageOutput,
 )
+from services.common.jobs.quotas import admit, refund
 from services.common.jobs.rows import add_event, event_from_row, job_from_row, progress_columns
 from services.common.jobs.schema import job_events, job_labels, job_stages, jobs
-
-QUEUE_FULL_RETRY_S = 10.0
 
 
 def find_request(
@@ -69,20 +66,13 @@ def find_request(
 def submit(connection: Connection, new: NewJob, now: float, *, max_queued: int) -> tuple[Job, bool]:
     """Insert a job, or return the one that the same request made before.
 
-    Returns the job and whether it is new. Raises what :func:`find_request` raises, and
-    :class:`ResourceExhausted` when ``max_queued`` jobs wait already.
+    Returns the job and whether it is new. Raises what :func:`find_request` and
+    :func:`~services.common.jobs.quotas.admit` raise.
     """
     known = find_request(connection, new.caller, new.request_id, new.request_digest)
     if known is not None:
         return known, False
-    queued = connection.execute(
-        select(func.count()).select_from(jobs).where(jobs.c.state == JobState.QUEUED.value)
-    ).scalar_one()
-    if queued >= max_queued:
-        raise ResourceExhausted(
-            f"{queued} jobs are waiting and no more are taken; try again later",
-            retry_after_s=QUEUE_FULL_RETRY_S,
-        )
+    admit(connection, new, now, max_queued=max_queued)
     job_id = uuid.uuid4().hex
     connection.execute(
         insert(jobs).values(
@@ -96,6 +86,7 @@ def submit(connection: Connection, new: NewJob, now: float, *, max_queued: int) 
             operation_deleted=False,
             priority=new.priority,
             deadline=new.deadline,
+            video_seconds=new.video_seconds,
             attempt=0,
             max_attempts=new.max_attempts,
             not_before=now,
@@ -180,21 +171,6 @@ def _conditions(job_filter: JobFilter) -> Iterator[ColumnElement[bool]]:
         )
 
 
-def queue_position(connection: Connection, job: Job) -> int:
-    """How many queued jobs will be taken before ``job``."""
-    ahead = or_(
-        jobs.c.priority > job.priority,
-        and_(jobs.c.priority == job.priority, jobs.c.created_at < job.created_at),
-        and_(
-            jobs.c.priority == job.priority,
-            jobs.c.created_at == job.created_at,
-            jobs.c.id < job.id,
-        ),
-    )
-    counted = select(func.count()).select_from(jobs).where(jobs.c.state == JobState.QUEUED.value)
-    return connection.execute(counted.where(ahead)).scalar_one()
-
-
 def events_after(
     connection: Connection, job_id: str, sequence: int, limit: int = 256
 ) -> tuple[Event, ...]:
@@ -236,6 +212,8 @@ def request_cancel(connection: Connection, job_id: str, now: float) -> Job:
         .returning(*jobs.c)
     ).one_or_none()
     if row is not None:
+        if row.started_at is None:
+            refund(connection, row.caller, row.created_at, row.video_seconds)
         progress = job_from_row(row).progress
         event = Event(job_id, row.event_sequence, now, JobState.CANCELLED, progress)
         add_event(connection, event)

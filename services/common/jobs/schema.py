@@ -31,6 +31,8 @@ jobs = Table(
     Column("cancel_requested", Boolean, nullable=False),
     Column("priority", Integer, nullable=False),
     Column("deadline", Double),
+    # what it costs its tenant
+    Column("video_seconds", Double, nullable=False, server_default="1"),
     Column("attempt", Integer, nullable=False),
     Column("max_attempts", Integer, nullable=False),
     Column("not_before", Double, nullable=False),  # back-off: no claim earlier than this
@@ -52,6 +54,7 @@ jobs = Table(
     Column("finished_at", Double),
     UniqueConstraint("caller", "request_id", name="jobs_caller_request_id"),
     Index("jobs_state_priority", "state", "priority", "created_at"),
+    Index("jobs_finished", "finished_at"),
     Index("jobs_caller_created", "caller", "created_at", "id"),
 )
 
@@ -111,6 +114,31 @@ api_keys = Table(
     Column("expires_at", Double),
     Column("revoked_at", Double),
     Column("used_at", Double),  # coarse
+)
+
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("weight", Double, nullable=False),
+    Column("max_running", Integer),  # NULL in these three: no limit
+    Column("max_queued", Integer),
+    Column("max_seconds_per_day", Double),
+)
+
+tenant_usage = Table(
+    "tenant_usage",
+    metadata,
+    Column("tenant", String(128), primary_key=True),
+    Column("day", Integer, primary_key=True),  # of UTC, counted from the epoch
+    Column("seconds", Double, nullable=False),
+)
+
+schedule = Table(
+    "schedule",
+    metadata,
+    Column("tenant", String(128), primary_key=True),
+    Column("virtual_time", Double, nullable=False),
 )
 
 workers = Table(

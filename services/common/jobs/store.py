@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from sqlalchemy.exc import IntegrityError
 
-from services.common.jobs import leases, media, requests, sweeper
+from services.common.jobs import leases, media, requests, scheduler, sweeper
 from services.common.jobs.changes import Changes
 from services.common.jobs.database import Database
 from services.common.jobs.job import (
@@ -27,6 +27,7 @@ from services.common.jobs.job import (
 )
 from services.common.jobs.migrate import open_database
 from services.common.jobs.news import News, news_of
+from services.common.jobs.tenants import TenantPolicy, TenantStatus, list_tenants, set_policy
 
 
 def open_jobs(url: str, clock: Callable[[], float] = time.time) -> JobStore:
@@ -92,10 +93,10 @@ class JobStore:
                 oldest_first=oldest_first,
             )
 
-    def queue_position(self, job: Job) -> int:
-        """See :func:`requests.queue_position`."""
+    def queue_positions(self, job_ids: Collection[str]) -> dict[str, int]:
+        """See :func:`scheduler.queue_positions`."""
         with self._database.read() as connection:
-            return requests.queue_position(connection, job)
+            return scheduler.queue_positions(connection, job_ids)
 
     def events_after(self, job_id: str, sequence: int, limit: int = 256) -> tuple[Event, ...]:
         """See :func:`requests.events_after`."""
@@ -136,6 +137,18 @@ class JobStore:
         """See :func:`requests.delete_job`."""
         with self._database.write() as connection:
             requests.delete_job(connection, job_id)
+
+    # What an administrator does.
+
+    def set_policy(self, tenant: str, **changes: object) -> TenantPolicy:
+        """See :func:`tenants.set_policy`."""
+        with self._database.write() as connection:
+            return set_policy(connection, tenant, **changes)
+
+    def list_tenants(self) -> Sequence[TenantStatus]:
+        """See :func:`tenants.list_tenants`."""
+        with self._database.read() as connection:
+            return list_tenants(connection, self._clock())
 
     # What a worker does.
 
@@ -204,13 +217,13 @@ class JobStore:
             sweeper.gone(connection, worker_id)
 
     def anything_to_publish(self, *, republish_s: float) -> bool:
-        """See :func:`sweeper.anything_to_publish`."""
+        """See :func:`scheduler.anything_to_publish`."""
         with self._database.read() as connection:
-            return sweeper.anything_to_publish(connection, self._clock(), republish_s=republish_s)
+            return scheduler.anything_to_publish(connection, self._clock(), republish_s=republish_s)
 
     def take_for_publishing(self, *, worker_ttl_s: float, republish_s: float) -> tuple[str, ...]:
-        """See :func:`sweeper.take_for_publishing`."""
+        """See :func:`scheduler.take_for_publishing`."""
         with self._database.write() as connection:
-            return sweeper.take_for_publishing(
+            return scheduler.take_for_publishing(
                 connection, self._clock(), worker_ttl_s=worker_ttl_s, republish_s=republish_s
             )

@@ -1,4 +1,4 @@
-"""What time alone does to jobs, and which jobs the doorbell should ring for.
+"""What time alone does to jobs, and which workers there are.
 
 Any number of processes may run these at once: each change is one conditional ``UPDATE``, so
 exactly one of them makes it.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from services.common.jobs.job import Event, JobError, JobState
 from services.common.jobs.leases import RELEASED
+from services.common.jobs.quotas import refund
 from services.common.jobs.rows import add_event, error_to_json, job_from_row
 from services.common.jobs.schema import jobs, workers
 
@@ -33,7 +34,10 @@ def sweep(connection: Connection, now: float) -> int:
             "DEADLINE_EXCEEDED",
             retryable=True,
         )
-        moved += _finish(connection, row, JobState.FAILED, now, error)
+        failed = _finish(connection, row, JobState.FAILED, now, error)
+        if failed and row.started_at is None:
+            refund(connection, row.caller, row.created_at, row.video_seconds)
+        moved += failed
     return moved
 
 
@@ -102,67 +106,3 @@ def seen(connection: Connection, worker_id: str, slots: int, now: float) -> None
 def gone(connection: Connection, worker_id: str) -> None:
     """Take a worker that stops out of the count of slots."""
     connection.execute(delete(workers).where(workers.c.id == worker_id))
-
-
-def anything_to_publish(connection: Connection, now: float, *, republish_s: float) -> bool:
-    """Whether a job waits for a ring: a question that takes no lock, to be asked often."""
-    waiting = select(jobs.c.id).where(*_unrung(now, republish_s)).limit(1)
-    return connection.execute(waiting).first() is not None
-
-
-def _unrung(now: float, republish_s: float) -> tuple[ColumnElement[bool], ...]:
-    return (
-        jobs.c.state == JobState.QUEUED.value,
-        jobs.c.not_before <= now,
-        or_(jobs.c.published_at.is_(None), jobs.c.published_at < now - republish_s),
-    )
-
-
-def take_for_publishing(
-    connection: Connection, now: float, *, worker_ttl_s: float, republish_s: float
-) -> tuple[str, ...]:
-    """Mark and return the ids to ring the doorbell for: no more than there are free slots.
-
-    Free slots are those of the workers seen within ``worker_ttl_s``, less the running jobs, less
-    the jobs rung for and not yet claimed. A ring that nobody answered within ``republish_s`` was
-    lost by the broker and is rung again. Higher priority first, then the older job. Two dispatchers
-    at the same moment may ring for more than there are slots; such a ring just waits its turn.
-    """
-    slots = connection.execute(
-        select(func.coalesce(func.sum(workers.c.slots), 0)).where(
-            workers.c.seen_at >= now - worker_ttl_s
-        )
-    ).scalar_one()
-    ringing = jobs.c.published_at >= now - republish_s
-    busy = connection.execute(
-        select(func.count())
-        .select_from(jobs)
-        .where(
-            or_(
-                jobs.c.state == JobState.RUNNING.value,
-                (jobs.c.state == JobState.QUEUED.value) & ringing,
-            )
-        )
-    ).scalar_one()
-    free = slots - busy
-    if free <= 0:
-        return ()
-    waiting = (
-        select(jobs.c.id)
-        .where(*_unrung(now, republish_s))
-        .order_by(jobs.c.priority.desc(), jobs.c.created_at, jobs.c.id)
-        .limit(free)
-    )
-    chosen = [row.id for row in connection.execute(waiting)]
-    taken = connection.execute(
-        update(jobs)
-        .where(
-            jobs.c.id.in_(chosen),
-            jobs.c.state == JobState.QUEUED.value,
-            or_(jobs.c.published_at.is_(None), ~ringing),
-        )
-        .values(published_at=now)
-        .returning(jobs.c.id)
-    )
-    marked = {row.id for row in taken}
-    return tuple(job_id for job_id in chosen if job_id in marked)

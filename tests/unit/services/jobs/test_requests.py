@@ -71,7 +71,7 @@ def test_full_queue(store: JobStore) -> None:
     add_job(store)
     with pytest.raises(ResourceExhausted) as caught:
         store.submit(NewJob("me", b"x"), max_queued=1)
-    assert caught.value.retry_after_s
+    assert caught.value.reason == "QUEUE_FULL" and caught.value.retry_after_s
 
 
 def test_pages_are_stable_while_jobs_arrive(store: JobStore, clock: Clock) -> None:
@@ -168,7 +168,8 @@ def test_queue_position(store: JobStore, clock: Clock) -> None:
     second = add_job(store)
     clock.tick(1)
     urgent = add_job(store, priority=5)
-    assert [store.queue_position(job) for job in (urgent, first, second)] == [0, 1, 2]
+    expected = {urgent.id: 0, first.id: 1, second.id: 2}
+    assert store.queue_positions(expected) == expected
 
 
 def test_media_belongs_to_its_caller(store: JobStore) -> None:
