@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from omnireel.client import OmnireelClient
+from omnireel.client import OmnireelClient, tls_from_environment
 from omnireel.errors import InvalidInput
 from omnireel.secret import is_reference
 
@@ -29,8 +29,9 @@ ApiKeyOption = Annotated[
 
 
 def open_client(address: str | None, api_key: str | None) -> OmnireelClient:
-    """A client for the two options."""
-    return OmnireelClient(address, api_key=checked_api_key(api_key))
+    """A client for the two options, with TLS as ``$OMNIREEL_TLS`` says."""
+    credentials = tls_from_environment()
+    return OmnireelClient(address, credentials=credentials, api_key=checked_api_key(api_key))
 
 
 def checked_api_key(api_key: str | None) -> str | None:

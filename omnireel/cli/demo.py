@@ -31,7 +31,7 @@ from omnireel.cli.demo_stack import DemoStack, StackPlan
 from omnireel.cli.printing import err
 from omnireel.cli.progress import JobBar
 from omnireel.cli.showing import as_json
-from omnireel.client import OmnireelClient, VideoOptions
+from omnireel.client import OmnireelClient, VideoOptions, tls_from_environment
 from omnireel.errors import FailedPrecondition, InvalidInput
 from omnireel.files import atomic_write, disk_errors
 from omnireel.media import DecodeLimits, read_clip, write_png, write_webp_animation
@@ -108,7 +108,8 @@ def run_demo(config: DemoConfig) -> tuple[DemoResult, ...]:
             stack = cleanup.enter_context(DemoStack(plan))
             address, api_key = stack.address, stack.api_key
         started_s = time.monotonic() - begun
-        with OmnireelClient(address, api_key=api_key) as client:
+        credentials = tls_from_environment() if config.address else None
+        with OmnireelClient(address, credentials=credentials, api_key=api_key) as client:
             results = _make_all(client, config)
     _write_together(results, config.out)
     total_s = time.monotonic() - begun

@@ -7,7 +7,7 @@ order: `request` (what a caller says -> message), `sync`, `watching`, `transfer`
 
 from omnireel.client.aio import AsyncOmnireelClient
 from omnireel.client.channel import DEFAULT_ADDRESS, default_address
-from omnireel.client.credentials import stack_key
+from omnireel.client.credentials import stack_key, tls_credentials, tls_from_environment
 from omnireel.client.errors import NO_ANSWER, error_from_rpc, error_from_status, finished
 from omnireel.client.request import Draft, MediaSource, VideoOptions, draft
 from omnireel.client.sync import OmnireelClient, ProgressCallback
@@ -30,4 +30,6 @@ __all__ = [
     "error_from_status",
     "finished",
     "stack_key",
+    "tls_credentials",
+    "tls_from_environment",
 ]

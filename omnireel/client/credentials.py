@@ -6,6 +6,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+import grpc
+
 from omnireel.client.channel import is_loopback, local_home, local_stack_address
 from omnireel.errors import FailedPrecondition, InvalidInput
 from omnireel.secret import is_reference, read_secret
@@ -49,6 +51,43 @@ def check_privacy(address: str, *, encrypted: bool, plaintext: bool) -> None:
             "(credentials=...), or say plaintext=True where the network itself is private",
             field="plaintext",
         )
+
+
+def tls_credentials(
+    ca: Path | None = None, cert: Path | None = None, key: Path | None = None
+) -> grpc.ChannelCredentials:
+    """TLS to a gateway: ``ca`` None trusts the public authorities; ``cert`` and ``key`` are for a
+    gateway that asks for a certificate. All are PEM files.
+
+    Raises:
+        InvalidInput: a file cannot be read.
+    """
+
+    def read(path: Path | None, field: str) -> bytes | None:
+        if path is None:
+            return None
+        try:
+            return path.expanduser().read_bytes()
+        except OSError as error:
+            raise InvalidInput(f"{path} cannot be read ({error.strerror})", field=field) from error
+
+    return grpc.ssl_channel_credentials(read(ca, "ca"), read(key, "key"), read(cert, "cert"))
+
+
+def tls_from_environment() -> grpc.ChannelCredentials | None:
+    """What ``$OMNIREEL_TLS`` says: unset: plain text; ``system``: TLS, trusting the public
+    authorities; else TLS, trusting the CA in that file. ``$OMNIREEL_TLS_CERT`` and
+    ``$OMNIREEL_TLS_KEY`` add a certificate of one's own.
+    """
+    trusted = os.environ.get("OMNIREEL_TLS", "")
+    if not trusted:
+        return None
+    cert, key = os.environ.get("OMNIREEL_TLS_CERT"), os.environ.get("OMNIREEL_TLS_KEY")
+    return tls_credentials(
+        None if trusted == "system" else Path(trusted),
+        Path(cert) if cert else None,
+        Path(key) if key else None,
+    )
 
 
 def key_metadata(key: str) -> tuple[tuple[str, str], ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 import omnireel
-from services.common.settings import ServiceSettings
+from services.common.settings import SecretUrl, ServiceSettings
 
 SHIPPED_TINY = Path(omnireel.__file__).resolve().parent / "weights" / "tiny"
 
@@ -15,7 +15,7 @@ SHIPPED_TINY = Path(omnireel.__file__).resolve().parent / "weights" / "tiny"
 class ModelServiceSettings(ServiceSettings):
     """A service that runs one model on one device."""
 
-    store_url: str = Field(
+    store_url: SecretUrl = Field(
         description="Object store, file:///folder or s3://bucket/prefix?endpoint=...; the same "
         "for all services of one installation."
     )

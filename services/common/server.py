@@ -73,6 +73,8 @@ class RpcServer:
             names += [reflection.SERVICE_NAME, "grpc.health.v1.Health"]
             reflection.enable_server_reflection(names, self._server)
         self.address = ""
+        self.health_address = ""
+        self._probes: grpc.Server | None = None
 
     def start(self) -> str:
         """Bind and listen; gives back ``host:port``.
@@ -83,7 +85,12 @@ class RpcServer:
         listen = self._settings.listen
         try:
             _try_to_bind(listen)
-            port = self._server.add_insecure_port(listen)
+            tls = self._settings.server_tls
+            port = (
+                self._server.add_secure_port(listen, tls.credentials())
+                if tls
+                else self._server.add_insecure_port(listen)
+            )
         except (OSError, RuntimeError) as error:
             prefix = str(self._settings.model_config.get("env_prefix", ""))
             raise FailedPrecondition(
@@ -95,8 +102,26 @@ class RpcServer:
         self.address = f"{listen.rpartition(':')[0]}:{port}"
         if self._settings.address_file is not None:
             _write_atomically(self._settings.address_file, self.address + "\n")
-        log.info("listening", address=self.address)
+        log.info("listening", address=self.address, tls=tls is not None)
+        self._start_probes()
         return self.address
+
+    def _start_probes(self) -> None:
+        """Serve health alone in plain text, for probes that speak no TLS."""
+        listen = self._settings.health_listen
+        if not listen:
+            return
+        self._probes = grpc.server(
+            futures.ThreadPoolExecutor(2, thread_name_prefix="probe"),
+            options=(("grpc.so_reuseport", 0),),
+        )
+        self.health.attach(self._probes)
+        port = self._probes.add_insecure_port(listen)
+        self._probes.start()
+        self.health_address = f"{listen.rpartition(':')[0]}:{port}"
+        if self._settings.health_address_file is not None:
+            _write_atomically(self._settings.health_address_file, self.health_address + "\n")
+        log.info("answering probes", address=self.health_address)
 
     def stop(self, grace_s: float | None = None) -> None:
         """Say NOT_SERVING, refuse new calls, wait for running ones, cancel what is left."""
@@ -105,6 +130,8 @@ class RpcServer:
         self._server.stop(grace).wait()
         # A cancelled call's thread still has to reach its next cancellation point.
         self._pool.shutdown(wait=True)
+        if self._probes is not None:
+            self._probes.stop(0).wait()
 
     def __enter__(self) -> RpcServer:
         self.start()

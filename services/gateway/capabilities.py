@@ -19,6 +19,7 @@ from omnireel.errors import OmnireelError, Unavailable
 from omnireel.mvl import PromptLimits
 from services.common.logs import get_logger
 from services.common.status import error_from_rpc
+from services.common.tls import open_channel
 from services.gateway.settings import GatewaySettings
 
 log = get_logger(__name__)
@@ -62,9 +63,10 @@ class CapabilityBook:
             "super_resolver": super_resolver_pb2_grpc.SuperResolverServiceStub,
         }
         ask: dict[str, Any] = {}
+        tls = self._settings.models_tls
         for kind, stub in stubs.items():
             options = (("grpc.max_reconnect_backoff_ms", 2000), ("grpc.enable_http_proxy", 0))
-            channel = grpc.insecure_channel(getattr(self._settings, kind), options=options)
+            channel = open_channel(getattr(self._settings, kind), tls, options)
             self._channels.append(channel)
             ask[kind] = stub(channel).GetModelInfo
         return ask

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from omnireel.media import DecodeLimits
-from services.common.settings import ServiceSettings, is_loopback
+from services.common.settings import CallerSettings, SecretUrl
 
 MIB = 1 << 20
 
 
-class GatewaySettings(ServiceSettings):
+class GatewaySettings(CallerSettings):
     """Where the gateway listens, what it stands on, and how much it takes."""
 
     model_config = SettingsConfigDict(env_prefix="OMNIREEL_GATEWAY_", extra="ignore", frozen=True)
@@ -23,12 +23,19 @@ class GatewaySettings(ServiceSettings):
     grace_s: float = Field(
         5.0, ge=0, description="Seconds that running calls get to finish after SIGTERM."
     )
-    database_url: str = Field(description="SQLAlchemy URL of the job database.")
-    store_url: str = Field(description="Object store: file:///folder or s3://bucket/prefix?...")
+    database_url: SecretUrl = Field(description="SQLAlchemy URL of the job database.")
+    store_url: SecretUrl = Field(
+        description="Object store: file:///folder or s3://bucket/prefix?..."
+    )
     auth: Literal["on", "off"] = Field(
         "on",
         description="Whether callers need an API key. off: everybody who reaches the port is the "
         "owner, so it is allowed on loopback only.",
+    )
+    tls: Literal["on", "off"] = Field(
+        "on",
+        description="off: say that plain text is meant although `listen` is not loopback, because "
+        "a proxy or a mesh in front encrypts.",
     )
     key_file: Path | None = Field(
         None,
@@ -58,14 +65,16 @@ class GatewaySettings(ServiceSettings):
     )
     signed_url_s: int = Field(3600, ge=1, description="How long a signed link to a video lives.")
 
-    @model_validator(mode="after")
-    def _loopback_only(self) -> GatewaySettings:
-        if not is_loopback(self.listen):
-            raise ValueError(
-                f"listen is {self.listen}; the gateway has no authentication yet and binds to "
-                "loopback only, so use 127.0.0.1 and forward the port if you must"
+    def open_to_strangers(self) -> str:
+        """Why this service must stay on loopback, and the remedy; empty: it need not."""
+        if self.auth == "off":
+            return "and auth is off; use 127.0.0.1, or turn auth on"
+        if self.tls_cert is None and self.tls != "off":
+            return (
+                "in plain text; set tls_cert and tls_key, or say tls=off where a proxy or a mesh "
+                "in front encrypts"
             )
-        return self
+        return ""
 
     @property
     def decode_limits(self) -> DecodeLimits:

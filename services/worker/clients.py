@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-import grpc
-
 from omnireel.api.v1 import generator_pb2_grpc, prompt_enhancer_pb2_grpc, super_resolver_pb2_grpc
 from services.common.interceptors import call_metadata
 from services.common.jobs import Job
+from services.common.tls import ClientTls, open_channel
 
 CHANNEL_OPTIONS = (
     # A service that comes back is found within seconds; gRPC's default waits up to two minutes.
@@ -30,9 +29,16 @@ class ResponseStream(Protocol):
 class ModelClients:
     """One channel per service; gRPC balances over the addresses that a name stands for."""
 
-    def __init__(self, *, prompt_enhancer: str, generator: str, super_resolver: str) -> None:
+    def __init__(
+        self,
+        *,
+        prompt_enhancer: str,
+        generator: str,
+        super_resolver: str,
+        tls: ClientTls | None = None,
+    ) -> None:
         self._channels = [
-            grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+            open_channel(address, tls, CHANNEL_OPTIONS)
             for address in (prompt_enhancer, generator, super_resolver)
         ]
         enhancer, generate, upscale = self._channels

@@ -31,6 +31,7 @@ def main() -> int:
         prompt_enhancer=settings.prompt_enhancer,
         generator=settings.generator,
         super_resolver=settings.super_resolver,
+        tls=settings.models_tls,
     )
     runner = JobRunner(
         jobs, open_store(settings.store_url), clients, _runner_config(settings, worker_id)

@@ -5,17 +5,19 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from services.common.settings import ServiceSettings
+from services.common.settings import CallerSettings, SecretUrl
 
 
-class WorkerSettings(ServiceSettings):
+class WorkerSettings(CallerSettings):
     """``listen`` serves nothing but health."""
 
     model_config = SettingsConfigDict(env_prefix="OMNIREEL_WORKER_", extra="ignore", frozen=True)
 
-    database_url: str = Field(description="SQLAlchemy URL of the job database.")
-    store_url: str = Field(description="Object store: file:///folder or s3://bucket/prefix?...")
-    broker_url: str = Field(
+    database_url: SecretUrl = Field(description="SQLAlchemy URL of the job database.")
+    store_url: SecretUrl = Field(
+        description="Object store: file:///folder or s3://bucket/prefix?..."
+    )
+    broker_url: SecretUrl = Field(
         description="Doorbell between dispatcher and slots: files:///folder on one machine, or any "
         "Celery broker URL (redis://, amqp://)."
     )

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from omnireel.api.v1 import mvl_pb2, video_pb2
 from omnireel.store import ObjectStore, open_store
 from services.common.jobs import Job, JobStore, NewJob
+from services.common.tls import ClientTls
 from services.worker.clients import ModelClients
 from services.worker.runner import JobRunner, RunnerConfig
 from tests.support.engines.generator import TestGenerator
@@ -60,19 +62,22 @@ class Bench:
 
 
 @contextmanager
-def bench(folder: Path) -> Iterator[Bench]:
-    """The three services on real ports, a job store on a clock turned by hand, an object store."""
+def bench(folder: Path, *, tls: ClientTls | None = None, **settings: Any) -> Iterator[Bench]:
+    """The three services on real ports, a job store on a clock turned by hand, an object store.
+
+    ``settings`` are those of each service; ``tls`` is how the worker calls them.
+    """
     store_url = (folder / "objects").as_uri()
     enhancer, generator, upscaler = TestPromptEnhancer(), TestGenerator(), TestSuperResolver()
     clock = Clock()
     with ExitStack() as stack:
         servers = {
-            "prompt_enhancer": running_prompt_enhancer(store_url, enhancer),
-            "generator": running_generator(store_url, generator),
-            "super_resolver": running_super_resolver(store_url, upscaler),
+            "prompt_enhancer": running_prompt_enhancer(store_url, enhancer, **settings),
+            "generator": running_generator(store_url, generator, **settings),
+            "super_resolver": running_super_resolver(store_url, upscaler, **settings),
         }
         addresses = {name: stack.enter_context(s).address for name, s in servers.items()}
-        clients = ModelClients(**addresses)
+        clients = ModelClients(**addresses, tls=tls)
         stack.callback(clients.close)
         jobs = new_store(folder, clock)
         stack.callback(jobs.close)

@@ -66,8 +66,14 @@ class WithKey(
 class Api:
     """The public API as a test wants it: names without prefixes, bytes in and out."""
 
-    def __init__(self, address: str, key: str = "") -> None:
-        self._plain = grpc.insecure_channel(address)
+    def __init__(
+        self, address: str, key: str = "", credentials: grpc.ChannelCredentials | None = None
+    ) -> None:
+        self._plain = (
+            grpc.secure_channel(address, credentials)
+            if credentials
+            else grpc.insecure_channel(address)
+        )
         self._channel = grpc.intercept_channel(self._plain, WithKey(key)) if key else self._plain
         self.videos = video_pb2_grpc.VideoServiceStub(self._channel)
         self.operations = operations_pb2_grpc.OperationsStub(self._channel)

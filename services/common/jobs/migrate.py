@@ -1,6 +1,6 @@
 """Brings the schema up to date: by itself on SQLite, by command on PostgreSQL.
 
-``python -m services.common.jobs.migrate postgresql+psycopg://user@host/omnireel``
+``python -m services.common.jobs.migrate env:DATABASE_URL``
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from omnireel.errors import FailedPrecondition
+from omnireel.errors import FailedPrecondition, InvalidInput, OmnireelError
+from omnireel.secret import is_reference, read_secret
 from services.common.jobs.database import Database
+from services.common.redact import redact
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 ADVISORY_LOCK = 7_001_001  # any constant: it keeps two migrations of one database apart
@@ -65,13 +67,28 @@ def _config() -> Config:
     return config
 
 
+def _url(argument: str) -> str:
+    if is_reference(argument):
+        return read_secret(argument, "database url")
+    if redact(argument) != argument:
+        raise InvalidInput(
+            "others can read command lines, so put a URL with a password into a file or a "
+            "variable, and give file:/path or env:NAME"
+        )
+    return argument
+
+
 def main(argv: list[str]) -> int:
-    """Migrate the database whose URL is the only argument."""
+    """Migrate the database whose URL, or a reference to it, is the only argument."""
     if len(argv) != 2:
         print("usage: python -m services.common.jobs.migrate <database url>", file=sys.stderr)
         return 2
-    database = Database(argv[1])
-    upgrade(database)
+    try:
+        database = Database(_url(argv[1]))
+        upgrade(database)
+    except OmnireelError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     database.close()
     return 0
 

@@ -35,6 +35,21 @@ def test_the_job_id_is_in_every_line_of_ours_and_of_libraries(capsys):
     assert ours["timestamp"].endswith("Z")
 
 
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_no_secret_reaches_a_line(capsys, log_format):
+    configure_logs("gateway", log_format=log_format)
+    key = "omr_0123456789ab_" + "s3cret" * 7 + "x"
+    get_logger("a").info("opened", url="postgresql+psycopg://me:s3cret@db/x", key=key)
+    logging.getLogger("library").warning("sent Authorization: Bearer s3cret.s3cret.s3cret")
+    try:
+        raise RuntimeError("amqp://me:s3cret@mq is away")
+    except RuntimeError as error:
+        get_logger("a").error("broken", exc_info=error)
+    said = capsys.readouterr().err
+    assert "s3cret" not in said
+    assert "postgresql+psycopg://me:***@db/x" in said and "omr_0123456789ab_***" in said
+
+
 def test_a_call_begins_with_nothing_of_the_one_before(capsys):
     configure_logs("generator", log_format="json")
     bind_call(job_id="j7")

@@ -37,6 +37,38 @@ def test_a_missing_value_is_named():
         load_settings(GeneratorSettings)
 
 
+def test_a_secret_may_be_named(monkeypatch, tmp_path):
+    (tmp_path / "url").write_text("file:///objects\n")
+    reference = f"file:{tmp_path / 'url'}"
+    assert load_settings(GeneratorSettings, store_url=reference).store_url == "file:///objects"
+    monkeypatch.setenv("OMNIREEL_GENERATOR_STORE_URL", "env:NOT_THERE")
+    with pytest.raises(InvalidInput, match=r"OMNIREEL_GENERATOR_STORE_URL.*NOT_THERE"):
+        load_settings(GeneratorSettings)
+
+
+def test_no_secret_in_a_complaint_or_a_dump():
+    with pytest.raises(InvalidInput) as caught:
+        load_settings(
+            GeneratorSettings, store_url="s3://me:hunter2@host", grace_s="redis://a:hunter3@b"
+        )
+    assert "hunter" not in str(caught.value) + repr(caught.value.violations)
+    assert "hunter" not in repr(GeneratorSettings(store_url="s3://me:hunter2@host"))
+
+
+def test_half_of_a_certificate(tmp_path):
+    for fields in ({"tls_cert": tmp_path}, {"tls_key": tmp_path}, {"tls_client_ca": tmp_path}):
+        with pytest.raises(InvalidInput, match="tls_cert"):
+            load_settings(Settings, **fields)
+
+
+def test_mutual_tls_opens_a_service(tmp_path):
+    mutual = dict.fromkeys(("tls_cert", "tls_key", "tls_client_ca"), tmp_path)
+    assert load_settings(Settings, listen="0.0.0.0:1", **mutual).listen == "0.0.0.0:1"
+    del mutual["tls_client_ca"]
+    with pytest.raises(InvalidInput, match="allow_remote"):
+        load_settings(Settings, listen="0.0.0.0:1", **mutual)
+
+
 def test_only_loopback_unless_said_otherwise(monkeypatch):
     monkeypatch.setenv("OMNIREEL_TRIAL_LISTEN", "0.0.0.0:50051")
     with pytest.raises(InvalidInput, match=r"^OMNIREEL_TRIAL: listen is 0\.0\.0\.0.*allow_remote"):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from google.rpc import error_details_pb2
@@ -124,11 +125,17 @@ def test_state_filters() -> None:
         states_filter([video_pb2.VIDEO_STATE_UNSPECIFIED], {})
 
 
-def test_gateway_binds_to_loopback_only(settings: GatewaySettings) -> None:
-    for address in ("0.0.0.0:7070", "10.0.0.1:7070", "example.org:7070"):
-        for allow in (True, False):
-            with pytest.raises(InvalidInput, match="authentication"):
-                load_settings(
-                    GatewaySettings,
-                    **{**settings.model_dump(), "listen": address, "allow_remote": allow},
-                )
+@pytest.mark.parametrize("address", ["0.0.0.0:7070", "10.0.0.1:7070", "example.org:7070"])
+def test_gateway_is_closed_beyond_loopback(settings: GatewaySettings, address: str) -> None:
+    def load(**fields: object) -> GatewaySettings:
+        return load_settings(
+            GatewaySettings, **{**settings.model_dump(), "listen": address, **fields}
+        )
+
+    for allow in (True, False):
+        with pytest.raises(InvalidInput, match=r"in plain text.*tls=off"):
+            load(allow_remote=allow)
+        with pytest.raises(InvalidInput, match="auth is off"):
+            load(auth="off", tls="off", allow_remote=allow)
+    assert load(tls="off").listen == address
+    assert load(tls_cert=Path("c"), tls_key=Path("k")).listen == address
