@@ -10,6 +10,8 @@ from services.common.jobs import JobStore
 from services.common.jobs.database import Database
 from services.common.jobs.migrate import open_database
 from services.common.sandbox import MediaSandbox, SandboxConfig
+from services.common.storage.policy import StorageSettings
+from services.common.storage.records import StorageRecords
 from services.gateway.capabilities import CapabilityBook
 from services.gateway.identity import Authenticator
 from services.gateway.identity.first_key import provide_first_key
@@ -46,7 +48,8 @@ class Application:
         store = open_store(settings.store_url)
         book = CapabilityBook(settings)
         library = Library(jobs, store, settings.signed_url_s)
-        videos = Videos(jobs, store, library, book, settings)
+        records = StorageRecords(database, StorageSettings().policy)
+        videos = Videos(jobs, store, library, book, settings, records)
         hub = WatchHub(jobs, poll_s=settings.watch_poll_s, max_watchers=settings.max_watchers)
         sandbox = MediaSandbox(
             settings.decode_limits,
@@ -62,7 +65,7 @@ class Application:
             videos=videos,
             hub=hub,
             watcher=Watcher(jobs, videos, hub),
-            uploads=Uploads(jobs, store, sandbox),
+            uploads=Uploads(records, store, sandbox),
             sandbox=sandbox,
         )
 

@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from omnireel.api.v1 import media_pb2
-from omnireel.errors import FieldViolation, InvalidInput
+from omnireel.errors import FieldViolation, InvalidInput, ResourceExhausted
 from omnireel.files import disk_errors
 from omnireel.store import ObjectStore
-from services.common.jobs import JobStore, MediaRecord
+from services.common.jobs import MediaRecord
 from services.common.media_types import SUFFIXES
 from services.common.sandbox import MediaSandbox
+from services.common.storage.keys import upload_key
+from services.common.storage.records import StorageRecords
 from services.gateway.inspect_media import inspect_file
 
 MAX_CHUNK_BYTES = 1 << 20
@@ -24,8 +26,8 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 class Uploads:
     """Takes uploads; ``sandbox`` decodes them in processes of their own."""
 
-    def __init__(self, jobs: JobStore, store: ObjectStore, sandbox: MediaSandbox) -> None:
-        self._jobs = jobs
+    def __init__(self, records: StorageRecords, store: ObjectStore, sandbox: MediaSandbox) -> None:
+        self._records = records
         self._store = store
         self._sandbox = sandbox
 
@@ -56,18 +58,42 @@ class Uploads:
 
         Raises:
             InvalidInput: wrong size, hash, type, or a file that cannot be decoded.
-            ResourceExhausted: the disk is full.
+            ResourceExhausted: the disk, or the caller's storage, is full.
         """
         self._check(metadata)
+        self._records.check_room(caller, metadata.size_bytes)
         folder = Path(tempfile.gettempdir())
         with disk_errors(folder), tempfile.NamedTemporaryFile(prefix="omnireel-upload-") as file:
             digest = _write(chunks, metadata, file)
+            known = self._find(caller, digest)
+            if known is not None:
+                _check_type(metadata.mime_type, known.mime_type)
+                return known
             media = inspect_file(Path(file.name), self._sandbox, field=field)
             _check_type(metadata.mime_type, media.mime_type)
-            media.uri = self._store.put_content(Path(file.name), SUFFIXES[media.mime_type])
-        media.size_bytes, media.sha256 = metadata.size_bytes, digest
-        self._jobs.put_media(caller, MediaRecord(media.uri, media.SerializeToString()))
+            media.size_bytes, media.sha256 = metadata.size_bytes, digest
+            self._keep(caller, media, Path(file.name))
         return media
+
+    def _find(self, caller: str, digest: str) -> media_pb2.Media | None:
+        """The caller's own upload of the same bytes; what others sent is nobody's business."""
+        record = self._records.find_upload(caller, digest)
+        if record is None:
+            return None
+        if not self._store.exists(record.uri):  # somebody emptied the store
+            self._records.drop_upload(caller, record.uri)
+            return None
+        return media_pb2.Media.FromString(record.data)
+
+    def _keep(self, caller: str, media: media_pb2.Media, file: Path) -> None:
+        key = upload_key(caller, media.sha256, SUFFIXES[media.mime_type])
+        media.uri = self._store.put(key, file)
+        record = MediaRecord(media.uri, media.SerializeToString(), media.size_bytes, media.sha256)
+        try:
+            self._records.put_upload(caller, record)
+        except ResourceExhausted:
+            self._store.delete(media.uri)
+            raise
 
     def _check(self, metadata: media_pb2.UploadMetadata) -> None:
         wrong: list[FieldViolation] = []

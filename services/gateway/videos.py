@@ -8,12 +8,13 @@ from collections.abc import Collection
 
 from google.longrunning import operations_pb2
 
-from omnireel.api.v1 import capabilities_pb2, mvl_pb2, video_pb2
+from omnireel.api.v1 import capabilities_pb2, media_pb2, mvl_pb2, video_pb2
 from omnireel.errors import FailedPrecondition, InvalidInput
 from omnireel.store import ObjectStore
 from services.common.jobs import Job, JobFilter, JobState, JobStore, NewJob
+from services.common.storage.records import StorageRecords
 from services.gateway.capabilities import CapabilityBook
-from services.gateway.convert import STATES, job_to_operation, job_to_video
+from services.gateway.convert import STATES, job_to_operation, job_to_video, timestamp
 from services.gateway.library import Library
 from services.gateway.resolve import resolve
 from services.gateway.settings import GatewaySettings
@@ -32,12 +33,14 @@ class Videos:
         library: Library,
         book: CapabilityBook,
         settings: GatewaySettings,
+        records: StorageRecords,
     ) -> None:
         self._jobs = jobs
         self._store = store
         self._library = library
         self._book = book
         self._settings = settings
+        self._records = records
 
     def create(self, caller: str, request: video_pb2.CreateVideoRequest) -> Job:
         """Accept a job, or give back the one that the same request made before."""
@@ -45,9 +48,16 @@ class Videos:
         known = self._jobs.find_request(caller, request.request_id, digest)
         if known is not None:
             return known
-        resolved = resolve(
-            request, self._book.current(), lambda uri: self._library.find(caller, uri), time.time()
-        )
+        self._records.check_room(caller)
+        inputs: set[str] = set()
+
+        def find(uri: str) -> media_pb2.Media | None:
+            media = self._library.find(caller, uri)
+            if media is not None and media.sha256:  # a preview has no record, and does not stay
+                inputs.add(uri)
+            return media
+
+        resolved = resolve(request, self._book.current(), find, time.time())
         fmt = resolved.settings.format
         has_deadline = request.HasField("deadline")
         job, _ = self._jobs.submit(
@@ -61,6 +71,7 @@ class Videos:
                 deadline=request.deadline.ToNanoseconds() / 1e9 if has_deadline else None,
                 video_seconds=fmt.num_frames / fmt.fps,
                 max_attempts=self._settings.max_attempts,
+                inputs=tuple(inputs),
             ),
             max_queued=self._settings.max_queued_jobs,
         )
@@ -111,10 +122,11 @@ class Videos:
                 f"video {job_id!r} is being cancelled; delete it again in a moment",
                 reason="JOB_NOT_FINISHED",
             )
-        # Objects first: if this is cut off, the row is still there to delete again.
+        # The row first: it refuses while another job reads the outputs. If this is cut off, the
+        # collector finds objects without a row.
+        self._jobs.delete(job_id)
         for info in list(self._store.list(f"jobs/{job_id}/")):
             self._store.delete(info.uri)
-        self._jobs.delete(job_id)
 
     def cancel_and_wait(self, caller: str, job_id: str) -> Job:
         """Cancel, and give the worker some time to stop."""
@@ -154,6 +166,7 @@ class Videos:
         videos: list[video_pb2.Video] = []
         for job in jobs:
             video = job_to_video(job, outputs[job.id], positions.get(job.id, 0))
+            self._add_expiry(video, job)
             for name in ("video", "base", "upscaled", "poster"):
                 if video.outputs.HasField(name):
                     self._library.signed(getattr(video.outputs, name))
@@ -166,6 +179,11 @@ class Videos:
             if declared.role == mvl_pb2.ROLE_SOURCE:
                 return self._library.job_of(declared.uri)
         return None
+
+    def _add_expiry(self, video: video_pb2.Video, job: Job) -> None:
+        ttl_s = self._records.policy(job.caller).result_ttl_s
+        if job.finished_at is not None and ttl_s:
+            video.expire_time.CopyFrom(timestamp(job.finished_at + ttl_s))
 
     def describe_operation(self, job: Job) -> operations_pb2.Operation:
         """A job as an operation."""

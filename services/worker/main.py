@@ -8,11 +8,15 @@ import socket
 import uuid
 
 from omnireel.store import open_store
-from services.common.jobs import open_jobs
+from services.common.jobs import JobStore, open_jobs
 from services.common.logs import configure_logs, get_logger
 from services.common.server import RpcServer, run_main, serve
 from services.common.settings import load_settings
+from services.common.storage.collector import Collector
+from services.common.storage.policy import StorageSettings
+from services.common.storage.records import StorageRecords
 from services.worker.clients import ModelClients
+from services.worker.collecting import Collecting
 from services.worker.dispatcher import Dispatcher, DispatcherConfig
 from services.worker.doorbell import Doorbell, make_app
 from services.worker.runner import JobRunner, RunnerConfig
@@ -38,6 +42,7 @@ def main() -> int:
     )
     doorbell = Doorbell(make_app(settings.broker_url), runner.run, settings.slots)
     dispatcher = Dispatcher(jobs, doorbell.ring, _dispatcher_config(settings, worker_id))
+    collecting = _collecting(jobs, settings, worker_id)
     broken: list[BaseException] = []
 
     def died(error: BaseException) -> None:
@@ -48,14 +53,23 @@ def main() -> int:
     def prepare() -> None:
         doorbell.start(died)
         dispatcher.start()
+        collecting.start()
 
     status = serve(RpcServer(settings, ()), prepare)
     dispatcher.stop()
+    collecting.stop()
     runner.drain()
     doorbell.stop(settings.grace_s)
     clients.close()
     jobs.close()
     return 1 if broken else status
+
+
+def _collecting(jobs: JobStore, settings: WorkerSettings, worker_id: str) -> Collecting:
+    storage = StorageSettings()
+    records = StorageRecords(jobs.database, storage.policy)
+    collector = Collector(records, open_store(settings.store_url), storage)
+    return Collecting(collector, records, worker_id, storage.collect_s)
 
 
 def _runner_config(settings: WorkerSettings, worker_id: str) -> RunnerConfig:

@@ -221,7 +221,7 @@ class JobRunner:
 
 
 def _record(media: media_pb2.Media) -> MediaRecord:
-    return MediaRecord(media.uri, media.SerializeToString())
+    return MediaRecord(media.uri, media.SerializeToString(), media.size_bytes, media.sha256)
 
 
 def _remaining(deadline: float | None) -> float | None:

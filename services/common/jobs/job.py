@@ -78,6 +78,7 @@ class NewJob:
     ``body`` is what the worker will run. ``request_id`` is unique per caller (empty: no
     idempotency) and ``request_digest`` tells whether a repeated request is the same.
     ``video_seconds`` is what the job costs its tenant.
+    ``inputs`` are the URIs of the caller's media that the job will read.
     """
 
     caller: str
@@ -89,6 +90,7 @@ class NewJob:
     deadline: float | None = None
     video_seconds: float = 1.0
     max_attempts: int = 3
+    inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,8 @@ class MediaRecord:
 
     uri: str
     data: bytes
+    size_bytes: int = 0
+    sha256: str = ""
 
 
 @dataclass(frozen=True)

@@ -36,9 +36,10 @@ from services.common.jobs.job import (
     Stage,
     StageOutput,
 )
+from services.common.jobs.media import readers_of, use_media
 from services.common.jobs.quotas import admit, refund
 from services.common.jobs.rows import add_event, event_from_row, job_from_row, progress_columns
-from services.common.jobs.schema import job_events, job_labels, job_stages, jobs
+from services.common.jobs.schema import job_events, job_labels, job_stages, jobs, media
 
 
 def find_request(
@@ -98,6 +99,7 @@ def submit(connection: Connection, new: NewJob, now: float, *, max_queued: int) 
             **progress_columns(None),
         )
     )
+    use_media(connection, job_id, new.caller, new.inputs, now)
     for name, value in new.labels.items():
         connection.execute(insert(job_labels).values(job_id=job_id, name=name, value=value))
     add_event(connection, Event(job_id, 1, now, JobState.QUEUED))
@@ -237,8 +239,19 @@ def request_cancel(connection: Connection, job_id: str, now: float) -> Job:
 
 
 def delete_job(connection: Connection, job_id: str) -> None:
-    """Remove a finished job with its events and stages; refuse while somebody may work on it."""
+    """Remove a finished job with its events and stages; refuse while somebody may work on it, or
+    while another job reads what it made."""
     job = get(connection, job_id)
+    # Locked, so that no new job comes to read them while we look.
+    made = select(media.c.uri).where(media.c.job_id == job_id).with_for_update()
+    uris = [row.uri for row in connection.execute(made)]
+    reader = connection.execute(readers_of(uris)).scalar_one_or_none()
+    if reader is not None:
+        raise FailedPrecondition(
+            f"video {job_id!r} is read by video {reader!r}, which is not finished; wait for that "
+            "one or cancel it, then delete this one",
+            reason="IN_USE",
+        )
     finished = [state.value for state in JobState if state.terminal]
     deleted = connection.execute(
         delete(jobs).where(jobs.c.id == job_id, jobs.c.state.in_(finished)).returning(jobs.c.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Double,
@@ -100,6 +101,34 @@ media = Table(
     Column("job_id", String(64), ForeignKey("jobs.id", ondelete="CASCADE"), index=True),
     Column("data", LargeBinary, nullable=False),
     Column("created_at", Double, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("sha256", String(64), nullable=False, server_default=""),
+    Column("used_at", Double),  # NULL: never since it was made
+    Index("media_uri", "uri"),
+)
+
+# What a job reads: nothing that a queued or running job names may go away.
+job_inputs = Table(
+    "job_inputs",
+    metadata,
+    Column("job_id", String(64), ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("uri", String(1024), primary_key=True),
+    Index("job_inputs_uri", "uri"),
+)
+
+storage_policies = Table(
+    "storage_policies",
+    metadata,
+    Column("tenant", String(128), primary_key=True),
+    Column("policy", Text, nullable=False),  # JSON: what differs from the defaults
+)
+
+locks = Table(
+    "locks",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("owner", String(128), nullable=False),
+    Column("expires_at", Double, nullable=False),
 )
 
 api_keys = Table(

@@ -42,6 +42,11 @@ class JobStore:
         self._database = database
         self._clock = clock
 
+    @property
+    def database(self) -> Database:
+        """The database that the jobs are in."""
+        return self._database
+
     def close(self) -> None:
         """Close the database connections."""
         self._database.close()

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from omnireel.api.v1 import media_pb2, mvl_pb2
-from omnireel.errors import InvalidInput, NotFound
+from omnireel.errors import InvalidInput, NotFound, ResourceExhausted
 from omnireel.media import DecodeLimits, write_mp4, write_png
 from omnireel.store import ObjectStore, open_store
 from omnireel.types import Clip
 from services.common.jobs import JobStore, NewJob
 from services.common.sandbox import MediaSandbox, SandboxConfig
+from services.common.storage.policy import StoragePolicy
+from services.common.storage.records import StorageRecords
 from services.gateway.library import Library
 from services.gateway.upload import MAX_CHUNK_BYTES, Uploads
 from tests.support.jobs import Clock, new_store
@@ -31,6 +33,11 @@ def jobs(tmp_path: Path) -> Iterator[JobStore]:
 
 
 @pytest.fixture
+def records(jobs: JobStore) -> StorageRecords:
+    return StorageRecords(jobs.database, StoragePolicy(max_bytes=1_000_000_000))
+
+
+@pytest.fixture
 def store(tmp_path: Path) -> ObjectStore:
     return open_store((tmp_path / "objects").as_uri())
 
@@ -43,8 +50,8 @@ def sandbox() -> Iterator[MediaSandbox]:
 
 
 @pytest.fixture
-def uploads(jobs: JobStore, store: ObjectStore, sandbox: MediaSandbox) -> Uploads:
-    return Uploads(jobs, store, sandbox)
+def uploads(records: StorageRecords, store: ObjectStore, sandbox: MediaSandbox) -> Uploads:
+    return Uploads(records, store, sandbox)
 
 
 @pytest.fixture
@@ -73,7 +80,37 @@ def test_image_and_video(uploads: Uploads, store: ObjectStore, library: Library)
     assert (video.width, video.height, video.num_frames, video.fps) == (48, 32, 9, 8.0)
     assert library.find("me", video.uri) == video
     assert library.find("you", video.uri) is None
-    assert uploads.receive("me", messages(PNG)).uri == image.uri
+
+
+def test_the_same_bytes_are_kept_once_for_each_tenant(
+    uploads: Uploads, store: ObjectStore, library: Library
+) -> None:
+    first = uploads.receive("me", messages(PNG))
+    assert uploads.receive("me", messages(PNG)) == first
+    theirs = uploads.receive("you", messages(PNG))
+    assert theirs.uri != first.uri and theirs.sha256 == first.sha256
+    assert len(list(store.list())) == 2
+    assert library.find("me", theirs.uri) is None
+    store.delete(first.uri)  # lost behind our back: the next upload stores it again
+    again = uploads.receive("me", messages(PNG))
+    assert again.uri != first.uri and store.get(again.uri) == PNG
+    assert uploads.receive("me", messages(PNG)) == again
+    with pytest.raises(InvalidInput, match="image/png, not video"):
+        uploads.receive("me", messages(PNG, mime_type="video/mp4"))
+
+
+def test_a_full_tenant_is_told_before_a_byte_is_stored(
+    jobs: JobStore, store: ObjectStore, sandbox: MediaSandbox
+) -> None:
+    policy = StoragePolicy(max_bytes=len(PNG) + 10)
+    uploads = Uploads(StorageRecords(jobs.database, policy), store, sandbox)
+    uploads.receive("me", messages(PNG))
+    other = write_png(FRAMES[1])
+    with pytest.raises(ResourceExhausted, match="storage are in use") as caught:
+        uploads.receive("me", messages(other))
+    assert caught.value.reason == "STORAGE_FULL"
+    assert len(list(store.list())) == 1
+    uploads.receive("you", messages(other))
 
 
 @pytest.mark.parametrize(
@@ -107,8 +144,10 @@ def test_too_many_frames(uploads: Uploads) -> None:
         uploads.receive("me", messages(long))
 
 
-def test_chunks_have_a_largest_size_and_no_second_metadata(jobs: JobStore, tmp_path: Path) -> None:
-    big = Uploads(jobs, open_store((tmp_path / "o").as_uri()), MediaSandbox())
+def test_chunks_have_a_largest_size_and_no_second_metadata(
+    records: StorageRecords, tmp_path: Path
+) -> None:
+    big = Uploads(records, open_store((tmp_path / "o").as_uri()), MediaSandbox())
     data = b"x" * (MAX_CHUNK_BYTES + 1)
     with pytest.raises(InvalidInput, match="chunk has at most"):
         big.receive("me", messages(data, chunk=len(data)))

@@ -9,6 +9,8 @@ from omnireel.api.v1 import video_pb2
 from omnireel.errors import InvalidInput, NotFound, ResourceExhausted, Unavailable
 from omnireel.store import open_store
 from services.common.jobs import JobStore, Lease, NewJob, Progress, Stage
+from services.common.storage.policy import StoragePolicy
+from services.common.storage.records import StorageRecords
 from services.gateway.capabilities import CapabilityBook
 from services.gateway.library import Library
 from services.gateway.settings import GatewaySettings
@@ -31,7 +33,14 @@ class Setup:
         store = open_store(settings.store_url)
         self.book = CapabilityBook(settings)
         library = Library(self.jobs, store, 60)
-        videos = Videos(self.jobs, store, library, self.book, settings)
+        videos = Videos(
+            self.jobs,
+            store,
+            library,
+            self.book,
+            settings,
+            StorageRecords(self.jobs.database, StoragePolicy()),
+        )
         self.hub = WatchHub(self.jobs, poll_s=0.01, max_watchers=3)
         self.hub.start()
         self.watcher = Watcher(self.jobs, videos, self.hub)
