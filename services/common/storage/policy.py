@@ -22,21 +22,23 @@ class StorageSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="OMNIREEL_STORAGE_", extra="ignore", frozen=True)
 
     upload_ttl_s: float = Field(
-        7 * DAY_S, ge=0, description="Seconds that an upload stays after its last use; 0: for ever."
+        default=7 * DAY_S,
+        ge=0,
+        description="Seconds that an upload stays after its last use; 0: for ever.",
     )
     result_ttl_s: float = Field(
-        30 * DAY_S, ge=0, description="Seconds that a finished video stays; 0: for ever."
+        default=30 * DAY_S, ge=0, description="Seconds that a finished video stays; 0: for ever."
     )
     artefact_ttl_s: float = Field(
-        3600.0,
+        default=3600.0,
         ge=0,
         description="Seconds that latents, previews and checkpoints stay after their job ended.",
     )
     max_bytes: int = Field(
-        100 * GIB, ge=1, description="Bytes of uploads and videos that a tenant may hold."
+        default=100 * GIB, ge=1, description="Bytes of uploads and videos that a tenant may hold."
     )
     max_artefact_bytes: int = Field(
-        20 * GIB,
+        default=20 * GIB,
         ge=1,
         description="Bytes of latents, previews and checkpoints of ended jobs that a tenant may "
         "hold; beyond them the oldest go first.",
@@ -44,7 +46,7 @@ class StorageSettings(BaseSettings):
     orphan_grace_s: float = Field(
         DAY_S, ge=60, description="Age at which an object that belongs to nothing is removed."
     )
-    collect_s: float = Field(300.0, gt=0, description="Seconds between two collections.")
+    collect_s: float = Field(default=300.0, gt=0, description="Seconds between two collections.")
 
     @property
     def policy(self) -> StoragePolicy:
