@@ -44,7 +44,9 @@ class StorageSettings(BaseSettings):
         "hold; beyond them the oldest go first.",
     )
     orphan_grace_s: float = Field(
-        DAY_S, ge=60, description="Age at which an object that belongs to nothing is removed."
+        default=DAY_S,
+        ge=60,
+        description="Age in seconds at which an object of nobody is removed.",
     )
     collect_s: float = Field(default=300.0, gt=0, description="Seconds between two collections.")
 
