@@ -16,6 +16,7 @@ from services.gateway.capabilities import CapabilityBook
 from services.gateway.identity import Authenticator
 from services.gateway.identity.first_key import provide_first_key
 from services.gateway.identity.key_store import KeyStore
+from services.gateway.identity.oidc import OidcVerifier
 from services.gateway.library import Library
 from services.gateway.settings import GatewaySettings
 from services.gateway.upload import Uploads
@@ -81,4 +82,4 @@ def _authenticator(database: Database, settings: GatewaySettings) -> Authenticat
         return Authenticator(None)
     keys = KeyStore(database)
     provide_first_key(keys, settings.key_file)
-    return Authenticator(keys)
+    return Authenticator(keys, OidcVerifier(settings.oidc) if settings.oidc else None)

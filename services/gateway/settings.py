@@ -10,11 +10,12 @@ from pydantic_settings import SettingsConfigDict
 
 from omnireel.media import DecodeLimits
 from services.common.settings import CallerSettings, SecretUrl
+from services.gateway.identity.oidc_settings import OidcSettings
 
 MIB = 1 << 20
 
 
-class GatewaySettings(CallerSettings):
+class GatewaySettings(OidcSettings, CallerSettings):
     """Where the gateway listens, what it stands on, and how much it takes."""
 
     model_config = SettingsConfigDict(env_prefix="OMNIREEL_GATEWAY_", extra="ignore", frozen=True)

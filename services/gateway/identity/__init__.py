@@ -4,8 +4,9 @@
 2. ``api_key.py``: what an API key looks like and what is kept of it.
 3. ``key_store.py``: keys in SQL; ``first_key.py`` makes the first one; ``cli.py`` is
    ``omnireel keys``.
-4. ``authenticator.py``: from the headers of a call to a principal.
-5. ``access.py`` and ``interceptor.py``: which scope each rpc needs, and the gRPC door.
+4. ``oidc.py``: bearer tokens of an OpenID Connect issuer.
+5. ``authenticator.py``: from the headers of a call to a principal.
+6. ``access.py`` and ``interceptor.py``: which scope each rpc needs, and the gRPC door.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from omnireel.errors import Unauthenticated
 from services.gateway.identity.api_key import PREFIX, parse_key
 from services.gateway.identity.key_store import KeyStore
+from services.gateway.identity.oidc import OidcVerifier
 from services.gateway.identity.principal import OWNER, Principal
 
 _REMEDY = "send `authorization: Bearer <API key>`"
@@ -14,10 +15,14 @@ _NOT_VALID = "the API key is not valid (any more); ask for a new one"
 
 
 class Authenticator:
-    """Knows API keys; ``keys`` None means that authentication is off and the owner calls."""
+    """Knows API keys and, with ``oidc``, an issuer's tokens.
 
-    def __init__(self, keys: KeyStore | None) -> None:
+    ``keys`` None means that authentication is off and the owner calls.
+    """
+
+    def __init__(self, keys: KeyStore | None, oidc: OidcVerifier | None = None) -> None:
         self._keys = keys
+        self._oidc = oidc
 
     def authenticate(self, headers: Mapping[str, str]) -> Principal:
         """Who calls. ``headers`` have lower-case names.
@@ -27,13 +32,17 @@ class Authenticator:
 
         Raises:
             Unauthenticated: no credential, or one that is not valid.
+            PermissionDenied: a valid token that belongs to no tenant.
+            Unavailable: the issuer of tokens does not say its keys.
         """
         if self._keys is None:
             return OWNER
         token = _token(headers)
         if token.startswith(PREFIX):
             return self._by_key(self._keys, token)
-        raise Unauthenticated(f"this is no API key; {_REMEDY}")
+        if self._oidc is None:
+            raise Unauthenticated(f"this is no API key; {_REMEDY}")
+        return self._oidc.verify(token)
 
     @staticmethod
     def _by_key(keys: KeyStore, token: str) -> Principal:
