@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from omnireel.store import ObjectStore, open_store
+from services.common.audit import AuditLog
 from services.common.jobs import JobStore
 from services.common.jobs.database import Database
 from services.common.jobs.migrate import open_database
@@ -31,6 +32,7 @@ class Application:
 
     settings: GatewaySettings
     authenticator: Authenticator
+    audit: AuditLog
     jobs: JobStore
     store: ObjectStore
     book: CapabilityBook
@@ -59,6 +61,7 @@ class Application:
         return cls(
             settings=settings,
             authenticator=_authenticator(database, settings),
+            audit=AuditLog(database, keep_days=settings.audit_days),
             jobs=jobs,
             store=store,
             book=book,
@@ -70,8 +73,14 @@ class Application:
             sandbox=sandbox,
         )
 
+    def start(self) -> None:
+        """Begin what runs beside the calls: reading for watchers, writing the audit log."""
+        self.hub.start()
+        self.audit.start()
+
     def close(self) -> None:
         """Close every connection, and end the decoders."""
+        self.audit.stop()
         self.book.close()
         self.sandbox.close()
         self.jobs.close()

@@ -45,7 +45,7 @@ class GatewayServer(RpcServer):
                     ),
                 ),
             ],
-            interceptors=[AccessInterceptor(application.authenticator)],
+            interceptors=[AccessInterceptor(application.authenticator, application.audit)],
             max_calls=settings.max_calls + settings.max_watchers,
         )
         self.http = HttpServer(application, http, self.health) if http and http.listen else None
@@ -55,7 +55,7 @@ class GatewayServer(RpcServer):
         if self.http is not None:
             self.http.start()
         address = super().start()
-        self._application.hub.start()
+        self._application.start()
         return address
 
     def stop(self, grace_s: float | None = None) -> None:

@@ -46,6 +46,7 @@ class GatewaySettings(OidcSettings, CallerSettings):
     prompt_enhancer: str = Field(description="host:port of the prompt enhancer.")
     generator: str = Field(description="host:port of the generator.")
     super_resolver: str = Field(description="host:port of the super-resolver.")
+    audit_days: float = Field(400.0, gt=0, description="Days that a line of the audit log is kept.")
     max_calls: int = Field(64, ge=4, description="Calls served at once, watchers not counted.")
     max_watchers: int = Field(1024, ge=1, description="Watchers served at once, one thread each.")
     max_queued_jobs: int = Field(100, ge=1, description="Jobs that may wait for a worker.")

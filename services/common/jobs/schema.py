@@ -170,6 +170,21 @@ schedule = Table(
     Column("virtual_time", Double, nullable=False),
 )
 
+audit_log = Table(
+    "audit_log",
+    metadata,
+    # SQLite counts up by itself only in an INTEGER
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("time", Double, nullable=False, index=True),
+    Column("tenant", String(128), nullable=False),
+    Column("subject", String(128), nullable=False),
+    Column("action", String(128), nullable=False),
+    Column("resource", String(512), nullable=False),
+    Column("outcome", String(64), nullable=False),
+    Column("request_id", String(128), nullable=False),
+    Column("address", String(128), nullable=False),
+)
+
 workers = Table(
     "workers",
     metadata,

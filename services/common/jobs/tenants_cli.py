@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from omnireel.errors import InvalidInput
+from services.common.audit.cli import record_command
 from services.common.jobs.admin import DatabaseOption, HomeOption, admin_database
 from services.common.jobs.store import JobStore
 from services.common.jobs.tenants import TenantStatus
@@ -60,6 +61,8 @@ def set_one(
         raise InvalidInput("name something to change, for example --weight 2", field="--weight")
     with admin_database(home, database) as opened:
         JobStore(opened, time.time).set_policy(_tenant(tenant), **changes)
+        what = ", ".join(f"{name}={value}" for name, value in changes.items())
+        record_command(opened, tenant, "tenants.set", what)
     list_all(home, database)
 
 

@@ -16,6 +16,7 @@ from omnireel.api.v1 import capabilities_pb2, media_pb2, video_pb2
 from services.common.health import Health
 from services.gateway.application import Application
 from services.gateway.http.api import api_routes
+from services.gateway.http.audit import AuditTrail
 from services.gateway.http.compat.routes import compat_routes
 from services.gateway.http.docs_page import docs_routes
 from services.gateway.http.door import Door
@@ -81,6 +82,7 @@ def build_app(application: Application, settings: HttpSettings, health: Health) 
             allow_headers=["authorization", "content-type", "idempotency-key", "last-event-id"],
             expose_headers=["content-range", "etag", "retry-after"],
         )
+    app.add_middleware(AuditTrail, log=application.audit)
     app.add_middleware(OriginCheck, hosts=settings.hosts, origins=settings.cors_origins)
     return app
 

@@ -22,6 +22,7 @@ async def principal_of(request: Request) -> Principal:
     headers = dict(request.headers)
     principal = await anyio.to_thread.run_sync(authenticator.authenticate, headers)
     bind_principal(principal)
+    request.state.principal = principal  # for the audit log
     return principal
 
 

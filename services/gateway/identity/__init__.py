@@ -7,6 +7,7 @@
 4. ``oidc.py``: bearer tokens of an OpenID Connect issuer.
 5. ``authenticator.py``: from the headers of a call to a principal.
 6. ``access.py`` and ``interceptor.py``: which scope each rpc needs, and the gRPC door.
+7. ``trail.py``: what the doors write into the audit log.
 """
 
 from __future__ import annotations

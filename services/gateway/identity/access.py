@@ -26,3 +26,9 @@ REQUIRED_SCOPES = {
     _OPERATIONS + "DeleteOperation": Scope.WRITE,
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": Scope.READ,
 }
+
+AUDITED = frozenset(
+    {path for path, scope in REQUIRED_SCOPES.items() if scope is not Scope.READ}
+    | {_VIDEOS + "DownloadMedia"}
+)
+"""What is written down whenever it is done; refusals always are."""

@@ -7,8 +7,9 @@ own on the network.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from omnireel.errors import InvalidInput
+from services.common.audit import NOBODY
+from services.common.audit.cli import record_command
 from services.common.jobs.admin import DatabaseOption, HomeOption, admin_database
 from services.gateway.identity.key_store import KeyRecord, KeyStore, NewKey
 from services.gateway.identity.principal import LOCAL_TENANT, Scope, check_tenant, read_scopes
@@ -24,6 +27,7 @@ from services.gateway.identity.principal import LOCAL_TENANT, Scope, check_tenan
 app = typer.Typer(help="Make, list, rotate and revoke API keys.", no_args_is_help=True)
 
 DAY_S = 86_400.0
+Done = Callable[[str, str, str], None]
 KeyArgument = Annotated[str, typer.Argument(help="The key's id, as `omnireel keys list` shows it.")]
 DaysOption = Annotated[float, typer.Option("--days", help="Days until it expires; 0: never.")]
 
@@ -41,8 +45,9 @@ def create(
 ) -> None:
     """Make a key; it is shown once. Example: omnireel keys create ci --tenant studio."""
     new = NewKey(check_tenant(tenant), _name(name), read_scopes(scope), _expiry(days))
-    with _keys(home, database) as keys:
+    with _keys(home, database) as (keys, done):
         key = keys.create(new)
+        done(tenant, "keys.create", key.id)
     typer.echo(key.text)
 
 
@@ -55,7 +60,7 @@ def list_keys(
     """List keys, newest first; never their secrets. Example: omnireel keys list."""
     table = Table("ID", "NAME", "TENANT", "SCOPES", "STATE", "CREATED", "EXPIRES", "USED")
     table.box, table.pad_edge = None, False
-    with _keys(home, database) as keys:
+    with _keys(home, database) as (keys, _):
         for record in keys.list(tenant):
             table.add_row(*_row(record, keys.clock()))
     Console(highlight=False, soft_wrap=True).print(table if table.row_count else "no keys")
@@ -72,23 +77,31 @@ def rotate(
     database: DatabaseOption = None,
 ) -> None:
     """Make a successor with the same rights, shown once. Example: omnireel keys rotate 3f2a."""
-    with _keys(home, database) as keys:
+    with _keys(home, database) as (keys, done):
         key = keys.rotate(key_id, overlap_hours * 3600, _expiry(days))
+        done(_tenant_of(keys, key_id), "keys.rotate", f"{key_id} -> {key.id}")
     typer.echo(key.text)
 
 
 @app.command("revoke")
 def revoke(key_id: KeyArgument, home: HomeOption = None, database: DatabaseOption = None) -> None:
     """End a key now. Example: omnireel keys revoke 3f2a."""
-    with _keys(home, database) as keys:
+    with _keys(home, database) as (keys, done):
         keys.revoke(key_id)
+        done(_tenant_of(keys, key_id), "keys.revoke", key_id)
     typer.echo(f"{key_id} is revoked")
 
 
 @contextmanager
-def _keys(home: Path | None, database: str | None) -> Iterator[KeyStore]:
+def _keys(home: Path | None, database: str | None) -> Iterator[tuple[KeyStore, Done]]:
+    """The keys, and how to leave a line of what was done to them."""
     with admin_database(home, database) as opened:
-        yield KeyStore(opened)
+        yield KeyStore(opened), partial(record_command, opened)
+
+
+def _tenant_of(keys: KeyStore, key_id: str) -> str:
+    record = keys.find(key_id)
+    return record.tenant if record else NOBODY
 
 
 def _name(name: str) -> str:

@@ -197,7 +197,7 @@ def test_lists_show_one_s_own(town: Town) -> None:
 
 
 def test_the_same_file_twice_is_nobody_s_secret(town: Town) -> None:
-    """The same bytes have the same address; sending them gives the right to read them only."""
+    """Everybody's copy has an address of its own, and no answer tells that another one exists."""
     rpc = town.rpc(VIDEOS + "UploadMedia")
     digest = hashlib.sha256(PNG).hexdigest()
     metadata = media_pb2.UploadMetadata(size_bytes=len(PNG), sha256=digest)
@@ -210,8 +210,12 @@ def test_the_same_file_twice_is_nobody_s_secret(town: Town) -> None:
     assert refused(rpc, town.channel, claim, key)[0] == "INVALID_ARGUMENT"
     assert refused(fetch, town.channel, mine, key)[0] == "NOT_FOUND"
     chunk = media_pb2.UploadMediaRequest(chunk=PNG)
-    rpc.call(town.channel, [*claim, chunk], key)
-    assert fetch.call(town.channel, mine, key)
+    (answer,) = rpc.call(town.channel, [*claim, chunk], key)
+    assert answer.media.uri != town.upload
+    theirs = [media_pb2.DownloadMediaRequest(uri=answer.media.uri)]
+    assert fetch.call(town.channel, theirs, key)
+    assert refused(fetch, town.channel, theirs, town.owner_key)[0] == "NOT_FOUND"
+    assert refused(fetch, town.channel, mine, key)[0] == "NOT_FOUND"
 
 
 def test_reflection_is_for_callers_too(town: Town) -> None:

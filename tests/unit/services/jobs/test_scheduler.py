@@ -97,10 +97,11 @@ def test_a_lost_ring_is_first_again_and_costs_nothing_more(store: JobStore, cloc
     assert store.queue_positions([lost.id, other.id]) == {lost.id: 0, other.id: 1}
     assert store.claim(lost.id, "w", 60)
     store.seen("w", 3)
-    second = add_job(store, "a", video_seconds=100.0)
-    # 100 seconds behind, not 200: the second ring of the lost job was free.
     for _ in range(150):
         add_job(store, "b")
+    clock.tick(1)  # of two that are equal the older one is first
+    second = add_job(store, "a", video_seconds=100.0)
+    # 100 seconds behind, not 200: the second ring of the lost job was free.
     assert store.queue_positions([second.id])[second.id] == 101
 
 

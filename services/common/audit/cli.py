@@ -1,0 +1,68 @@
+"""``omnireel audit``, and how other verbs leave their line."""
+
+from __future__ import annotations
+
+import getpass
+import json as json_format
+import re
+import time
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from omnireel.errors import InvalidInput
+from services.common.audit.entry import AuditEntry
+from services.common.audit.log import AuditLog
+from services.common.jobs.admin import DatabaseOption, HomeOption, admin_database
+from services.common.jobs.database import Database
+
+_UNITS = {"m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+def audit(
+    since: Annotated[str, typer.Option(help="How far back: 30m, 12h or 7d.")] = "1d",
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None,
+    subject: Annotated[
+        str | None, typer.Option(help="Only this caller's, such as key:3f2a...")
+    ] = None,
+    action: Annotated[str | None, typer.Option(help="Only what has this in its name.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many, the newest.")] = 100,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    home: HomeOption = None,
+    database: DatabaseOption = None,
+) -> None:
+    """Show who did what. Example: omnireel audit --since 7d --tenant studio."""
+    begins_at = time.time() - _seconds(since)
+    with admin_database(home, database) as opened:
+        entries = AuditLog(opened).read(
+            since=begins_at, tenant=tenant, subject=subject, action=action, limit=limit
+        )
+    if json:
+        for entry in entries:
+            typer.echo(json_format.dumps(asdict(entry)))
+        return
+    table = Table("TIME", "TENANT", "SUBJECT", "ACTION", "RESOURCE", "OUTCOME", "FROM")
+    table.box, table.pad_edge = None, False
+    for entry in entries:
+        at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.time))
+        who = (entry.tenant, entry.subject, entry.action)
+        table.add_row(at, *who, entry.resource, entry.outcome, entry.address)
+    Console(highlight=False, soft_wrap=True, markup=False).print(
+        table if entries else "nothing was done"
+    )
+
+
+def record_command(database: Database, tenant: str, action: str, resource: str) -> None:
+    """Leave the line of a command that changed something."""
+    entry = AuditEntry(time.time(), tenant, f"cli:{getpass.getuser()}", action, resource)
+    AuditLog(database).write(entry)
+
+
+def _seconds(text: str) -> float:
+    found = re.fullmatch(r"(\d{1,6})([mhd])", text)
+    if not found:
+        raise InvalidInput(f"{text!r} is no time span; write 30m, 12h or 7d", field="--since")
+    return int(found[1]) * _UNITS[found[2]]
