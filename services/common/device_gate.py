@@ -30,10 +30,14 @@ class DeviceGate:
         self._changed = threading.Condition()
         self._line: deque[object] = deque()
         self._mean_hold_s = 1.0
+        self._signed_at: float | None = None
 
     @contextmanager
-    def hold(self, cancelled: Callable[[], bool]) -> Iterator[None]:
+    def hold(self, cancelled: Callable[[], bool]) -> Iterator[Callable[[], bool]]:
         """Have the device for the block.
+
+        Gives back the ``cancelled`` for the work inside: a look at it between two steps is also
+        the work's sign of life.
 
         Raises:
             ResourceExhausted: the line is full or moved too slowly; carries when to retry.
@@ -46,12 +50,19 @@ class DeviceGate:
             self._line.append(ticket)
         try:
             self._wait_for_turn(ticket, cancelled)
-            begun = time.monotonic()
-            yield
+            begun = self._signed_at = time.monotonic()
+
+            def look() -> bool:
+                self._signed_at = time.monotonic()
+                return cancelled()
+
+            yield look
             held_s = time.monotonic() - begun
             self._mean_hold_s += _SMOOTHING * (held_s - self._mean_hold_s)
         finally:
             with self._changed:
+                if self._line[0] is ticket:
+                    self._signed_at = None
                 self._line.remove(ticket)
                 self._changed.notify_all()
 
@@ -60,6 +71,12 @@ class DeviceGate:
         """Jobs that have the device (0 or 1) plus those in line."""
         with self._changed:
             return len(self._line)
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the last sign of life of the job that has the device; 0 when none has."""
+        signed_at = self._signed_at
+        return 0.0 if signed_at is None else time.monotonic() - signed_at
 
     def _wait_for_turn(self, ticket: object, cancelled: Callable[[], bool]) -> None:
         give_up_at = time.monotonic() + self._max_wait_s

@@ -91,6 +91,11 @@ def bind_call(**ids: str) -> None:
     structlog.contextvars.bind_contextvars(**{k: v for k, v in ids.items() if v})
 
 
+def bind_more(**ids: str) -> None:
+    """Add to what :func:`bind_call` began."""
+    structlog.contextvars.bind_contextvars(**{k: v for k, v in ids.items() if v})
+
+
 @contextmanager
 def timed(log: Any, event: str, **fields: object) -> Iterator[dict[str, object]]:
     """Write one line with ``seconds`` when the block ends well; add fields through the dict."""

@@ -35,10 +35,11 @@ class ModelHost(Generic[E]):
         self._load = load
         self._engine: E | None = None
 
-    def prepare(self) -> None:
-        """Load the weights and run one warm-up step; errors pass through."""
+    def prepare(self, loaded: Callable[[], None] = lambda: None) -> None:
+        """Load the weights, say so by ``loaded()``, run one warm-up step; errors pass through."""
         with timed(log, "weights loaded"):
             engine = self._load()
+        loaded()
         with timed(log, "warmed up", model=engine.info.name, version=engine.info.version):
             engine.warm_up()
         self._engine = engine

@@ -31,6 +31,13 @@ class ModelServiceSettings(ServiceSettings):
         60.0, ge=0, description="Longest wait for the device before a job is refused."
     )
 
+    max_silence_s: float = Field(
+        600.0,
+        gt=0,
+        description="Longest time between two steps of a job; after it the process counts as hung "
+        "and liveness says NOT_SERVING.",
+    )
+
     @property
     def max_calls(self) -> int:
         """Calls served at once: one job, those in line, and room for health and questions."""

@@ -23,10 +23,11 @@ import grpc
 from grpc_reflection.v1alpha import reflection
 
 from omnireel.errors import FailedPrecondition, OmnireelError
-from services.common.health import Health
-from services.common.interceptors import ErrorInterceptor
+from services.common.health import Health, LivenessCheck
+from services.common.interceptors import CallInterceptor
 from services.common.logs import get_logger
 from services.common.settings import ServiceSettings
+from services.common.telemetry import Telemetry
 
 log = get_logger(__name__)
 
@@ -47,6 +48,7 @@ class RpcServer:
         settings: ServiceSettings,
         registrations: Sequence[Registration],
         *,
+        telemetry: Telemetry | None = None,
         interceptors: Sequence[grpc.ServerInterceptor] = (),
         max_calls: int = 16,
         max_message_bytes: int = 4 << 20,
@@ -56,7 +58,7 @@ class RpcServer:
         self._pool = futures.ThreadPoolExecutor(max_calls, thread_name_prefix="rpc")
         self._server = grpc.server(
             self._pool,
-            interceptors=[ErrorInterceptor(), *interceptors],
+            interceptors=[CallInterceptor(telemetry or Telemetry()), *interceptors],
             options=(
                 # Without this, a second server on the same port would silently share its calls.
                 ("grpc.so_reuseport", 0),
@@ -141,11 +143,16 @@ class RpcServer:
         self.stop(0)
 
 
-def serve(server: RpcServer, prepare: Callable[[], None] | None = None) -> int:
+def serve(
+    server: RpcServer,
+    prepare: Callable[[], None] | None = None,
+    alive: Callable[[], bool] = lambda: True,
+) -> int:
     """Run ``server`` until SIGTERM or SIGINT; gives back the process' exit status.
 
     ``prepare`` runs in a thread after the port is open; health turns SERVING when it returns.
-    If it raises, the process says why in one line and ends with status 1.
+    If it raises, the process says why in one line and ends with status 1. ``alive`` is what the
+    liveness probe asks.
     """
     stop = threading.Event()
     failed = threading.Event()
@@ -172,8 +179,9 @@ def serve(server: RpcServer, prepare: Callable[[], None] | None = None) -> int:
                 log.info("serving", address=server.address)
 
     threading.Thread(target=run_prepare, name="prepare", daemon=True).start()
-    stop.wait()
-    server.stop(0 if failed.is_set() else None)
+    with LivenessCheck(server.health, alive):
+        stop.wait()
+        server.stop(0 if failed.is_set() else None)
     log.info("stopped")
     return 1 if failed.is_set() else 0
 

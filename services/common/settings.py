@@ -62,17 +62,32 @@ class ServiceSettings(BaseSettings):
     )
     log_format: LogFormat = Field("console", description="json or console.")
     log_level: LogLevel = Field("info", description="debug, info, warning or error.")
+    metrics_listen: str = Field(
+        "", description="Address for Prometheus to scrape, host:port; empty: no metrics are served."
+    )
+    otlp_endpoint: str = Field(
+        "", description="OTLP collector for traces (gRPC), http://host:4317; empty: off."
+    )
     reflection: bool = Field(False, description="Serve gRPC reflection (grpcurl and the like).")
     grace_s: float = Field(
         20.0, ge=0, description="Seconds that running calls get to finish after SIGTERM."
     )
 
-    @field_validator("listen", "health_listen")
+    @field_validator("listen", "health_listen", "metrics_listen")
     @classmethod
     def _has_host_and_port(cls, value: str, info: ValidationInfo) -> str:
-        if not value and info.field_name == "health_listen":
+        if not value and info.field_name != "listen":
             return value
         return check_address(value)
+
+    @model_validator(mode="after")
+    def _metrics_stay_here(self) -> ServiceSettings:
+        if self.metrics_listen and not self.allow_remote and not is_loopback(self.metrics_listen):
+            raise ValueError(
+                f"metrics_listen is {self.metrics_listen}, which other machines can reach without "
+                "authentication; use 127.0.0.1, or set allow_remote=true inside a closed network"
+            )
+        return self
 
     @model_validator(mode="after")
     def _has_whole_tls(self) -> ServiceSettings:

@@ -8,13 +8,17 @@ from omnireel.api.v1 import video_pb2_grpc
 from services.common.logs import configure_logs
 from services.common.server import Registration, RpcServer, run_main, serve
 from services.common.settings import load_settings
+from services.common.telemetry import Telemetry, open_telemetry
 from services.gateway.application import Application
 from services.gateway.http.server import HttpServer
 from services.gateway.http.settings import HttpSettings
 from services.gateway.identity.interceptor import AccessInterceptor
+from services.gateway.metrics import GatewayMetrics
 from services.gateway.operations_servicer import OperationsServicer
 from services.gateway.settings import GatewaySettings
 from services.gateway.video_servicer import VideoServicer
+
+MAX_SILENCE_S = 120.0
 
 
 class GatewayServer(RpcServer):
@@ -23,12 +27,19 @@ class GatewayServer(RpcServer):
     Watchers, whose calls would last for hours, end when it stops.
     """
 
-    def __init__(self, settings: GatewaySettings, http: HttpSettings | None = None) -> None:
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        http: HttpSettings | None = None,
+        telemetry: Telemetry | None = None,
+    ) -> None:
         self._application = application = Application.open(settings)
         video_servicer = VideoServicer(
             application.videos, application.watcher, application.uploads, application.library
         )
         operations_servicer = OperationsServicer(application.videos)
+        telemetry = telemetry or Telemetry()
+        GatewayMetrics(application.jobs, lambda: application.hub.count, telemetry.registry)
         super().__init__(
             settings,
             [
@@ -45,10 +56,15 @@ class GatewayServer(RpcServer):
                     ),
                 ),
             ],
+            telemetry=telemetry,
             interceptors=[AccessInterceptor(application.authenticator, application.audit)],
             max_calls=settings.max_calls + settings.max_watchers,
         )
         self.http = HttpServer(application, http, self.health) if http and http.listen else None
+
+    def alive(self) -> bool:
+        """Whether the reader for those who watch still turns."""
+        return self._application.hub.silent_s < MAX_SILENCE_S
 
     def start(self) -> str:
         """Open both doors, HTTP first: who finds the gRPC address finds everything open."""
@@ -72,7 +88,11 @@ def main() -> int:
     """Serve until SIGTERM or SIGINT."""
     settings, http = load_settings(GatewaySettings), load_settings(HttpSettings)
     configure_logs("gateway", log_format=settings.log_format, level=settings.log_level)
-    return serve(GatewayServer(settings, http))
+    telemetry = open_telemetry("gateway", settings)
+    server = GatewayServer(settings, http, telemetry)
+    status = serve(server, alive=server.alive)
+    telemetry.close()
+    return status
 
 
 if __name__ == "__main__":

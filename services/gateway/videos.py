@@ -13,6 +13,7 @@ from omnireel.errors import FailedPrecondition, InvalidInput
 from omnireel.store import ObjectStore
 from services.common.jobs import Job, JobFilter, JobState, JobStore, NewJob
 from services.common.storage.records import StorageRecords
+from services.common.telemetry.tracing import current_traceparent
 from services.gateway.capabilities import CapabilityBook
 from services.gateway.convert import STATES, job_to_operation, job_to_video, timestamp
 from services.gateway.library import Library
@@ -72,6 +73,7 @@ class Videos:
                 video_seconds=fmt.num_frames / fmt.fps,
                 max_attempts=self._settings.max_attempts,
                 inputs=tuple(inputs),
+                traceparent=current_traceparent(),
             ),
             max_queued=self._settings.max_queued_jobs,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ class WatchHub:
         self._lock = threading.Lock()
         self._watched: dict[str, _Watched] = {}
         self._count = 0
+        self._turned_at = time.monotonic()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="watch-hub", daemon=True)
 
@@ -53,6 +55,11 @@ class WatchHub:
             ]
         for deliver in everybody:
             deliver(None)
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the hub began its last turn."""
+        return time.monotonic() - self._turned_at
 
     @property
     def count(self) -> int:
@@ -111,6 +118,7 @@ class WatchHub:
     def _loop(self) -> None:
         changes = self._jobs.changes()
         while changes.wait(self._poll_s, self._stop):
+            self._turned_at = time.monotonic()
             try:
                 self.turn()
             except Exception as error:

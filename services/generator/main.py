@@ -20,11 +20,13 @@ from services.generator.stage import GenerateStage
 SERVICE = "omnireel.api.v1.GeneratorService"
 
 
-def register(settings: GeneratorSettings, host: ModelHost[GeneratorEngine]) -> Registration:
+def register(
+    settings: GeneratorSettings, host: ModelHost[GeneratorEngine], gate: DeviceGate
+) -> Registration:
     """The service on its store and device."""
     stage = GenerateStage(
         open_store(settings.store_url),
-        DeviceGate(max_waiting=settings.max_waiting, max_wait_s=settings.max_wait_s),
+        gate,
         MediaSandbox(),
     )
     servicer = GeneratorServicer(host, stage)

@@ -73,7 +73,7 @@ class GenerateStage:
         """
         output = JobOutput(self._store, job.output_prefix)
         with (
-            self._gate.hold(cancellation),
+            self._gate.hold(cancellation) as cancelled,
             memory_errors_fail_one_job("settings.format"),
             output.kept_on_success(),
         ):
@@ -92,7 +92,7 @@ class GenerateStage:
             cancellation.raise_if_set()
             watch.begin()
             made = engine.generate(
-                job.prompt, media, job.sampling, on_step=watch, cancelled=cancellation
+                job.prompt, media, job.sampling, on_step=watch, cancelled=cancelled
             )
             cancellation.raise_if_set()
             source = source_clip(job.prompt, media)

@@ -21,12 +21,12 @@ SERVICE = "omnireel.api.v1.PromptEnhancerService"
 
 
 def register(
-    settings: PromptEnhancerSettings, host: ModelHost[PromptEnhancerEngine]
+    settings: PromptEnhancerSettings, host: ModelHost[PromptEnhancerEngine], gate: DeviceGate
 ) -> Registration:
     """The service on its store."""
     stage = EnhanceStage(
         open_store(settings.store_url),
-        DeviceGate(max_waiting=settings.max_waiting, max_wait_s=settings.max_wait_s),
+        gate,
         MediaSandbox(),
     )
     servicer = PromptEnhancerServicer(host, stage)

@@ -44,12 +44,12 @@ class EnhanceStage:
             ResourceExhausted: too many wait, or memory is full.
             Unavailable: a remote back-end does not answer.
         """
-        with self._gate.hold(cancellation), memory_errors_fail_one_job("prompt"):
+        with self._gate.hold(cancellation) as cancelled, memory_errors_fail_one_job("prompt"):
             begun = time.monotonic()
             media = load_media(
                 self._store, prompt, self._sandbox, shrink_short_side=useful_short_side(())
             )
-            enhancement = engine.enhance(prompt, media, cancelled=cancellation)
+            enhancement = engine.enhance(prompt, media, cancelled=cancelled)
             cancellation.raise_if_set()
             elapsed_s = time.monotonic() - begun
         log.info(

@@ -20,11 +20,13 @@ from services.super_resolver.stage import UpscaleStage
 SERVICE = "omnireel.api.v1.SuperResolverService"
 
 
-def register(settings: SuperResolverSettings, host: ModelHost[SuperResolverEngine]) -> Registration:
+def register(
+    settings: SuperResolverSettings, host: ModelHost[SuperResolverEngine], gate: DeviceGate
+) -> Registration:
     """The service on its store and device."""
     stage = UpscaleStage(
         open_store(settings.store_url),
-        DeviceGate(max_waiting=settings.max_waiting, max_wait_s=settings.max_wait_s),
+        gate,
         MediaSandbox(),
     )
     servicer = SuperResolverServicer(host, stage)

@@ -74,7 +74,7 @@ class UpscaleStage:
         """
         output = JobOutput(self._store, job.output_prefix)
         with (
-            self._gate.hold(cancellation),
+            self._gate.hold(cancellation) as cancelled,
             memory_errors_fail_one_job("settings.format"),
             output.kept_on_success(),
         ):
@@ -94,7 +94,7 @@ class UpscaleStage:
             cancellation.raise_if_set()
             watch.begin()
             made = engine.upscale(
-                base, job.prompt, media, job.sampling, on_step=watch, cancelled=cancellation
+                base, job.prompt, media, job.sampling, on_step=watch, cancelled=cancelled
             )
             cancellation.raise_if_set()
             clip, dropped = carry_audio(base.clip, made.clip)

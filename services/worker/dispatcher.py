@@ -12,8 +12,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from prometheus_client import CollectorRegistry
+
 from services.common.jobs import JobStore
 from services.common.logs import get_logger
+from services.common.telemetry import JobMetrics
 
 log = get_logger(__name__)
 
@@ -34,24 +37,41 @@ class Dispatcher:
     """A thread that calls :meth:`turn` until stopped."""
 
     def __init__(
-        self, jobs: JobStore, ring: Callable[[str], None], config: DispatcherConfig
+        self,
+        jobs: JobStore,
+        ring: Callable[[str], None],
+        config: DispatcherConfig,
+        metrics: JobMetrics | None = None,
     ) -> None:
         self._jobs = jobs
         self._ring = ring
         self._config = config
+        self._metrics = metrics or JobMetrics(CollectorRegistry())
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="dispatcher", daemon=True)
+        self._turned_at = time.monotonic()
         self._next_sweep = 0.0
         self._next_sign = 0.0
 
+    @property
+    def started(self) -> bool:
+        """Whether it was told to begin."""
+        return self._thread.ident is not None
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the last turn began."""
+        return time.monotonic() - self._turned_at
+
     def start(self) -> None:
         """Begin."""
+        self._turned_at = time.monotonic()
         self._thread.start()
 
     def stop(self) -> None:
         """Ring no more, and take this worker's slots out of the count."""
         self._stop.set()
-        if self._thread.ident is not None:  # it was started
+        if self.started:
             self._thread.join()
         self._jobs.gone(self._config.worker_id)
 
@@ -64,6 +84,7 @@ class Dispatcher:
         if now >= self._next_sweep:
             moved = self._jobs.sweep()
             if moved:
+                self._metrics.swept.inc(moved)
                 log.info("took back jobs that were lost or late", jobs=moved)
             self._next_sweep = now + config.sweep_s
         if not self._jobs.anything_to_publish(republish_s=config.republish_s):
@@ -77,9 +98,11 @@ class Dispatcher:
     def _loop(self) -> None:
         changes = self._jobs.changes()
         while changes.wait(self._config.dispatch_s, self._stop):
+            self._turned_at = time.monotonic()
             try:
                 self.turn()
             except Exception as error:
+                self._metrics.dispatch_errors.inc()
                 log.error("dispatch failed; trying again", exc_info=error)
                 self._stop.wait(1.0)
         changes.close()

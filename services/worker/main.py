@@ -15,14 +15,18 @@ from services.common.settings import load_settings
 from services.common.storage.collector import Collector
 from services.common.storage.policy import StorageSettings
 from services.common.storage.records import StorageRecords
+from services.common.telemetry import open_telemetry
 from services.worker.clients import ModelClients
 from services.worker.collecting import Collecting
 from services.worker.dispatcher import Dispatcher, DispatcherConfig
 from services.worker.doorbell import Doorbell, make_app
+from services.worker.observer import RunObserver
 from services.worker.runner import JobRunner, RunnerConfig
 from services.worker.settings import WorkerSettings
 
 log = get_logger(__name__)
+
+MAX_SILENCE_S = 120.0
 
 
 def main() -> int:
@@ -37,11 +41,14 @@ def main() -> int:
         super_resolver=settings.super_resolver,
         tls=settings.models_tls,
     )
-    runner = JobRunner(
-        jobs, open_store(settings.store_url), clients, _runner_config(settings, worker_id)
-    )
+    telemetry = open_telemetry("worker", settings)
+    observer = RunObserver(telemetry)
+    store = open_store(settings.store_url)
+    runner = JobRunner(jobs, store, clients, _runner_config(settings, worker_id), observer)
     doorbell = Doorbell(make_app(settings.broker_url), runner.run, settings.slots)
-    dispatcher = Dispatcher(jobs, doorbell.ring, _dispatcher_config(settings, worker_id))
+    dispatcher = Dispatcher(
+        jobs, doorbell.ring, _dispatcher_config(settings, worker_id), observer.metrics
+    )
     collecting = _collecting(jobs, settings, worker_id)
     broken: list[BaseException] = []
 
@@ -55,13 +62,17 @@ def main() -> int:
         dispatcher.start()
         collecting.start()
 
-    status = serve(RpcServer(settings, ()), prepare)
+    def alive() -> bool:
+        return not dispatcher.started or dispatcher.silent_s < MAX_SILENCE_S
+
+    status = serve(RpcServer(settings, (), telemetry=telemetry), prepare, alive)
     dispatcher.stop()
     collecting.stop()
     runner.drain()
     doorbell.stop(settings.grace_s)
     clients.close()
     jobs.close()
+    telemetry.close()
     return 1 if broken else status
 
 

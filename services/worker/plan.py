@@ -16,6 +16,8 @@ from omnireel.api.v1 import (
     video_pb2,
 )
 from services.common.jobs import Job, Lease, Stage, StageOutput
+from services.common.jobs.costs import StageCost
+from services.common.stage_costs import enhance_cost, generate_cost, upscale_cost
 from services.worker.clients import ModelClients, ResponseStream
 
 
@@ -85,6 +87,10 @@ class ModelStage(Protocol):
         """The objects that the caller may use from now on."""
         ...
 
+    def cost(self, work: Work, result: Result) -> StageCost:
+        """What it took, as the service itself measured it: without waiting for its device."""
+        ...
+
 
 class EnhanceStage:
     """Rewrites the prompt."""
@@ -104,6 +110,11 @@ class EnhanceStage:
     def media(self, result: Result) -> Iterable[media_pb2.Media]:
         """Words only."""
         return ()
+
+    def cost(self, work: Work, result: Result) -> StageCost:
+        """One enhancement."""
+        assert isinstance(result, prompt_enhancer_pb2.EnhanceResult)
+        return enhance_cost(result)
 
 
 class GenerateStage:
@@ -127,6 +138,11 @@ class GenerateStage:
         """The base video."""
         assert isinstance(result, generator_pb2.GenerateResult)
         return (result.video,)
+
+    def cost(self, work: Work, result: Result) -> StageCost:
+        """So many denoising steps of this format."""
+        assert isinstance(result, generator_pb2.GenerateResult)
+        return generate_cost(work.request.settings, result)
 
 
 class UpscaleStage:
@@ -153,6 +169,11 @@ class UpscaleStage:
         """The larger video."""
         assert isinstance(result, super_resolver_pb2.UpscaleResult)
         return (result.video,)
+
+    def cost(self, work: Work, result: Result) -> StageCost:
+        """So many denoising steps from this format."""
+        assert isinstance(result, super_resolver_pb2.UpscaleResult)
+        return upscale_cost(work.request.settings, result)
 
 
 def model_stages(request: video_pb2.CreateVideoRequest) -> tuple[ModelStage, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import grpc
@@ -20,6 +21,7 @@ from omnireel.errors import (
 from omnireel.store import ObjectStore
 from services.common.jobs import (
     Job,
+    JobState,
     JobStore,
     Lease,
     LeaseLost,
@@ -29,9 +31,12 @@ from services.common.jobs import (
 )
 from services.common.jobs.errors import job_error
 from services.common.logs import bind_call, get_logger
+from services.common.stage_costs import finish_cost
 from services.common.status import error_from_rpc, new_error_id
+from services.common.telemetry import Telemetry
 from services.worker.clients import ModelClients
 from services.worker.lease_keeper import LeaseKeeper, StopReason
+from services.worker.observer import Outcome, RunObserver
 from services.worker.plan import ModelStage, Result, Work, model_stages
 from services.worker.poster import make_poster
 from services.worker.progress import ProgressWriter
@@ -57,12 +62,18 @@ class JobRunner:
     """Answers the doorbell. :meth:`run` may be called from several threads at once."""
 
     def __init__(
-        self, jobs: JobStore, store: ObjectStore, clients: ModelClients, config: RunnerConfig
+        self,
+        jobs: JobStore,
+        store: ObjectStore,
+        clients: ModelClients,
+        config: RunnerConfig,
+        observer: RunObserver | None = None,
     ) -> None:
         self._jobs = jobs
         self._store = store
         self._clients = clients
         self._config = config
+        self._observer = observer or RunObserver(Telemetry())
         self._lock = threading.Lock()
         self._keepers: set[LeaseKeeper] = set()
         self._draining = False
@@ -84,7 +95,10 @@ class JobRunner:
         if claimed is None:
             log.debug("job is not there to be taken")
             return
-        lease, job = claimed
+        with self._observer.job(claimed[1]) as outcome:
+            self._keep_and_run(*claimed, outcome)
+
+    def _keep_and_run(self, lease: Lease, job: Job, outcome: Outcome) -> None:
         log.info("job taken", attempt=job.attempt, token=lease.token)
         keeper = LeaseKeeper(
             self._jobs,
@@ -98,25 +112,27 @@ class JobRunner:
                 keeper.stop(StopReason.DRAINING)
         try:
             with keeper:
-                self._run_claimed(lease, job, keeper)
+                self._run_claimed(lease, job, keeper, outcome)
         finally:
             with self._lock:
                 self._keepers.discard(keeper)
 
-    def _run_claimed(self, lease: Lease, job: Job, keeper: LeaseKeeper) -> None:
+    def _run_claimed(self, lease: Lease, job: Job, keeper: LeaseKeeper, outcome: Outcome) -> None:
         begun = time.monotonic()
         try:
             self._run_stages(lease, job, keeper)
             self._jobs.succeed(lease)
+            outcome.set(JobState.SUCCEEDED)
             log.info("job succeeded", seconds=round(time.monotonic() - begun, 3))
         except LeaseLost as error:
-            log.warning("job belongs to another worker now", error=str(error))
+            self._lost(outcome, error)
         except SQLAlchemyError as error:
             # Without the database nothing can be settled; the lease runs out and another
             # attempt begins after the last finished stage.
+            outcome.set(JobState.RUNNING, "DATABASE_FAILED")
             log.error("database failed; the job will be taken back", exc_info=error)
         except Exception as error:  # noqa: BLE001 - whatever it was, the job must say so
-            self._settle(lease, job, keeper.reason, error)
+            self._settle(lease, job, keeper.reason, error, outcome)
 
     def _run_stages(self, lease: Lease, job: Job, keeper: LeaseKeeper) -> None:
         request = video_pb2.CreateVideoRequest.FromString(job.body)
@@ -134,16 +150,22 @@ class JobRunner:
                 continue
             work = Work(job, lease, request, outputs)
             started_at = time.time()
-            result = self._run_stage(stage, work, keeper, writer)
+            with self._observer.stage(stage.stage) as on_step:
+                result = self._run_stage(stage, work, keeper, writer, on_step)
             output = StageOutput(stage.stage, result.SerializeToString(), started_at, time.time())
             records = tuple(_record(media) for media in stage.media(result))
-            self._jobs.save_stage(lease, output, records)
+            self._jobs.save_stage(lease, output, records, stage.cost(work, result))
             outputs[stage.stage] = output
         if Stage.FINISH not in outputs:
             self._finish(Work(job, lease, request, outputs), keeper, writer)
 
     def _run_stage(
-        self, stage: ModelStage, work: Work, keeper: LeaseKeeper, writer: ProgressWriter
+        self,
+        stage: ModelStage,
+        work: Work,
+        keeper: LeaseKeeper,
+        writer: ProgressWriter,
+        on_step: Callable[[], None],
     ) -> Result:
         """One streaming call, to its result."""
         result: Result | None = None
@@ -156,6 +178,7 @@ class JobRunner:
                     if response.WhichOneof("event") == "result":
                         result = response.result
                         continue
+                    on_step()
                     at = response.progress
                     writer.step(stage.stage, at.step, at.num_steps, at.fraction, at.preview_uri)
         except grpc.RpcError as error:
@@ -171,53 +194,73 @@ class JobRunner:
     def _finish(self, work: Work, keeper: LeaseKeeper, writer: ProgressWriter) -> None:
         if keeper.reason is not None:
             raise Cancelled("stopped before the end")
-        started_at = time.time()
-        poster = make_poster(self._store, work.result, work.output_prefix)
-        output = StageOutput(Stage.FINISH, poster.SerializeToString(), started_at, time.time())
-        self._jobs.save_stage(work.lease, output, (_record(poster),))
+        with self._observer.stage(Stage.FINISH):
+            started_at = time.time()
+            poster = make_poster(self._store, work.result, work.output_prefix)
+            output = StageOutput(Stage.FINISH, poster.SerializeToString(), started_at, time.time())
+            self._jobs.save_stage(work.lease, output, (_record(poster),), finish_cost(output))
         writer.step(Stage.FINISH, 1, 1, 1.0)
         writer.flush()
 
-    def _settle(self, lease: Lease, job: Job, reason: StopReason | None, error: Exception) -> None:
+    def _lost(self, outcome: Outcome, error: LeaseLost | None = None) -> None:
+        outcome.set(JobState.RUNNING, "LEASE_LOST")
+        self._observer.metrics.leases_lost.inc()
+        log.warning("job belongs to another worker now", error=str(error or ""))
+
+    def _settle(
+        self,
+        lease: Lease,
+        job: Job,
+        reason: StopReason | None,
+        error: Exception,
+        outcome: Outcome,
+    ) -> None:
         try:
             if reason is StopReason.LEASE_LOST:
-                log.warning("job belongs to another worker now")
+                self._lost(outcome)
             elif reason is StopReason.CANCELLED:
                 self._jobs.cancelled(lease)
+                outcome.set(JobState.CANCELLED)
                 log.info("job cancelled")
             elif reason is StopReason.DRAINING:
                 self._jobs.release(lease)
+                outcome.set(JobState.QUEUED, "DRAINING")
                 log.info("job handed back")
             elif reason is StopReason.DEADLINE or isinstance(error, DeadlineExceeded):
                 late = DeadlineExceeded(
                     "the deadline passed before the video was done; allow more time"
                 )
                 self._jobs.fail(lease, job_error(late, retryable=True))
+                outcome.set(JobState.FAILED, late.reason)
                 log.info("job missed its deadline")
             elif isinstance(error, RETRYABLE):
-                self._retry(lease, job, error)
+                outcome.set(self._retry(lease, job, error), error.reason)
             else:
-                self._fail(lease, error)
+                outcome.set(JobState.FAILED, self._fail(lease, error))
         except LeaseLost as lost:
-            log.warning("job belongs to another worker now", error=str(lost))
+            self._lost(outcome, lost)
         except SQLAlchemyError as broken:
+            outcome.set(JobState.RUNNING, "DATABASE_FAILED")
             log.error("database failed; the job will be taken back", exc_info=broken)
 
-    def _retry(self, lease: Lease, job: Job, error: OmnireelError) -> None:
+    def _retry(self, lease: Lease, job: Job, error: OmnireelError) -> JobState:
         config = self._config
         delay_s = min(config.backoff_s * 2 ** (job.attempt - 1), config.max_backoff_s)
         delay_s = max(delay_s, getattr(error, "retry_after_s", None) or 0.0)
         state = self._jobs.retry(lease, job_error(error, retryable=True), delay_s)
         log.warning("attempt failed", error=str(error), state=state.value, delay_s=delay_s)
+        return state
 
-    def _fail(self, lease: Lease, error: Exception) -> None:
+    def _fail(self, lease: Lease, error: Exception) -> str:
         if isinstance(error, OmnireelError):
             log.warning("job failed", error=str(error), reason=error.reason)
             self._jobs.fail(lease, job_error(error, retryable=False))
-            return
+            return error.reason
         error_id = new_error_id()
         log.error("job broke", error_id=error_id, exc_info=error)
-        self._jobs.fail(lease, job_error(error, retryable=False, error_id=error_id))
+        broken = job_error(error, retryable=False, error_id=error_id)
+        self._jobs.fail(lease, broken)
+        return broken.reason
 
 
 def _record(media: media_pb2.Media) -> MediaRecord:

@@ -91,6 +91,7 @@ class NewJob:
     video_seconds: float = 1.0
     max_attempts: int = 3
     inputs: tuple[str, ...] = ()
+    traceparent: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,7 @@ class Job:
     updated_at: float
     started_at: float | None
     finished_at: float | None
+    traceparent: str = ""
 
 
 @dataclass(frozen=True)

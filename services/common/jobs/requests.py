@@ -96,6 +96,7 @@ def submit(connection: Connection, new: NewJob, now: float, *, max_queued: int) 
             event_sequence=1,
             created_at=now,
             updated_at=now,
+            traceparent=new.traceparent or None,
             **progress_columns(None),
         )
     )

@@ -35,6 +35,7 @@ def job_from_row(row: Row[Any]) -> Job:
         updated_at=row.updated_at,
         started_at=row.started_at,
         finished_at=row.finished_at,
+        traceparent=row.traceparent or "",
     )
 
 

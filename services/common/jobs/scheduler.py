@@ -116,6 +116,13 @@ def queue_positions(connection: Connection, job_ids: Collection[str]) -> dict[st
     return {row.id: row.position for row in rows}
 
 
+def in_order(connection: Connection, limit: int) -> tuple[str, ...]:
+    """The ids of the queued jobs in the order in which they will be taken, ``limit`` at most."""
+    turns = _turns(connection, jobs.c.state == JobState.QUEUED.value).subquery("turns")
+    order = (turns.c.start, turns.c.rank, turns.c.id)
+    return tuple(connection.execute(select(turns.c.id).order_by(*order).limit(limit)).scalars())
+
+
 def _busy(connection: Connection, rung_since: float) -> dict[str, int]:
     """Jobs of each tenant that run, or that were rung for."""
     running = jobs.c.state == JobState.RUNNING.value

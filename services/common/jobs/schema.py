@@ -53,6 +53,7 @@ jobs = Table(
     Column("updated_at", Double, nullable=False),
     Column("started_at", Double),
     Column("finished_at", Double),
+    Column("traceparent", String(64)),  # W3C: the trace that the job belongs to
     UniqueConstraint("caller", "request_id", name="jobs_caller_request_id"),
     Index("jobs_state_priority", "state", "priority", "created_at"),
     Index("jobs_finished", "finished_at"),
@@ -183,6 +184,19 @@ audit_log = Table(
     Column("outcome", String(64), nullable=False),
     Column("request_id", String(128), nullable=False),
     Column("address", String(128), nullable=False),
+)
+
+stage_costs = Table(
+    "stage_costs",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("stage", String(16), nullable=False),
+    Column("model_version", String(128), nullable=False),
+    Column("format", String(32), nullable=False),
+    Column("units", Double, nullable=False),
+    Column("seconds", Double, nullable=False),
+    Column("measured_at", Double, nullable=False),
+    Index("stage_costs_key", "stage", "model_version", "format", "id"),
 )
 
 workers = Table(

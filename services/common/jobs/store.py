@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from sqlalchemy.exc import IntegrityError
 
-from services.common.jobs import leases, media, requests, scheduler, sweeper
+from services.common.jobs import leases, media, overview, requests, scheduler, sweeper
 from services.common.jobs.changes import Changes
+from services.common.jobs.costs import CostTable, StageCost, add_cost, cost_table
 from services.common.jobs.database import Database
 from services.common.jobs.job import (
     Event,
@@ -28,6 +29,9 @@ from services.common.jobs.job import (
 from services.common.jobs.migrate import open_database
 from services.common.jobs.news import News, news_of
 from services.common.jobs.tenants import TenantPolicy, TenantStatus, list_tenants, set_policy
+
+WORKER_TTL_S = 10.0
+"""A worker that was silent for longer does not count among those that work."""
 
 
 def open_jobs(url: str, clock: Callable[[], float] = time.time) -> JobStore:
@@ -108,6 +112,21 @@ class JobStore:
         with self._database.read() as connection:
             return requests.events_after(connection, job_id, sequence, limit)
 
+    def backlog(self) -> overview.Backlog:
+        """See :func:`overview.backlog`."""
+        with self._database.read() as connection:
+            return overview.backlog(connection, self._clock(), worker_ttl_s=WORKER_TTL_S)
+
+    def line(self) -> overview.Line:
+        """See :func:`overview.line`."""
+        with self._database.read() as connection:
+            return overview.line(connection, self._clock(), worker_ttl_s=WORKER_TTL_S)
+
+    def cost_table(self) -> CostTable:
+        """See :func:`costs.cost_table`."""
+        with self._database.read() as connection:
+            return cost_table(connection)
+
     def news_of(self, seen: Mapping[str, int]) -> dict[str, News]:
         """See :func:`news.news_of`."""
         with self._database.read() as connection:
@@ -173,11 +192,18 @@ class JobStore:
             return leases.record_progress(connection, lease, steps, self._clock())
 
     def save_stage(
-        self, lease: Lease, output: StageOutput, media: tuple[MediaRecord, ...] = ()
+        self,
+        lease: Lease,
+        output: StageOutput,
+        media: tuple[MediaRecord, ...] = (),
+        cost: StageCost | None = None,
     ) -> None:
-        """See :func:`leases.save_stage`."""
+        """See :func:`leases.save_stage` and :func:`costs.add_cost`."""
         with self._database.write() as connection:
-            leases.save_stage(connection, lease, output, media, self._clock())
+            now = self._clock()
+            leases.save_stage(connection, lease, output, media, now)
+            if cost is not None:
+                add_cost(connection, cost, now)
 
     def succeed(self, lease: Lease) -> None:
         """See :func:`leases.succeed`."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from services.common.device_gate import DeviceGate
 from services.common.model_host import ModelHost
 from services.common.server import RpcServer
 from services.generator import main as generator
@@ -53,7 +54,8 @@ def running_prompt_enhancer(
 @contextmanager
 def _running(settings: Any, register: Any, engine: Any, ready: bool) -> Iterator[RpcServer]:
     host: ModelHost[Any] = ModelHost(lambda: engine)
-    server = RpcServer(settings, [register(settings, host)], max_calls=settings.max_calls)
+    gate = DeviceGate(max_waiting=settings.max_waiting, max_wait_s=settings.max_wait_s)
+    server = RpcServer(settings, [register(settings, host, gate)], max_calls=settings.max_calls)
     with server:
         if ready:
             host.prepare()
