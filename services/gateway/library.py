@@ -80,7 +80,8 @@ class Library:
         except (InvalidInput, NotFound):
             return None
         mime_type = mime_type_of(info.key)
-        if not mime_type:
+        # Only previews: a result has a record from when it was released, and not before.
+        if not mime_type or not info.key.rpartition("/")[2].startswith("preview-"):
             return None
         is_video = info.key.endswith((".mp4", ".webp"))
         kind = mvl_pb2.MEDIA_KIND_VIDEO if is_video else mvl_pb2.MEDIA_KIND_IMAGE

@@ -7,9 +7,11 @@ import signal
 import socket
 import uuid
 
-from omnireel.store import open_store
+from omnireel.secret import read_secret
+from omnireel.store import ObjectStore, open_store
 from services.common.jobs import JobStore, open_jobs
 from services.common.logs import configure_logs, get_logger
+from services.common.safety import open_policy
 from services.common.server import RpcServer, run_main, serve
 from services.common.settings import load_settings
 from services.common.storage.collector import Collector
@@ -21,6 +23,7 @@ from services.worker.collecting import Collecting
 from services.worker.dispatcher import Dispatcher, DispatcherConfig
 from services.worker.doorbell import Doorbell, make_app
 from services.worker.observer import RunObserver
+from services.worker.release import ContentSigner, ReleaseGate
 from services.worker.runner import JobRunner, RunnerConfig
 from services.worker.settings import WorkerSettings
 
@@ -44,7 +47,9 @@ def main() -> int:
     telemetry = open_telemetry("worker", settings)
     observer = RunObserver(telemetry)
     store = open_store(settings.store_url)
-    runner = JobRunner(jobs, store, clients, _runner_config(settings, worker_id), observer)
+    gate = _gate(settings, store)
+    config = _runner_config(settings, worker_id)
+    runner = JobRunner(jobs, store, clients, config, observer, gate)
     doorbell = Doorbell(make_app(settings.broker_url), runner.run, settings.slots)
     dispatcher = Dispatcher(
         jobs, doorbell.ring, _dispatcher_config(settings, worker_id), observer.metrics
@@ -70,10 +75,25 @@ def main() -> int:
     collecting.stop()
     runner.drain()
     doorbell.stop(settings.grace_s)
+    gate.close()
     clients.close()
     jobs.close()
     telemetry.close()
     return 1 if broken else status
+
+
+def _gate(settings: WorkerSettings, store: ObjectStore) -> ReleaseGate:
+    policy = open_policy(settings.safety, settings.safety_timeout_s)
+    signer = None
+    if settings.c2pa_key:
+        signer = ContentSigner(
+            read_secret(settings.c2pa_chain, "c2pa_chain"),
+            read_secret(settings.c2pa_key, "c2pa_key"),
+            settings.c2pa_algorithm,
+            settings.c2pa_time_authority,
+        )
+    log.info("release gate", safety=settings.safety, signed=signer is not None)
+    return ReleaseGate(store, policy, signer)
 
 
 def _collecting(jobs: JobStore, settings: WorkerSettings, worker_id: str) -> Collecting:

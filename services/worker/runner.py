@@ -40,6 +40,7 @@ from services.worker.observer import Outcome, RunObserver
 from services.worker.plan import ModelStage, Result, Work, model_stages
 from services.worker.poster import make_poster
 from services.worker.progress import ProgressWriter
+from services.worker.release import ReleaseGate
 
 log = get_logger(__name__)
 
@@ -68,12 +69,14 @@ class JobRunner:
         clients: ModelClients,
         config: RunnerConfig,
         observer: RunObserver | None = None,
+        gate: ReleaseGate | None = None,
     ) -> None:
         self._jobs = jobs
         self._store = store
         self._clients = clients
         self._config = config
         self._observer = observer or RunObserver(Telemetry())
+        self._gate = gate or ReleaseGate(store)
         self._lock = threading.Lock()
         self._keepers: set[LeaseKeeper] = set()
         self._draining = False
@@ -136,7 +139,11 @@ class JobRunner:
 
     def _run_stages(self, lease: Lease, job: Job, keeper: LeaseKeeper) -> None:
         request = video_pb2.CreateVideoRequest.FromString(job.body)
+        if not self._gate.shows_previews:
+            request.preview_every_steps = 0
         outputs = dict(self._jobs.stage_outputs([job.id])[job.id])
+        if not outputs:
+            self._gate.admit(Work(job, lease, request, outputs))
         stages = model_stages(request)
         writer = ProgressWriter(
             self._jobs,
@@ -152,6 +159,7 @@ class JobRunner:
             started_at = time.time()
             with self._observer.stage(stage.stage) as on_step:
                 result = self._run_stage(stage, work, keeper, writer, on_step)
+                self._gate.release(work, stage.stage, result)
             output = StageOutput(stage.stage, result.SerializeToString(), started_at, time.time())
             records = tuple(_record(media) for media in stage.media(result))
             self._jobs.save_stage(lease, output, records, stage.cost(work, result))
@@ -197,6 +205,7 @@ class JobRunner:
         with self._observer.stage(Stage.FINISH):
             started_at = time.time()
             poster = make_poster(self._store, work.result, work.output_prefix)
+            self._gate.mark_poster(work, poster)
             output = StageOutput(Stage.FINISH, poster.SerializeToString(), started_at, time.time())
             self._jobs.save_stage(work.lease, output, (_record(poster),), finish_cost(output))
         writer.step(Stage.FINISH, 1, 1, 1.0)

@@ -24,6 +24,19 @@ class WorkerSettings(CallerSettings):
     prompt_enhancer: str = Field(description="host:port of the prompt enhancer.")
     generator: str = Field(description="host:port of the generator.")
     super_resolver: str = Field(description="host:port of the super-resolver.")
+    safety: str = Field(
+        description="Classifier that requests and results must pass: package.module:attribute or "
+        "https://..., or off. There is no default: say what holds."
+    )
+    safety_timeout_s: float = Field(
+        30.0, gt=0, description="Seconds after which a classifier without a verdict counts as a no."
+    )
+    c2pa_chain: str = Field(
+        "", description="PEM certificate chain to sign results with, as file:/path or env:NAME."
+    )
+    c2pa_key: str = Field("", description="Its PEM private key, as file:/path or env:NAME.")
+    c2pa_algorithm: str = Field("es256", description="The algorithm of that key.")
+    c2pa_time_authority: str = Field("", description="URL of an RFC 3161 time-stamp authority.")
     slots: int = Field(1, ge=1, le=256, description="Jobs that run at once in this worker.")
     lease_s: float = Field(
         15.0, gt=0, description="Seconds without a heartbeat after which a job is taken away."
@@ -52,6 +65,12 @@ class WorkerSettings(CallerSettings):
     progress_interval_s: float = Field(
         0.1, ge=0, description="Steps that follow each other faster are written together."
     )
+
+    @model_validator(mode="after")
+    def _key_has_a_chain(self) -> WorkerSettings:
+        if bool(self.c2pa_chain) != bool(self.c2pa_key):
+            raise ValueError("c2pa_chain and c2pa_key belong together; set both, or neither")
+        return self
 
     @model_validator(mode="after")
     def _lease_outlives_heartbeats(self) -> WorkerSettings:

@@ -109,6 +109,7 @@ class Served:
     @contextmanager
     def worker(self) -> Iterator[subprocess.Popen[bytes]]:
         environment = self._environment("worker")
+        environment["OMNIREEL_WORKER_SAFETY"] = "off"
         environment["OMNIREEL_WORKER_BROKER_URL"] = f"files://{self.folder / 'doorbell'}"
         with process(
             self.folder / "worker.log", "services.worker.main", environment=environment

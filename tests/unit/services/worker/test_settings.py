@@ -13,6 +13,7 @@ NEEDED = {
     "prompt_enhancer": "127.0.0.1:1",
     "generator": "127.0.0.1:2",
     "super_resolver": "127.0.0.1:3",
+    "safety": "off",
 }
 
 
@@ -22,6 +23,16 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         load_settings(WorkerSettings)
     assert "OMNIREEL_WORKER_DATABASE_URL" in caught.value.message
     assert "OMNIREEL_WORKER_GENERATOR" not in caught.value.message
+
+
+def test_the_safety_policy_has_no_default() -> None:
+    with pytest.raises(InvalidInput, match="OMNIREEL_WORKER_SAFETY"):
+        load_settings(WorkerSettings, **{k: v for k, v in NEEDED.items() if k != "safety"})
+
+
+def test_a_signing_key_needs_its_chain() -> None:
+    with pytest.raises(InvalidInput, match="belong together"):
+        load_settings(WorkerSettings, **NEEDED, c2pa_key="file:/key.pem")
 
 
 def test_lease_must_outlive_missed_heartbeats() -> None:
