@@ -19,7 +19,9 @@ from services.gateway.identity.first_key import provide_first_key
 from services.gateway.identity.key_store import KeyStore
 from services.gateway.identity.oidc import OidcVerifier
 from services.gateway.library import Library
+from services.gateway.links import Links
 from services.gateway.settings import GatewaySettings
+from services.gateway.signing_key import load_signing_key
 from services.gateway.upload import Uploads
 from services.gateway.videos import Videos
 from services.gateway.watch import Watcher
@@ -37,6 +39,7 @@ class Application:
     store: ObjectStore
     book: CapabilityBook
     library: Library
+    links: Links | None
     videos: Videos
     hub: WatchHub
     watcher: Watcher
@@ -50,7 +53,9 @@ class Application:
         jobs = JobStore(database, time.time)
         store = open_store(settings.store_url)
         book = CapabilityBook(settings)
-        library = Library(jobs, store, settings.signed_url_s)
+        key = load_signing_key(settings.signing_key_file) if settings.signing_key_file else None
+        links = Links(key, settings.signed_url_s) if key else None
+        library = Library(jobs, store, settings.signed_url_s, links)
         records = StorageRecords(database, StorageSettings().policy)
         videos = Videos(jobs, store, library, book, settings, records)
         hub = WatchHub(jobs, poll_s=settings.watch_poll_s, max_watchers=settings.max_watchers)
@@ -66,6 +71,7 @@ class Application:
             store=store,
             book=book,
             library=library,
+            links=links,
             videos=videos,
             hub=hub,
             watcher=Watcher(jobs, videos, hub),

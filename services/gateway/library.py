@@ -9,6 +9,7 @@ from omnireel.errors import FailedPrecondition, InvalidInput, NotFound
 from omnireel.store import ObjectStore
 from services.common.jobs import JobStore
 from services.common.media_types import mime_type_of
+from services.gateway.links import Linked, Links
 
 DOWNLOAD_CHUNK_BYTES = 256 << 10
 
@@ -16,10 +17,14 @@ DOWNLOAD_CHUNK_BYTES = 256 << 10
 class Library:
     """Finds, signs and sends objects."""
 
-    def __init__(self, jobs: JobStore, store: ObjectStore, signed_url_s: int) -> None:
+    def __init__(
+        self, jobs: JobStore, store: ObjectStore, signed_url_s: int, links: Links | None = None
+    ) -> None:
+        """``links`` are for stores that cannot sign themselves."""
         self._jobs = jobs
         self._store = store
         self._signed_url_s = signed_url_s
+        self._links = links
 
     def find(self, caller: str, uri: str) -> media_pb2.Media | None:
         """Describe the caller's object; None when there is none (any more)."""
@@ -28,12 +33,29 @@ class Library:
             return media_pb2.Media.FromString(record.data) if self._store.exists(uri) else None
         return self._find_preview(caller, uri)
 
-    def signed(self, media: media_pb2.Media) -> media_pb2.Media:
-        """``media`` with a link, where the store can make one."""
+    def signed(self, caller: str, media: media_pb2.Media) -> media_pb2.Media:
+        """The caller's ``media`` with a link, where the store or the HTTP door can make one."""
+        link = self.store_link(media.uri)
+        if not link and self._links is not None:
+            link = self._links.make(Linked(caller, media.uri))
+        media.signed_url = link
+        return media
+
+    def store_link(self, uri: str) -> str:
+        """A link to the store itself; empty for a local folder, which has no HTTP side."""
         try:
-            media.signed_url = self._store.signed_url(media.uri, self._signed_url_s)
+            return self._store.signed_url(uri, self._signed_url_s)
         except FailedPrecondition:
-            media.signed_url = ""  # a local folder has no HTTP side
+            return ""
+
+    def linked(self, token: str) -> media_pb2.Media:
+        """What a link of the HTTP door leads to; raises NotFound."""
+        if self._links is None:
+            raise NotFound("no links are made here")
+        linked = self._links.read(token)
+        media = self.find(linked.tenant, linked.uri)
+        if media is None:
+            raise NotFound("what this link led to is gone")
         return media
 
     def send(
@@ -52,7 +74,7 @@ class Library:
             raise InvalidInput(f"offset must be 0..{media.size_bytes}", field="offset")
         if request.length < 0:
             raise InvalidInput("length must not be negative; 0 means to the end", field="length")
-        yield media_pb2.DownloadMediaResponse(media=self.signed(media))
+        yield media_pb2.DownloadMediaResponse(media=self.signed(caller, media))
         if request.offset == media.size_bytes:
             return
         chunks = self._store.open_range(

@@ -43,6 +43,11 @@ class GatewaySettings(OidcSettings, CallerSettings):
         description="Where to write an admin key when the file is missing. Unset: the first key of "
         "an empty database is shown once, on standard error.",
     )
+    signing_key_file: Path | None = Field(
+        None,
+        description="File of the secret that links and webhooks are signed with, the same for all "
+        "replicas; made when it is missing. Unset: only a store such as S3 makes links.",
+    )
     prompt_enhancer: str = Field(description="host:port of the prompt enhancer.")
     generator: str = Field(description="host:port of the generator.")
     super_resolver: str = Field(description="host:port of the super-resolver.")

@@ -73,8 +73,9 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
         self, request_iterator: Iterator[media_pb2.UploadMediaRequest], context: Any
     ) -> media_pb2.UploadMediaResponse:
         """Store a file."""
-        media = self._uploads.receive(caller_of(context), request_iterator)
-        return media_pb2.UploadMediaResponse(media=self._library.signed(media))
+        caller = caller_of(context)
+        media = self._uploads.receive(caller, request_iterator)
+        return media_pb2.UploadMediaResponse(media=self._library.signed(caller, media))
 
     def DownloadMedia(
         self, request: media_pb2.DownloadMediaRequest, context: Any

@@ -171,7 +171,7 @@ class Videos:
             self._add_expiry(video, job)
             for name in ("video", "base", "upscaled", "poster"):
                 if video.outputs.HasField(name):
-                    self._library.signed(getattr(video.outputs, name))
+                    self._library.signed(job.caller, getattr(video.outputs, name))
             videos.append(video)
         return videos
 

@@ -128,6 +128,7 @@ class StackConfig:
             settings |= {
                 "http_listen": f"127.0.0.1:{self.http_port}",
                 "http_address_file": str(self.http_address_file),
+                "signing_key_file": str(self.home / "signing_key"),
             }
         if service == "worker":
             settings["safety"] = "off"  # the owner of the machine answers for what it makes

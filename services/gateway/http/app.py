@@ -83,7 +83,12 @@ def build_app(application: Application, settings: HttpSettings, health: Health) 
             expose_headers=["content-range", "etag", "retry-after"],
         )
     app.add_middleware(AuditTrail, log=application.audit)
-    app.add_middleware(OriginCheck, hosts=settings.hosts, origins=settings.cors_origins)
+    any_host = application.settings.auth == "on" and not settings.hosts
+    app.add_middleware(
+        OriginCheck,
+        hosts=None if any_host else settings.hosts,
+        origins=settings.cors_origins,
+    )
     return app
 
 

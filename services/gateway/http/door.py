@@ -32,7 +32,7 @@ class Door:
         found = library.find(caller, uri)
         if found is None:
             raise NotFound(f"there is no media {uri[:200]!r} (any more)")
-        return library.signed(found)
+        return library.signed(caller, found)
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """What ``work``, which may wait for SQL or a disk, gives back."""

@@ -70,6 +70,12 @@ def media_routes(door: Door) -> APIRouter:
         media = door.media(caller, uri)
         return send_media(door, request, media)
 
+    @routes.head("/links/{token}", include_in_schema=False)
+    @routes.get("/links/{token}", response_class=Response)
+    def follow_link(token: str, request: Request) -> Response:
+        """The bytes behind a `signed_url`: for whoever has it, until it expires."""
+        return send_media(door, request, door.application.library.linked(token))
+
     return routes
 
 
@@ -89,14 +95,15 @@ async def store_upload(
 
     def receive() -> media_pb2.Media:
         media = door.application.uploads.store(caller, metadata, _from_thread(body), field=field)
-        return door.application.library.signed(media)
+        return door.application.library.signed(caller, media)
 
     return await anyio.to_thread.run_sync(receive, limiter=door.uploads)
 
 
 def send_media(door: Door, request: Request, media: media_pb2.Media) -> Response:
     """The bytes, or the way to them. A file of this name is what a browser saves."""
-    elsewhere = media.signed_url if door.settings.redirect_downloads else ""
+    library = door.application.library
+    elsewhere = library.store_link(media.uri) if door.settings.redirect_downloads else ""
     filename = media.uri.rpartition("/")[2]
     store = door.application.store
     return content_answer(request, media, store, filename=filename, redirect_to=elsewhere)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 
 import uvicorn
 
-from omnireel.errors import FailedPrecondition
+from omnireel.errors import FailedPrecondition, InvalidInput
 from omnireel.files import atomic_write
 from services.common.health import Health
 from services.common.logs import get_logger
+from services.common.settings import is_loopback
 from services.gateway.application import Application
 from services.gateway.http.app import build_app
 from services.gateway.http.connections import bounded_protocol
@@ -27,13 +29,27 @@ class HttpServer:
     """One listening HTTP server over ``application``."""
 
     def __init__(self, application: Application, settings: HttpSettings, health: Health) -> None:
+        why = application.settings.open_to_strangers()
+        if why and not is_loopback(settings.listen):
+            raise InvalidInput(
+                f"OMNIREEL_GATEWAY_HTTP_LISTEN is {settings.listen}, which other machines can "
+                f"reach, {why}",
+                field="OMNIREEL_GATEWAY_HTTP_LISTEN",
+            )
         self._settings = settings
+        self._links = application.links
+        tls = application.settings.server_tls
+        self._scheme = "https" if tls else "http"
         self.app = build_app(application, settings, health)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 self.app,
                 http=bounded_protocol(settings.header_timeout_s, settings.idle_timeout_s),
                 ws="none",
+                ssl_certfile=tls.cert if tls else None,
+                ssl_keyfile=str(tls.key) if tls else None,
+                ssl_ca_certs=str(tls.client_ca) if tls and tls.client_ca else None,
+                ssl_cert_reqs=ssl.CERT_REQUIRED if tls and tls.client_ca else ssl.CERT_NONE,
                 loop="asyncio",
                 log_config=None,
                 access_log=False,
@@ -48,6 +64,11 @@ class HttpServer:
         self._thread: threading.Thread | None = None
         self.address = ""
 
+    @property
+    def url(self) -> str:
+        """How the world reaches this door."""
+        return self._settings.public_url or f"{self._scheme}://{self.address}"
+
     def start(self) -> str:
         """Bind and listen; gives back ``host:port``.
 
@@ -57,6 +78,8 @@ class HttpServer:
         listener = _bind(self._settings.listen)
         host = self._settings.listen.rpartition(":")[0]
         self.address = f"{host}:{listener.getsockname()[1]}"
+        if self._links is not None:
+            self._links.base_url = self.url
         self._thread = threading.Thread(
             target=self._server.run, args=([listener],), name="http", daemon=True
         )
@@ -86,9 +109,13 @@ def _bind(listen: str) -> socket.socket:
             host.strip("[]"), int(port), type=socket.SOCK_STREAM
         )[0]
         listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(BACKLOG)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(BACKLOG)
+        except OSError:
+            listener.close()
+            raise
     except OSError as error:
         raise FailedPrecondition(
             f"cannot listen for HTTP on {listen}: {error.strerror or error}; stop what uses it, "

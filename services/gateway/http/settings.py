@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.common.settings import check_address, is_loopback
+from services.common.settings import check_address
 
 KIB, MIB = 1 << 10, 1 << 20
 
@@ -25,10 +26,16 @@ class HttpSettings(BaseSettings):
     address_file: Path | None = Field(
         None, description="Where to write host:port once HTTP is served (useful with port 0)."
     )
+    public_url: str = Field(
+        "",
+        description="How the world reaches this door, such as https://video.example.com; links "
+        "begin with it. Empty: its own address.",
+    )
     hosts: list[str] = Field(
         default_factory=list,
         description='Names that a request may call this server by, such as ["video.example.com"]; '
-        "loopback names are always among them. Keeps web pages that lie about their name out.",
+        "loopback names are always among them. Keeps web pages that lie about their name out. "
+        "Empty: any name where callers need a key, else loopback names only.",
     )
     cors_origins: list[str] = Field(
         default_factory=list,
@@ -68,11 +75,11 @@ class HttpSettings(BaseSettings):
     @field_validator("listen")
     @classmethod
     def _has_host_and_port(cls, value: str) -> str:
-        if value:
-            check_address(value)
-            if not is_loopback(value):
-                raise ValueError(
-                    f"listen is {value}; HTTP is served without encryption, so it binds to "
-                    "loopback only: use 127.0.0.1 behind a proxy that speaks HTTPS"
-                )
+        return check_address(value) if value else value
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_origin(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[^/?#\s]+(/[^?#\s]*[^/?#\s])?", value):
+            raise ValueError("must be a URL without a final slash: https://video.example.com")
         return value

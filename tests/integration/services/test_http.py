@@ -26,6 +26,7 @@ SETTINGS = HttpSettings(
     heartbeat_s=0.05,
     max_watches=2,
     max_json_bytes=4096,
+    hosts=["video.example.com"],
     cors_origins=["https://app.example.com"],
 )
 
@@ -217,6 +218,7 @@ def test_pages_of_strangers_are_kept_out(s: Served) -> None:
         ({"Origin": s.url}, 200),
         ({"Origin": "https://app.example.com"}, 200),
         ({"Host": "localhost:1234"}, 200),
+        ({"Host": "Video.example.com"}, 200),
     ):
         assert s.http.get("/api/v1/capabilities", headers=headers).status_code == code, headers
     asked = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "POST"}

@@ -22,6 +22,8 @@ from services.gateway.identity.principal import Scope
 from tests.support.served import Served, served
 
 OPEN = {"/docs", "/docs/page.js", "/docs/page.css", "/openapi.json", "/healthz", "/readyz"}
+LINK = "/links/{token}"
+"""Open to whoever has a link; what it leads to is in the link itself."""
 OWN = {("GET", "/v1/videos"), ("GET", "/api/v1/videos"), ("GET", "/v1/models")}
 OWN |= {("GET", "/api/v1/capabilities"), ("POST", "/api/v1/media")}
 """Routes that name nothing of anybody's: everybody who is known has them for themselves."""
@@ -47,7 +49,7 @@ class Town:
         """Method and path of every route that is not open."""
         for route in iter_route_contexts(self.served.door.app.routes):
             assert route.path and route.methods, "a route of a kind that is not walked"
-            if route.path not in OPEN:
+            if route.path not in (*OPEN, LINK):
                 for method in route.methods:
                     yield method, route.path
 
@@ -104,6 +106,10 @@ def test_a_key_does_what_its_scopes_say(town: Town) -> None:
         refused = town.reader if writes else town.writer
         assert town.ask(method, path, refused).status_code == 403, (method, path)
     assert town.ask("GET", "/api/v1/videos/{video_id}", town.reader).status_code == 200
+
+
+def test_links_are_not_to_be_guessed(town: Town) -> None:
+    assert httpx2.get(f"{town.served.url}/links/x").status_code == 404
 
 
 def test_what_is_open_says_nothing_of_anybody(town: Town) -> None:
