@@ -34,7 +34,7 @@ class Served:
         assert settings.key_file is not None
         self.key = settings.key_file.read_text().strip()
         headers = {"Authorization": f"Bearer {self.key}"}
-        self.http = httpx2.Client(base_url=self.url, headers=headers, timeout=30)
+        self.http = httpx2.Client(base_url=self.url, headers=headers, timeout=120)
         self.api = Api(self.server.address, self.key)
 
     def work(self, *job_ids: str) -> None:

@@ -22,6 +22,7 @@ from services.gateway.identity.principal import Scope
 from tests.support.served import Served, served
 
 OPEN = {"/docs", "/docs/page.js", "/docs/page.css", "/openapi.json", "/healthz", "/readyz"}
+PATIENCE_S = 120.0
 LINK = "/links/{token}"
 """Open to whoever has a link; what it leads to is in the link itself."""
 OWN = {("GET", "/v1/videos"), ("GET", "/api/v1/videos"), ("GET", "/v1/models")}
@@ -69,7 +70,9 @@ class Town:
         elif method == "POST":
             more = {"json": {"prompt": "make it green"}}
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        return httpx2.request(method, self.served.url + url, headers=headers, **more)
+        return httpx2.request(
+            method, self.served.url + url, headers=headers, timeout=PATIENCE_S, **more
+        )
 
 
 @pytest.fixture(scope="module")
@@ -109,10 +112,10 @@ def test_a_key_does_what_its_scopes_say(town: Town) -> None:
 
 
 def test_links_are_not_to_be_guessed(town: Town) -> None:
-    assert httpx2.get(f"{town.served.url}/links/x").status_code == 404
+    assert httpx2.get(f"{town.served.url}/links/x", timeout=PATIENCE_S).status_code == 404
 
 
 def test_what_is_open_says_nothing_of_anybody(town: Town) -> None:
     for path in OPEN:
-        answer = httpx2.get(town.served.url + path)
+        answer = httpx2.get(town.served.url + path, timeout=PATIENCE_S)
         assert answer.status_code == 200 and town.video_id not in answer.text

@@ -22,6 +22,7 @@ from services.gateway.settings import GatewaySettings
 from tests.support.certificates import Authority
 from tests.support.served import served
 
+PATIENCE_S = 120.0
 FREE = HttpSettings(listen="127.0.0.1:0")
 
 
@@ -32,15 +33,15 @@ def test_links_work_for_whoever_has_them(tmp_path: Path) -> None:
         link = video["signed_url"]
         assert link.startswith(f"{s.url}/links/")
         assert s.api.get(job_id).outputs.video.signed_url == link  # gRPC gives it too
-        part = httpx2.get(link, headers={"Range": "bytes=4-7"})
+        part = httpx2.get(link, headers={"Range": "bytes=4-7"}, timeout=PATIENCE_S)
         assert (part.status_code, part.content) == (206, b"ftyp")
-        whole = httpx2.get(link)
+        whole = httpx2.get(link, timeout=PATIENCE_S)
         assert hashlib.sha256(whole.content).hexdigest() == video["sha256"]
-        assert httpx2.get(link[:-9] + "AAAAAAAAA").status_code == 404
+        assert httpx2.get(link[:-9] + "AAAAAAAAA", timeout=PATIENCE_S).status_code == 404
         # The content itself comes from here: there is no store to send readers to.
         assert s.http.get(f"/v1/videos/{job_id}/content").status_code == 200
         s.http.delete(f"/api/v1/videos/{job_id}")
-        assert httpx2.get(link).status_code == 404
+        assert httpx2.get(link, timeout=PATIENCE_S).status_code == 404
 
 
 def test_tls_is_that_of_the_gateway(tmp_path: Path) -> None:
@@ -49,7 +50,7 @@ def test_tls_is_that_of_the_gateway(tmp_path: Path) -> None:
     with served(tmp_path, FREE, tls_cert=pair.cert, tls_key=pair.key) as s:
         assert s.door.url.startswith("https://")
         context = ssl.create_default_context(cafile=str(authority.ca))
-        assert httpx2.get(f"{s.door.url}/healthz", verify=context).status_code == 200
+        assert httpx2.get(f"{s.door.url}/healthz", verify=context, timeout=PATIENCE_S).status_code == 200
         with pytest.raises(httpx2.HTTPError):
             httpx2.get(f"http://{s.door.address}/healthz")
 
