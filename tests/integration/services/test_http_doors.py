@@ -50,7 +50,10 @@ def test_tls_is_that_of_the_gateway(tmp_path: Path) -> None:
     with served(tmp_path, FREE, tls_cert=pair.cert, tls_key=pair.key) as s:
         assert s.door.url.startswith("https://")
         context = ssl.create_default_context(cafile=str(authority.ca))
-        assert httpx2.get(f"{s.door.url}/healthz", verify=context, timeout=PATIENCE_S).status_code == 200
+        assert (
+            httpx2.get(f"{s.door.url}/healthz", verify=context, timeout=PATIENCE_S).status_code
+            == 200
+        )
         with pytest.raises(httpx2.HTTPError):
             httpx2.get(f"http://{s.door.address}/healthz")
 
