@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from services.common.logs import configure_logs
 from tests.fuzz.api import fuzz_api
+from tests.fuzz.http import fuzz_http
 from tests.fuzz.media import fuzz_media
 from tests.fuzz.mvl import fuzz_mvl, fuzz_mvl_by_coverage
 from tests.fuzz.tally import Tally, peak_rss_mib
@@ -17,7 +18,8 @@ FUZZERS: dict[str, tuple[Callable[[int, int], Tally], float]] = {
     "media": (fuzz_media, 0.25),
     "mvl": (fuzz_mvl, 0.25),
     "mvl-coverage": (fuzz_mvl_by_coverage, 0.25),
-    "api": (fuzz_api, 0.25),
+    "api": (fuzz_api, 0.2),
+    "http": (fuzz_http, 0.05),
 }
 """Each with its share of the inputs."""
 
