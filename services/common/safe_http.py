@@ -174,12 +174,15 @@ class _PinnedConnection(http.client.HTTPConnection):
         super().__init__(target.host, target.port, timeout=timeout_s)
         self._target = target
         self._tls = tls
+        # The response takes `sock` over when it is the last one; the watchdog needs it still.
+        self.pinned: socket.socket | None = None
 
     def connect(self) -> None:
         target = self._target
         self.sock = socket.create_connection((target.address, target.port), self.timeout)
         if target.scheme == "https":
             self.sock = self._tls.wrap_socket(self.sock, server_hostname=target.host)
+        self.pinned = self.sock
 
 
 @dataclass(frozen=True)
@@ -252,6 +255,7 @@ class SafeHttp:
         watchdog = threading.Timer(left, _cut, (connection,))
         watchdog.daemon = True
         watchdog.start()
+        response: http.client.HTTPResponse | None = None
         try:
             with _network_errors(target, ends_at, field):
                 connection.request(
@@ -261,6 +265,8 @@ class SafeHttp:
             yield response, self._body(response, target, ends_at, field)
         finally:
             watchdog.cancel()
+            if response is not None:
+                response.close()
             connection.close()
 
     def _body(
@@ -273,6 +279,8 @@ class SafeHttp:
         while True:
             with _network_errors(target, ends_at, field):
                 chunk = response.read1(_CHUNK_BYTES)
+                if time.monotonic() >= ends_at:  # an end that the watchdog made is none
+                    raise TimeoutError
                 if not chunk and announced.isdigit() and received < int(announced):
                     raise http.client.IncompleteRead(b"", int(announced) - received)
             if not chunk:
@@ -305,8 +313,8 @@ def _too_long(largest: int, field: str) -> InvalidInput:
     return InvalidInput(f"{field} answers with more than {largest} bytes", field=field)
 
 
-def _cut(connection: http.client.HTTPConnection) -> None:
-    sock = connection.sock
+def _cut(connection: _PinnedConnection) -> None:
+    sock = connection.pinned
     if sock is not None:
         try:
             sock.shutdown(socket.SHUT_RDWR)

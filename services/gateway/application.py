@@ -10,10 +10,12 @@ from services.common.audit import AuditLog
 from services.common.jobs import JobStore
 from services.common.jobs.database import Database
 from services.common.jobs.migrate import open_database
+from services.common.safe_http import SafeHttp
 from services.common.sandbox import MediaSandbox, SandboxConfig
 from services.common.storage.policy import StorageSettings
 from services.common.storage.records import StorageRecords
 from services.gateway.capabilities import CapabilityBook
+from services.gateway.fetch import Fetcher
 from services.gateway.identity import Authenticator
 from services.gateway.identity.first_key import provide_first_key
 from services.gateway.identity.key_store import KeyStore
@@ -57,12 +59,16 @@ class Application:
         links = Links(key, settings.signed_url_s) if key else None
         library = Library(jobs, store, settings.signed_url_s, links)
         records = StorageRecords(database, StorageSettings().policy)
-        videos = Videos(jobs, store, library, book, settings, records)
         hub = WatchHub(jobs, poll_s=settings.watch_poll_s, max_watchers=settings.max_watchers)
         sandbox = MediaSandbox(
             settings.decode_limits,
             SandboxConfig(processes=settings.max_decodes, wall_s=settings.max_decode_s),
         )
+        uploads = Uploads(records, store, sandbox)
+        fetcher = None
+        if settings.fetch_urls == "on":
+            fetcher = Fetcher(uploads, SafeHttp(settings.fetch_policy))
+        videos = Videos(jobs, store, library, book, settings, records, fetcher)
         return cls(
             settings=settings,
             authenticator=_authenticator(database, settings),
@@ -75,7 +81,7 @@ class Application:
             videos=videos,
             hub=hub,
             watcher=Watcher(jobs, videos, hub),
-            uploads=Uploads(records, store, sandbox),
+            uploads=uploads,
             sandbox=sandbox,
         )
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, IPvAnyNetwork
 from pydantic_settings import SettingsConfigDict
 
 from omnireel.media import DecodeLimits
+from services.common.safe_http import HttpPolicy
 from services.common.settings import CallerSettings, SecretUrl
 from services.gateway.identity.oidc_settings import OidcSettings
 
@@ -59,6 +60,19 @@ class GatewaySettings(OidcSettings, CallerSettings):
     min_priority: int = Field(-10, description="Lowest priority that a request may ask for.")
     max_priority: int = Field(10, description="Highest priority that a request may ask for.")
     max_upload_bytes: int = Field(256 * MIB, ge=1, description="Size of one upload.")
+    fetch_urls: Literal["on", "off"] = Field(
+        "off", description="Whether media may be named by an address of the web."
+    )
+    fetch_schemes: frozenset[Literal["http", "https"]] = Field(
+        frozenset({"https"}), description="Schemes that are fetched from."
+    )
+    fetch_ports: frozenset[int] = Field(
+        frozenset({443}), description="Ports that are fetched from."
+    )
+    fetch_networks: tuple[IPvAnyNetwork, ...] = Field(
+        (), description='Private networks that are fetched from all the same, as ["10.1.0.0/16"].'
+    )
+    fetch_timeout_s: float = Field(30.0, gt=0, description="Seconds that a fetch may take.")
     max_media_pixels: int = Field(4096 * 2304, ge=1, description="Pixels of one frame.")
     max_media_frames: int = Field(900, ge=1, description="Frames of one video.")
     max_media_seconds: float = Field(60.0, gt=0, description="Length of one video.")
@@ -82,6 +96,17 @@ class GatewaySettings(OidcSettings, CallerSettings):
                 "in front encrypts"
             )
         return ""
+
+    @property
+    def fetch_policy(self) -> HttpPolicy:
+        """Where media are fetched from, when they are."""
+        return HttpPolicy(
+            schemes=frozenset(self.fetch_schemes),
+            ports=self.fetch_ports,
+            allow_networks=self.fetch_networks,
+            max_bytes=self.max_upload_bytes,
+            timeout_s=self.fetch_timeout_s,
+        )
 
     @property
     def decode_limits(self) -> DecodeLimits:

@@ -16,6 +16,7 @@ from services.common.storage.records import StorageRecords
 from services.common.telemetry.tracing import current_traceparent
 from services.gateway.capabilities import CapabilityBook
 from services.gateway.convert import STATES, job_to_operation, job_to_video, timestamp
+from services.gateway.fetch import Fetcher
 from services.gateway.library import Library
 from services.gateway.resolve import resolve
 from services.gateway.settings import GatewaySettings
@@ -35,6 +36,7 @@ class Videos:
         book: CapabilityBook,
         settings: GatewaySettings,
         records: StorageRecords,
+        fetcher: Fetcher | None = None,
     ) -> None:
         self._jobs = jobs
         self._store = store
@@ -42,6 +44,7 @@ class Videos:
         self._book = book
         self._settings = settings
         self._records = records
+        self._fetcher = fetcher
 
     def create(self, caller: str, request: video_pb2.CreateVideoRequest) -> Job:
         """Accept a job, or give back the one that the same request made before."""
@@ -50,6 +53,8 @@ class Videos:
         if known is not None:
             return known
         self._records.check_room(caller)
+        if self._fetcher is not None:
+            request = self._fetcher.localise(caller, request)
         inputs: set[str] = set()
 
         def find(uri: str) -> media_pb2.Media | None:

@@ -178,7 +178,9 @@ class Input(_message.Message):
     """Required: IMAGE or VIDEO. Checked against the bytes."""
     role: Global___Role.ValueType
     uri: _builtins.str
-    """Where the bytes are: a `uri` that UploadMedia or a Video gave. Never a URL of the open web."""
+    """Where the bytes are: a `uri` that UploadMedia or a Video gave. An http(s) address only where the
+    server is set to fetch such; it is off by default.
+    """
     def __init__(
         self,
         *,

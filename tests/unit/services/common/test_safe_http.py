@@ -203,7 +203,8 @@ def test_size_and_time_are_bounded(port: int) -> None:
         SafeHttp(open_policy(port, timeout_s=0.2)).get(f"http://127.0.0.1:{port}/drip")
 
 
-def test_a_peer_that_drips_is_cut_at_the_deadline() -> None:
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.0 200 OK\r\n\r\n"])
+def test_a_peer_that_drips_is_cut_at_the_deadline(head: bytes) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         stop = threading.Event()
 
@@ -211,6 +212,7 @@ def test_a_peer_that_drips_is_cut_at_the_deadline() -> None:
             peer, _ = server.accept()
             with peer:
                 try:
+                    peer.sendall(head)
                     while not stop.wait(0.02):
                         peer.sendall(b"H")
                 except OSError:
