@@ -12,6 +12,7 @@ from services.common.jobs.database import Database
 from services.common.jobs.migrate import open_database
 from services.common.safe_http import SafeHttp
 from services.common.sandbox import MediaSandbox, SandboxConfig
+from services.common.settings import load_settings
 from services.common.storage.policy import StorageSettings
 from services.common.storage.records import StorageRecords
 from services.gateway.capabilities import CapabilityBook
@@ -28,6 +29,8 @@ from services.gateway.upload import Uploads
 from services.gateway.videos import Videos
 from services.gateway.watch import Watcher
 from services.gateway.watch_hub import WatchHub
+from services.gateway.webhooks.sender import Webhooks
+from services.gateway.webhooks.settings import WebhookSettings
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,16 @@ class Application:
     watcher: Watcher
     uploads: Uploads
     sandbox: MediaSandbox
+    webhooks: Webhooks
 
     @classmethod
-    def open(cls, settings: GatewaySettings) -> Application:
-        """Connect to the database and the store that ``settings`` name."""
+    def open(
+        cls, settings: GatewaySettings, webhook_settings: WebhookSettings | None = None
+    ) -> Application:
+        """Connect to the database and the store that ``settings`` name.
+
+        ``webhook_settings`` None: those of the environment.
+        """
         database = open_database(settings.database_url)
         jobs = JobStore(database, time.time)
         store = open_store(settings.store_url)
@@ -59,6 +68,7 @@ class Application:
         links = Links(key, settings.signed_url_s) if key else None
         library = Library(jobs, store, settings.signed_url_s, links)
         records = StorageRecords(database, StorageSettings().policy)
+        webhooks = Webhooks(database, key, webhook_settings or load_settings(WebhookSettings))
         hub = WatchHub(jobs, poll_s=settings.watch_poll_s, max_watchers=settings.max_watchers)
         sandbox = MediaSandbox(
             settings.decode_limits,
@@ -68,7 +78,7 @@ class Application:
         fetcher = None
         if settings.fetch_urls == "on":
             fetcher = Fetcher(uploads, SafeHttp(settings.fetch_policy))
-        videos = Videos(jobs, store, library, book, settings, records, fetcher)
+        videos = Videos(jobs, store, library, book, settings, records, webhooks, fetcher)
         return cls(
             settings=settings,
             authenticator=_authenticator(database, settings),
@@ -83,15 +93,19 @@ class Application:
             watcher=Watcher(jobs, videos, hub),
             uploads=uploads,
             sandbox=sandbox,
+            webhooks=webhooks,
         )
 
     def start(self) -> None:
-        """Begin what runs beside the calls: reading for watchers, writing the audit log."""
+        """Begin what runs beside the calls: reading for watchers, writing the audit log,
+        delivering webhooks."""
         self.hub.start()
         self.audit.start()
+        self.webhooks.start()
 
     def close(self) -> None:
         """Close every connection, and end the decoders."""
+        self.webhooks.stop()
         self.audit.stop()
         self.book.close()
         self.sandbox.close()

@@ -17,6 +17,7 @@ from services.gateway.metrics import GatewayMetrics
 from services.gateway.operations_servicer import OperationsServicer
 from services.gateway.settings import GatewaySettings
 from services.gateway.video_servicer import VideoServicer
+from services.gateway.webhooks.settings import WebhookSettings
 
 MAX_SILENCE_S = 120.0
 
@@ -32,8 +33,9 @@ class GatewayServer(RpcServer):
         settings: GatewaySettings,
         http: HttpSettings | None = None,
         telemetry: Telemetry | None = None,
+        webhooks: WebhookSettings | None = None,
     ) -> None:
-        self._application = application = Application.open(settings)
+        self._application = application = Application.open(settings, webhooks)
         video_servicer = VideoServicer(
             application.videos, application.watcher, application.uploads, application.library
         )

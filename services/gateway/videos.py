@@ -20,6 +20,7 @@ from services.gateway.fetch import Fetcher
 from services.gateway.library import Library
 from services.gateway.resolve import resolve
 from services.gateway.settings import GatewaySettings
+from services.gateway.webhooks.sender import Webhooks
 
 DEFAULT_PAGE = 50
 MAX_PAGE = 1000
@@ -36,6 +37,7 @@ class Videos:
         book: CapabilityBook,
         settings: GatewaySettings,
         records: StorageRecords,
+        webhooks: Webhooks,
         fetcher: Fetcher | None = None,
     ) -> None:
         self._jobs = jobs
@@ -44,6 +46,7 @@ class Videos:
         self._book = book
         self._settings = settings
         self._records = records
+        self._webhooks = webhooks
         self._fetcher = fetcher
 
     def create(self, caller: str, request: video_pb2.CreateVideoRequest) -> Job:
@@ -53,6 +56,7 @@ class Videos:
         if known is not None:
             return known
         self._records.check_room(caller)
+        self._webhooks.check(request.webhook_url)
         if self._fetcher is not None:
             request = self._fetcher.localise(caller, request)
         inputs: set[str] = set()
@@ -79,6 +83,7 @@ class Videos:
                 max_attempts=self._settings.max_attempts,
                 inputs=tuple(inputs),
                 traceparent=current_traceparent(),
+                webhook_url=request.webhook_url,
             ),
             max_queued=self._settings.max_queued_jobs,
         )

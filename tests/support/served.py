@@ -14,6 +14,7 @@ from services.common.jobs import open_jobs
 from services.gateway.http.settings import HttpSettings
 from services.gateway.main import GatewayServer
 from services.gateway.settings import GatewaySettings
+from services.gateway.webhooks.settings import WebhookSettings
 from services.worker.runner import JobRunner, RunnerConfig
 from tests.support.job_runs import Bench, bench
 from tests.support.stack import Api
@@ -22,10 +23,16 @@ from tests.support.stack import Api
 class Served:
     """A gateway, and a worker that runs jobs when the test says so."""
 
-    def __init__(self, made: Bench, settings: GatewaySettings, http: HttpSettings) -> None:
+    def __init__(
+        self,
+        made: Bench,
+        settings: GatewaySettings,
+        http: HttpSettings,
+        webhooks: WebhookSettings | None = None,
+    ) -> None:
         self.bench, self.settings = made, settings
         self.jobs = open_jobs(settings.database_url)
-        self.server = GatewayServer(settings, http)
+        self.server = GatewayServer(settings, http, webhooks=webhooks)
         self.server.start()
         self.server.health.set_serving(True)
         assert self.server.http is not None
@@ -65,12 +72,18 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, http: HttpSettings | None = None, **more: Any) -> Iterator[Served]:
+def served(
+    folder: Path,
+    http: HttpSettings | None = None,
+    webhooks: WebhookSettings | None = None,
+    **more: Any,
+) -> Iterator[Served]:
     """Everything on free ports; ``more`` are settings of the gateway."""
     with bench(folder) as made:
+        database = more.pop("database_url", f"sqlite:///{folder / 'gateway.db'}")
         settings = GatewaySettings(
             listen="127.0.0.1:0",
-            database_url=f"sqlite:///{folder / 'gateway.db'}",
+            database_url=database,
             store_url=made.store_url,
             key_file=folder / "api_key",
             watch_poll_s=0.01,
@@ -78,7 +91,7 @@ def served(folder: Path, http: HttpSettings | None = None, **more: Any) -> Itera
             **made.addresses,
             **more,
         )
-        running = Served(made, settings, http or HttpSettings(listen="127.0.0.1:0"))
+        running = Served(made, settings, http or HttpSettings(listen="127.0.0.1:0"), webhooks)
         try:
             yield running
         finally:

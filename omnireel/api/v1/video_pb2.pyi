@@ -101,6 +101,7 @@ class CreateVideoRequest(_message.Message):
     UPSCALE_FIELD_NUMBER: _builtins.int
     PREVIEW_EVERY_STEPS_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
+    WEBHOOK_URL_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Idempotency key chosen by the client (a UUID), at most 64 characters. The same key with the
     same request returns the same operation; with another request it is ALREADY_EXISTS. Empty: no
@@ -114,6 +115,10 @@ class CreateVideoRequest(_message.Message):
     """Let the super-resolver refine the result. Unset: yes, when there is one."""
     preview_every_steps: _builtins.int
     """Store previews while the generator runs, at most one every this many steps; 0: no previews."""
+    webhook_url: _builtins.str
+    """Where to POST when the video has reached its final state: an https:// address on the open
+    internet. Signed as Standard Webhooks; at least once; tried again for hours. Empty: nowhere.
+    """
     @_builtins.property
     def prompt(self) -> _mvl_pb2.Prompt: ...
     @_builtins.property
@@ -143,10 +148,11 @@ class CreateVideoRequest(_message.Message):
         upscale: _builtins.bool | None = ...,
         preview_every_steps: _builtins.int = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        webhook_url: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_enhance", b"_enhance", "_upscale", b"_upscale", "deadline", b"deadline", "enhance", b"enhance", "model_versions", b"model_versions", "prompt", b"prompt", "settings", b"settings", "upscale", b"upscale"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_enhance", b"_enhance", "_upscale", b"_upscale", "deadline", b"deadline", "enhance", b"enhance", "labels", b"labels", "model_versions", b"model_versions", "preview_every_steps", b"preview_every_steps", "priority", b"priority", "prompt", b"prompt", "request_id", b"request_id", "settings", b"settings", "upscale", b"upscale"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_enhance", b"_enhance", "_upscale", b"_upscale", "deadline", b"deadline", "enhance", b"enhance", "labels", b"labels", "model_versions", b"model_versions", "preview_every_steps", b"preview_every_steps", "priority", b"priority", "prompt", b"prompt", "request_id", b"request_id", "settings", b"settings", "upscale", b"upscale", "webhook_url", b"webhook_url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__enhance: _TypeAlias = _typing.Literal["enhance"]  # noqa: Y015
     _WhichOneofArgType__enhance: _TypeAlias = _typing.Literal["_enhance", b"_enhance"]  # noqa: Y015

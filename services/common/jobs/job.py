@@ -92,6 +92,7 @@ class NewJob:
     max_attempts: int = 3
     inputs: tuple[str, ...] = ()
     traceparent: str = ""
+    webhook_url: str = ""
 
 
 @dataclass(frozen=True)

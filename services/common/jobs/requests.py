@@ -40,6 +40,7 @@ from services.common.jobs.media import readers_of, use_media
 from services.common.jobs.quotas import admit, refund
 from services.common.jobs.rows import add_event, event_from_row, job_from_row, progress_columns
 from services.common.jobs.schema import job_events, job_labels, job_stages, jobs, media
+from services.common.jobs.webhooks import arm
 
 
 def find_request(
@@ -103,6 +104,8 @@ def submit(connection: Connection, new: NewJob, now: float, *, max_queued: int) 
     use_media(connection, job_id, new.caller, new.inputs, now)
     for name, value in new.labels.items():
         connection.execute(insert(job_labels).values(job_id=job_id, name=name, value=value))
+    if new.webhook_url:
+        arm(connection, job_id, new.webhook_url)
     add_event(connection, Event(job_id, 1, now, JobState.QUEUED))
     return get(connection, job_id), True
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, insert
 from omnireel.errors import FieldViolation
 from services.common.jobs.job import Event, Job, JobError, JobState, Progress, Stage
 from services.common.jobs.schema import job_events
+from services.common.jobs.webhooks import fire
 
 
 def job_from_row(row: Row[Any]) -> Job:
@@ -52,7 +53,10 @@ def event_from_row(row: Row[Any]) -> Event:
 
 
 def add_event(connection: Connection, event: Event) -> None:
-    """Append ``event``; its sequence must come from the job row, updated in this transaction."""
+    """Append ``event``; its sequence must come from the job row, updated in this transaction.
+
+    The last event of a job makes its webhook due.
+    """
     columns = progress_columns(event.progress)
     connection.execute(
         insert(job_events).values(
@@ -64,6 +68,8 @@ def add_event(connection: Connection, event: Event) -> None:
             **columns,
         )
     )
+    if event.state.terminal:
+        fire(connection, event.job_id, event.time)
 
 
 def progress_columns(progress: Progress | None) -> dict[str, Any]:

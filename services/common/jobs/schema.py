@@ -199,6 +199,19 @@ stage_costs = Table(
     Index("stage_costs_key", "stage", "model_version", "format", "id"),
 )
 
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("job_id", String(64), ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("event_id", String(64), nullable=False),
+    Column("url", Text, nullable=False),
+    # NULL: the job goes on, or nothing is left to do
+    Column("due_at", Double, index=True),
+    Column("attempts", Integer, nullable=False),
+    Column("delivered_at", Double),
+    Column("error", Text, nullable=False),
+)
+
 workers = Table(
     "workers",
     metadata,

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
+from pydantic import BaseModel
 
 from omnireel.api.v1 import capabilities_pb2, video_pb2
 from omnireel.errors import InvalidInput, NotFound
@@ -97,7 +98,18 @@ def api_routes(door: Door) -> APIRouter:
         """What the served models can do and what the limits are."""
         return protojson.answer(videos.capabilities())
 
+    @routes.get("/api/v1/webhook_secret")
+    def get_webhook_secret(caller: Writer) -> WebhookSecret:
+        """What the signatures of webhooks to you are verified with."""
+        return WebhookSecret(secret=door.application.webhooks.secret(caller))
+
     return routes
+
+
+class WebhookSecret(BaseModel):
+    """A secret of the caller's tenant, as libraries for Standard Webhooks take it."""
+
+    secret: str
 
 
 def _state(name: str) -> video_pb2.VideoState.ValueType:

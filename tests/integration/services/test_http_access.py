@@ -22,11 +22,14 @@ from services.gateway.identity.principal import Scope
 from tests.support.served import Served, served
 
 OPEN = {"/docs", "/docs/page.js", "/docs/page.css", "/openapi.json", "/healthz", "/readyz"}
+WRITERS = {"/api/v1/webhook_secret"}
+"""Routes that read what a reader has no use for."""
 PATIENCE_S = 120.0
 LINK = "/links/{token}"
 """Open to whoever has a link; what it leads to is in the link itself."""
 OWN = {("GET", "/v1/videos"), ("GET", "/api/v1/videos"), ("GET", "/v1/models")}
 OWN |= {("GET", "/api/v1/capabilities"), ("POST", "/api/v1/media")}
+OWN |= {("GET", "/api/v1/webhook_secret")}
 """Routes that name nothing of anybody's: everybody who is known has them for themselves."""
 PICTURE, ANOTHER = (write_png(np.full((64, 64, 3), grey, np.uint8)) for grey in (90, 91))
 
@@ -78,7 +81,7 @@ class Town:
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     folder = tmp_path_factory.mktemp("access")
-    with served(folder) as running:
+    with served(folder, signing_key_file=folder / "signing_key") as running:
         yield Town(running, folder)
 
 
@@ -105,7 +108,7 @@ def test_a_neighbour_finds_nothing_of_ours(town: Town) -> None:
 
 def test_a_key_does_what_its_scopes_say(town: Town) -> None:
     for method, path in town.routes():
-        writes = method in ("POST", "DELETE")
+        writes = method in ("POST", "DELETE") or path in WRITERS
         refused = town.reader if writes else town.writer
         assert town.ask(method, path, refused).status_code == 403, (method, path)
     assert town.ask("GET", "/api/v1/videos/{video_id}", town.reader).status_code == 200

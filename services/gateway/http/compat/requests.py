@@ -51,6 +51,7 @@ class CreateRequest(BaseModel):
     num_frames: int | None = Field(None, ge=1, le=100_000)
     num_inference_steps: int = Field(0, ge=0, le=10_000)
     guidance_scale: float | None = Field(None, ge=0)
+    webhook_url: str = Field("", max_length=2048)
 
 
 class RemixRequest(BaseModel):
@@ -70,7 +71,9 @@ def create_message(
 ) -> video_pb2.CreateVideoRequest:
     """The request in our schema. ``reference`` is a first frame, or a clip to edit."""
     message = video_pb2.CreateVideoRequest(
-        request_id=request_id, prompt=literal_prompt(request.prompt)
+        request_id=request_id,
+        prompt=literal_prompt(request.prompt),
+        webhook_url=request.webhook_url,
     )
     if reference is not None:
         is_image = reference.kind == mvl_pb2.MEDIA_KIND_IMAGE

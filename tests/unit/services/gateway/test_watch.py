@@ -9,6 +9,7 @@ from omnireel.api.v1 import video_pb2
 from omnireel.errors import InvalidInput, NotFound, ResourceExhausted, Unavailable
 from omnireel.store import open_store
 from services.common.jobs import JobStore, Lease, NewJob, Progress, Stage
+from services.common.settings import load_settings
 from services.common.storage.policy import StoragePolicy
 from services.common.storage.records import StorageRecords
 from services.gateway.capabilities import CapabilityBook
@@ -17,6 +18,8 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.videos import Videos
 from services.gateway.watch import Watch, Watcher, read_resume_token
 from services.gateway.watch_hub import WatchHub
+from services.gateway.webhooks.sender import Webhooks
+from services.gateway.webhooks.settings import WebhookSettings
 from tests.support.jobs import Clock, new_store
 
 STEPS = [Progress(Stage.GENERATE, n, 4, n / 4) for n in range(1, 5)]
@@ -40,6 +43,7 @@ class Setup:
             self.book,
             settings,
             StorageRecords(self.jobs.database, StoragePolicy()),
+            Webhooks(self.jobs.database, None, load_settings(WebhookSettings)),
         )
         self.hub = WatchHub(self.jobs, poll_s=0.01, max_watchers=3)
         self.hub.start()
