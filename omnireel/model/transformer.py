@@ -30,6 +30,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from omnireel.model.attention import AttentionFn, AttentionLayout, padded_attention
+from omnireel.model.offload import HostOffload
 from omnireel.model.positions import RotaryConfig, rotate, rotation_angles
 from omnireel.model.sequence import PATCH, ROLES, PackedSequence
 
@@ -116,6 +117,9 @@ class Block(nn.Module):
         self.condition_table_6D = nn.Parameter(torch.zeros(6, d))
         self.recompute: Set[Half] = frozenset()
         """Halves that keep nothing for the backward pass but their inputs, and run again there."""
+        self.offload: Set[Half] = frozenset()
+        """Halves whose activations :attr:`host` keeps until the backward pass."""
+        self.host: HostOffload | None = None
         with torch.no_grad():
             for table in (self.table_6D, self.condition_table_6D):
                 table[2].fill_(1.0 / math.sqrt(2 * config.depth))
@@ -141,10 +145,17 @@ class Block(nn.Module):
         return self._run("mlp", self._transform, x_ND, mlp_G3D), k, v
 
     def _run(self, half: Half, function: Callable[..., Result], *inputs: Any) -> Result:
-        if half not in self.recompute or not torch.is_grad_enabled():
+        if not torch.is_grad_enabled():
             return function(*inputs)
-        again: Result = checkpoint(function, *inputs, use_reentrant=False, preserve_rng_state=False)
-        return again
+        if half in self.recompute:
+            again: Result = checkpoint(
+                function, *inputs, use_reentrant=False, preserve_rng_state=False
+            )
+            return again
+        if half in self.offload and self.host is not None:
+            with self.host.saving(self.parameters()):
+                return function(*inputs)
+        return function(*inputs)
 
     def _attend(
         self,

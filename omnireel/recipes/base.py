@@ -26,6 +26,8 @@ class Workplace:
     cache: Path
     report: Report
     pinned: Mapping[str, str] = field(default_factory=dict)
+    started_from: Path | None = None
+    """The component that the run began with, also when it is resumed: to compare with."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,7 @@ from omnireel.recipes.generator import GENERATOR_OPTIMIZER
 from omnireel.recipes.generator_tiny import debug_generator, tiny_generator
 from omnireel.recipes.latents import LatentFolders
 from omnireel.recipes.post_training import load_network, refined_component
-from omnireel.recipes.preview import GeneratorPreview
+from omnireel.recipes.preview import GeneratorPreview, Rival, started_from
 from omnireel.registry import load_component
 from omnireel.sampling.guidance import NO_GUIDANCE
 from omnireel.shipped import SHIPPED_TINY
@@ -146,6 +146,11 @@ class DistillationRecipe:
             self.sampling,
             device,
             windows=self.windows(),
+            rivals=(
+                Rival("teacher", self.teacher),
+                *started_from(place.started_from, self.part, self.vae),
+            ),
+            fps=model_limits(load_component(self.teacher)).fps,
         )
         tokenizer = tokenizer_of(student.config)
         if isinstance(self.objective, DistributionMatchingConfig):

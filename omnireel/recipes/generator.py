@@ -33,12 +33,13 @@ from omnireel.recipes.batches import (
 )
 from omnireel.recipes.latents import LatentFolders
 from omnireel.recipes.planning.fit import fit_on_device
+from omnireel.recipes.planning.hardware import GB
 from omnireel.recipes.planning.workload import (
     Workload,
     packed_workload,
     transformer_workload,
 )
-from omnireel.recipes.preview import GeneratorPreview
+from omnireel.recipes.preview import GeneratorPreview, started_from
 from omnireel.recipes.shard_data import encode_shards, open_shards, shard_facts
 from omnireel.shipped import SHIPPED_TINY
 from omnireel.train import (
@@ -127,6 +128,9 @@ class GeneratorRecipe:
     memory_gb: float = 0.0
     """Memory of a device to fit a step into, by computing again in the backward pass what saves
     most bytes per operation. 0: keep everything."""
+    offload_gb: float = 0.0
+    """Host memory of each device that activations may move to before any are computed again; needs
+    ``memory_gb``, and a device that has a host. 0: none."""
 
     def __post_init__(self) -> None:
         check_batching(self.batching, self.encoding)
@@ -142,12 +146,14 @@ class GeneratorRecipe:
         channels = load_vae(self.vae).config.latent_channels
         network = self.model.build(channels, vocabulary())
         if self.batching == "packed":
-            return packed_workload(
+            found = packed_workload(
                 network, self.data, self.packing, padded=self.trainer.pads_attention
             )
-        return transformer_workload(
-            network, self.data, self.batch_size, padded=self.trainer.pads_attention
-        )
+        else:
+            found = transformer_workload(
+                network, self.data, self.batch_size, padded=self.trainer.pads_attention
+            )
+        return replace(found, host_bytes=self.offload_gb * GB)
 
     def prepare(self, place: Workplace) -> Mapping[str, str]:
         """Encode training and held-out samples; their folders by name."""
@@ -185,7 +191,14 @@ class GeneratorRecipe:
             self.objective,
             lambda samples: pack(samples, device),
             held_out=held_out,
-            preview=GeneratorPreview(vae, held_out[: self.previews], self.sampling, device),
+            preview=GeneratorPreview(
+                vae,
+                held_out[: self.previews],
+                self.sampling,
+                device,
+                rivals=started_from(place.started_from, "generator", self.vae),
+                fps=self.limits.fps,
+            ),
             device=device,
         )
         return Assembly(objective, batches, pinned, objective.weigh)

@@ -24,7 +24,7 @@ from omnireel.model.lora import LoraConfig, add_lora, lora_state
 from omnireel.model.sequence import pack
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
 from omnireel.recipes.post_training import load_network
-from omnireel.recipes.preview import GeneratorPreview
+from omnireel.recipes.preview import GeneratorPreview, Rival
 from omnireel.recipes.shard_data import encode_shards, open_shards, shard_facts
 from omnireel.registry import load_component
 from omnireel.registry.card import earlier_stages
@@ -82,7 +82,7 @@ class LoraRecipe:
         model = load_network(self.base)
         add_lora(model, self.lora)
         device = self.trainer.device
-        sampling = sampling_defaults(load_component(self.base))
+        base = load_component(self.base)
         objective = AdapterMatching(
             model,
             tokenizer_of(model.config),
@@ -90,7 +90,12 @@ class LoraRecipe:
             lambda samples: pack(samples, device),
             held_out=held_out,
             preview=GeneratorPreview(
-                load_vae(self.vae), held_out[: self.previews], sampling, device
+                load_vae(self.vae),
+                held_out[: self.previews],
+                sampling_defaults(base),
+                device,
+                rivals=(Rival("base", self.base),),
+                fps=model_limits(base).fps,
             ),
             device=device,
         )

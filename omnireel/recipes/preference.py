@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
@@ -11,7 +11,12 @@ import torch
 from torch import Tensor
 
 from omnireel.errors import InvalidInput
-from omnireel.generate.components import tokenizer_of
+from omnireel.generate.components import (
+    load_vae,
+    model_limits,
+    sampling_defaults,
+    tokenizer_of,
+)
 from omnireel.model.lora import LoraConfig, add_lora, merge_lora
 from omnireel.model.sequence import pack
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
@@ -19,11 +24,14 @@ from omnireel.recipes.generator_tiny import TINY_CAPABILITY_WEIGHTS
 from omnireel.recipes.post_training import load_network, refined_component
 from omnireel.recipes.preference_answers import check_judged
 from omnireel.recipes.preference_sampling import PreferenceSamplingConfig, build_preferences
+from omnireel.recipes.preview import GeneratorPreview, Rival
+from omnireel.registry import load_component
 from omnireel.shipped import SHIPPED_TINY
 from omnireel.train import EmaConfig, FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
+from omnireel.train.latent_record import LatentRecord
 from omnireel.train.objectives.flow_dpo import FlowDPO, FlowDPOConfig
 from omnireel.train.objectives.packed import frozen_copy
-from omnireel.train.preferences import PreferenceBatches, PreferenceSet
+from omnireel.train.preferences import PreferenceBatches, PreferencePair, PreferenceSet
 from omnireel.types import VideoFormat
 from omnireel.world.distribution import CLEAR_SCENES
 
@@ -52,6 +60,8 @@ class PreferenceRecipe:
     objective: FlowDPOConfig = field(default_factory=FlowDPOConfig)
     held_out: int = 32
     """Prompts with held-out combinations for validation."""
+    previews: int = 4
+    """Of these, how many are generated and shown at each validation, beside the preferred clip."""
     workers: int = 2
 
     def prepare(self, place: Workplace) -> Mapping[str, str]:
@@ -107,17 +117,19 @@ class PreferenceRecipe:
             reference = frozen_copy(model)
         device = self.trainer.device
         held_out = PreferenceSet(Path(pinned["held_out"]))
+        pairs = [held_out.pair(i) for i in held_out.decided()]
         objective = FlowDPO(
             model,
             reference,
             tokenizer_of(model.config),
             self.objective,
             lambda samples: pack(samples, device),
-            held_out=[held_out.pair(i) for i in held_out.decided()],
+            held_out=pairs,
+            preview=self._preview(pairs),
             device=device,
         )
-        pairs = PreferenceSet(Path(pinned["pairs"]))
-        return Assembly(objective, PreferenceBatches(pairs, self.batch_size), pinned)
+        batches = PreferenceBatches(PreferenceSet(Path(pinned["pairs"])), self.batch_size)
+        return Assembly(objective, batches, pinned)
 
     def component(self, weights: Mapping[str, Tensor], place: Workplace) -> ComponentParts:
         """The generator with its adapters merged."""
@@ -128,6 +140,19 @@ class PreferenceRecipe:
         model.load_state_dict(module_weights(weights, "transformer"))
         merge_lora(model)
         return refined_component(self.reference, model.state_dict(), {"data": self._source()})
+
+    def _preview(self, pairs: Sequence[PreferencePair]) -> GeneratorPreview:
+        """The tuned model and its reference, beside the clip of each pair that was preferred."""
+        reference = load_component(self.reference)
+        return GeneratorPreview(
+            load_vae(self.vae),
+            [_preferred(pair, seed) for seed, pair in enumerate(pairs[: self.previews])],
+            sampling_defaults(reference),
+            self.trainer.device,
+            rivals=(Rival("reference", self.reference),),
+            truth="preferred",
+            fps=model_limits(reference).fps,
+        )
 
     def _source(self) -> str:
         if self.judged is None:
@@ -140,6 +165,14 @@ class PreferenceRecipe:
         judges = len(manifest["judges"])
         who = f"{judges} people" if judges > 1 else "one person"
         return f"{count} pairs of clips, judged by {who} (round {manifest['round']})"
+
+
+def _preferred(pair: PreferencePair, seed: int) -> LatentRecord:
+    """The prompt of a decided pair, and its better clip as the target."""
+    better = pair.first if sum(v.sign for v in pair.verdicts) > 0 else pair.second
+    return LatentRecord(
+        pair.capability, seed, pair.prompt, pair.prompt, better.latents_CTHW, pair.segments
+    )
 
 
 _ADAPTER_OPTIMIZER = OptimizerConfig(muon_lr=0.0, adamw_lr=2e-4)

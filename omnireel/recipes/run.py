@@ -67,7 +67,8 @@ def run_recipe(request: RunRequest, callbacks: tuple[Callback, ...], report: Rep
     recipe = override(
         build_recipe(request.recipe) if saved is None else saved.recipe, request.overrides
     )
-    place = Workplace(request.cache, report, saved.pinned if saved else {})
+    pinned_before = saved.pinned if saved else {}
+    place = Workplace(request.cache, report, pinned_before, _started_from(request, saved))
     rank = rank_of(os.environ)
     with join_ranks(rank, recipe.trainer.device):
         if rank.world > 1:
@@ -95,6 +96,12 @@ def run_recipe(request: RunRequest, callbacks: tuple[Callback, ...], report: Rep
                     resume=request.resume,
                     on_locked=lambda: _write_run(request, recipe, assembly.pinned),
                 )
+
+
+def _started_from(request: RunRequest, saved: SavedRun | None) -> Path | None:
+    if saved is None:
+        return request.init_from
+    return located(Path(saved.init_from)) if saved.init_from else None
 
 
 def on_main_rank() -> bool:

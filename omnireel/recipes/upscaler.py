@@ -28,8 +28,9 @@ from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_we
 from omnireel.recipes.generator import GENERATOR_OPTIMIZER, TransformerSize
 from omnireel.recipes.latents import LatentFolders
 from omnireel.recipes.planning.fit import fit_on_device
+from omnireel.recipes.planning.hardware import GB
 from omnireel.recipes.planning.workload import Workload, transformer_workload
-from omnireel.recipes.preview import GeneratorPreview
+from omnireel.recipes.preview import GeneratorPreview, started_from
 from omnireel.sampling.guidance import NO_GUIDANCE
 from omnireel.shipped import SHIPPED_TINY
 from omnireel.train import EmaConfig, FeedConfig, ScheduleConfig, TrainerConfig
@@ -75,18 +76,21 @@ class UpscalerRecipe:
     folders: LatentFolders = field(default_factory=LatentFolders)
     memory_gb: float = 0.0
     """As in the generator's recipe: memory of a device to fit a step into; 0: keep everything."""
+    offload_gb: float = 0.0
+    """As in the generator's recipe: host memory that activations may move to."""
 
     def workload(self) -> Workload:
         """The network on the meta device, and typical micro-batches."""
         channels = load_vae(self.vae).config.latent_channels
         network = self.model.build(channels, vocabulary())
-        return transformer_workload(
+        found = transformer_workload(
             network,
             self.data,
             self.batch_size,
             self.upscale.window,
             padded=self.trainer.pads_attention,
         )
+        return replace(found, host_bytes=self.offload_gb * GB)
 
     def prepare(self, place: Workplace) -> Mapping[str, str]:
         """Encode training and held-out pairs; their folders by name."""
@@ -121,7 +125,13 @@ class UpscalerRecipe:
             lambda samples: pack_windows(samples, windows, device),
             held_out=held_out,
             preview=GeneratorPreview(
-                vae, held_out[: self.previews], self.sampling, device, windows=windows
+                vae,
+                held_out[: self.previews],
+                self.sampling,
+                device,
+                windows=windows,
+                rivals=started_from(place.started_from, "upscaler", self.vae),
+                fps=self.limits.fps,
             ),
             validation_batch=4,
             device=device,

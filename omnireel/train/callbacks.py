@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from omnireel.train.comparison import Comparison
 from omnireel.train.throughput import Throughput
-from omnireel.types import Frames
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class StepEvent:
 
 @dataclass(frozen=True, eq=False)
 class ValidationReport:
-    """Scores on held-out data, and pictures or clips (``THWC`` uint8) to look at."""
+    """Scores on held-out data, and clips to look at, at the same prompts and seeds every time."""
 
     metrics: Mapping[str, float]
-    media: Mapping[str, Frames] = field(default_factory=dict)
+    comparisons: tuple[Comparison, ...] = ()
 
 
 class Callback:

@@ -14,7 +14,7 @@ from typing import Any
 
 from omnireel.errors import FailedPrecondition, Unavailable
 from omnireel.train.callbacks import Callback, RunInfo, StepEvent, ValidationReport
-from omnireel.train.pictures import save_media
+from omnireel.train.pictures import save_comparisons
 
 _RUN_ID_FILE = "mlflow_run_id"
 
@@ -45,10 +45,11 @@ class MlflowCallback(Callback):
         self._uri = tracking_uri
         self._experiment = experiment
         self._client: Any = None
-        self._run_id = ""
+        self._run_id = self._name = ""
 
     def on_start(self, info: RunInfo) -> None:
         """Open the run (or the one that is being resumed) and log the configuration."""
+        self._name = info.folder.name
         artifacts = None
         if self._uri.startswith("sqlite:///"):
             database = Path(self._uri.removeprefix("sqlite:///")).resolve()
@@ -73,11 +74,12 @@ class MlflowCallback(Callback):
         self._metrics(event.step, {**event.metrics, **event.throughput.metrics()})
 
     def on_validation(self, step: int, report: ValidationReport) -> None:
-        """Log scores and media."""
+        """Log scores, and the comparisons as one sheet and one film for each validation."""
         self._metrics(step, {f"validation.{k}": v for k, v in report.metrics.items()})
         with TemporaryDirectory() as folder:
-            for path in save_media(report.media, Path(folder)):
-                self._client.log_artifact(self._run_id, str(path), f"validation/{step:08d}")
+            title = f"{self._name}, step {step}"
+            for path in save_comparisons(report.comparisons, Path(folder), title, f"{step:08d}"):
+                self._client.log_artifact(self._run_id, str(path), "validation")
 
     def on_end(self, step: int, error: BaseException | None) -> None:
         """Close the run as finished or failed."""

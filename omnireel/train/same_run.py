@@ -21,6 +21,7 @@ MAY_CHANGE_ON_RESUME = (
     "trainer.peak_tflops",
     "trainer.feed.",
     "trainer.parallel.",
+    "offload_gb",  # copies are exact
     "data.count",
     "folders.",
     "shards",  # where they are; what they hold is pinned

@@ -16,7 +16,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from omnireel.model.sequence import OmniSample, Segment, pack
 from omnireel.model.text import TextTokens
 from omnireel.model.transformer import Block, OmniTransformer, TransformerConfig
-from omnireel.recipes.planning.recompute import plan_recompute
+from omnireel.recipes.planning.activations import plan_activations
 from omnireel.train.flops import pack_shape
 from omnireel.types import Role
 
@@ -58,12 +58,12 @@ def test_bytes_and_time_of_each_budget() -> None:
     source = Segment(torch.randn(48, *SHAPE), Role.SOURCE, 1)
     samples = [OmniSample(words, (source,), SHAPE)] * 8
     batch = pack_shape(samples)
-    everything = plan_recompute(config, [batch], "float32", 1e12).bytes
+    everything = plan_activations(config, [batch], "float32", 1e12).bytes
     seconds: dict[float, list[float]] = {share: [] for share in SHARES}
     kept, gradients, plans = {}, {}, {}
     for _ in range(REPEATS):
         for share in SHARES:
-            plans[share] = plan_recompute(config, [batch], "float32", share * everything)
+            plans[share] = plan_activations(config, [batch], "float32", share * everything)
             plans[share].apply(model)
             spent, kept[share] = _step(model, samples)
             seconds[share].append(spent)

@@ -13,7 +13,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from omnireel.model.offload import HostOffload
 from omnireel.model.sequence import pack
+from omnireel.model.transformer import Block
 from omnireel.parallel import ParallelConfig, Rank
 from omnireel.train import (
     EmaConfig,
@@ -43,11 +45,14 @@ class RankCase:
     ulysses: int = 1
     samples: int = 3
     muon: bool = True
+    offload: bool = False
+    """Activations of all blocks move to the host."""
 
     def __str__(self) -> str:
         packed = {0: "balanced", 1: "single"}.get(self.samples, "packed")
         optimiser = "muon" if self.muon else "adamw"
-        return f"zero{self.zero}-ulysses{self.ulysses}-{packed}-{optimiser}"
+        name = f"zero{self.zero}-ulysses{self.ulysses}-{packed}-{optimiser}"
+        return f"{name}-offload" if self.offload else name
 
 
 @dataclass(frozen=True)
@@ -121,8 +126,12 @@ def config_of(case: RankCase, run: RankRun) -> TrainerConfig:
 
 
 def flow_trainer(case: RankCase, run: RankRun, folder: Path, rank: Rank) -> Trainer:
+    model, host = four_heads(), HostOffload(min_bytes=64)
+    for block in model.blocks if case.offload else ():
+        assert isinstance(block, Block)
+        block.offload, block.host = frozenset({"attention", "mlp"}), host
     objective = FlowMatching(
-        four_heads(),
+        model,
         TOKENIZER,
         FlowMatchingConfig(mean_over="tokens"),
         pack,

@@ -37,6 +37,8 @@ class Device:
     link_bytes_s: float
     network_bytes_s: float
     source: str
+    host_bytes_s: float = 0.0
+    """To the memory of its host, one way; 0: it has no other memory than that."""
 
     def peak_flops(self, compute: str) -> float:
         """FLOP/s at most in ``compute``: bfloat16 or float32."""
@@ -46,15 +48,21 @@ class Device:
 DEVICES: dict[str, Device] = {
     "h100": Device(
         "h100", 80 * GB, 989.4 * TERA, 66.9 * TERA, 450 * GB, 50 * GB,
-        "NVIDIA H100 SXM data sheet; 900 GB/s NVLink both ways, one 400 Gb/s adapter (DGX H100)",
+        "NVIDIA H100 SXM data sheet; 900 GB/s NVLink both ways, one 400 Gb/s adapter (DGX H100), "
+        "PCIe 5.0 x16",
+        host_bytes_s=64 * GB,
     ),
     "h200": Device(
         "h200", 141 * GB, 989.4 * TERA, 66.9 * TERA, 450 * GB, 50 * GB,
-        "NVIDIA H200 SXM data sheet; 900 GB/s NVLink both ways, one 400 Gb/s adapter (DGX H200)",
+        "NVIDIA H200 SXM data sheet; 900 GB/s NVLink both ways, one 400 Gb/s adapter (DGX H200), "
+        "PCIe 5.0 x16",
+        host_bytes_s=64 * GB,
     ),
     "b200": Device(
         "b200", 180 * GB, 2_250 * TERA, 80 * TERA, 900 * GB, 50 * GB,
-        "NVIDIA B200 data sheet (HGX, 1,000 W); 1.8 TB/s NVLink both ways, one 400 Gb/s adapter",
+        "NVIDIA B200 data sheet (HGX, 1,000 W); 1.8 TB/s NVLink both ways, one 400 Gb/s adapter, "
+        "PCIe 5.0 x16",
+        host_bytes_s=64 * GB,
     ),
 }  # fmt: skip
 """By the name that ``--gpu`` takes."""

@@ -3,8 +3,9 @@
 Counted: bytes and operations (:mod:`~omnireel.recipes.planning.memory`,
 :mod:`~omnireel.train.flops`). Assumed, and named in the table: the share of their peak
 that matrix products reach, that a group of up to eight devices shares one node's links, and that
-what ZeRO sends is hidden behind the backward pass as far as that lasts. Ulysses' exchanges are not
-hidden. What is predicted here is a guide for choosing a layout, not a measurement.
+what ZeRO sends is hidden behind the backward pass as far as that lasts, and that activations move
+to the host at 80 % of the link's speed behind the passes. Ulysses' exchanges are not hidden. What
+is predicted here is a guide for choosing a layout, not a measurement.
 """
 
 from __future__ import annotations
@@ -14,18 +15,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from omnireel.errors import FailedPrecondition, InvalidInput
+from omnireel.recipes.planning.activations import (
+    NO_HOST,
+    ActivationPlan,
+    HostLink,
+    plan_activations,
+)
 from omnireel.recipes.planning.hardware import GB, Device
 from omnireel.recipes.planning.memory import (
+    Compute,
     Layout,
     StateBytes,
     compute_type,
     state_bytes,
     state_sizes,
 )
-from omnireel.recipes.planning.recompute import RecomputePlan, plan_recompute
 from omnireel.recipes.planning.workload import Workload
 from omnireel.train import TrainerConfig
 from omnireel.train.flops import forward_flops, muon_flops
+
+_LINK_EFFICIENCY = 0.8
+"""Share of its data sheet that a link to the host reaches while the device computes."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +64,14 @@ class PlanConfig:
 class Prediction:
     """One layout. Bytes are of one device; times are of one optimiser step of all devices.
 
-    ``recompute`` is ``None`` when the layout does not fit; ``reason`` then says what is missing.
+    ``activations`` is ``None`` when the layout does not fit; ``reason`` then says what is missing.
     """
 
     layout: Layout
     micro_batches: int
     """That each group of ``layout.ulysses`` devices works through in a step."""
     states: StateBytes
-    recompute: RecomputePlan | None
+    activations: ActivationPlan | None
     reason: str
     compute_s: float
     exposed_s: float
@@ -72,13 +82,13 @@ class Prediction:
     @property
     def fits(self) -> bool:
         """Whether it can run."""
-        return self.recompute is not None
+        return self.activations is not None
 
     @property
     def peak_bytes(self) -> float:
         """The most that a device holds: in the passes, or while the optimiser works."""
-        activations = self.recompute.bytes if self.recompute else math.inf
-        return self.states.kept + max(activations, self.states.update)
+        held = self.activations.bytes if self.activations else math.inf
+        return self.states.kept + max(held, self.states.update)
 
     @property
     def step_s(self) -> float:
@@ -116,11 +126,12 @@ def fit_memory(
     device: Device,
     layout: Layout,
     gpus: int = 1,
-) -> RecomputePlan:
-    """What to recompute so that a step fits ``device``.
+) -> ActivationPlan:
+    """What to recompute, and to move to the host, so that a step fits ``device``.
 
     Raises:
         FailedPrecondition: it cannot fit; the message has the numbers.
+        InvalidInput: activations cannot move to a host from there.
 
     """
     sizes = state_sizes(trainer, workload.trained, workload.frozen)
@@ -134,9 +145,29 @@ def fit_memory(
             "fits on which devices",
             reason="DOES_NOT_FIT",
         )
-    return plan_recompute(
-        workload.network, workload.batches, compute_type(trainer), free, sharing=layout.ulysses
+    compute = compute_type(trainer)
+    return plan_activations(
+        workload.network,
+        workload.batches,
+        compute,
+        free,
+        sharing=layout.ulysses,
+        link=_host_link(workload, device, compute, PlanConfig().efficiency),
     )
+
+
+def _host_link(workload: Workload, device: Device, compute: Compute, efficiency: float) -> HostLink:
+    """The way to the host memory that the recipe grants each device."""
+    if not workload.host_bytes:
+        return NO_HOST
+    if not device.host_bytes_s:
+        raise InvalidInput(
+            f"offload_gb moves activations from a device to its host, and {device.name} has no "
+            "memory but the host's; leave offload_gb at 0 there",
+            field="offload_gb",
+        )
+    speed = device.host_bytes_s * _LINK_EFFICIENCY
+    return HostLink(workload.host_bytes, speed, device.peak_flops(compute) * efficiency)
 
 
 def _layouts(workload: Workload, config: PlanConfig) -> Iterator[Layout]:
@@ -159,10 +190,11 @@ def _predict(
     sizes = state_sizes(trainer, workload.trained, workload.frozen)
     states = state_bytes(sizes, trainer, layout, config.gpus, on_cpu=device.name == "cpu")
     free = device.memory_bytes * (1 - config.headroom) - states.kept
-    recompute, reason = _recompute(workload, trainer, layout, free, states.update)
+    link = _host_link(workload, device, compute, config.efficiency)
+    activations, reason = _activations(workload, trainer, layout, free, states.update, link)
     shapes = workload.batches
     flops = sum(forward_flops(workload.network, b).training for b in shapes) / len(shapes)
-    again = recompute.flops * layout.ulysses if recompute else 0.0
+    again = activations.flops * layout.ulysses if activations else 0.0
     rate = device.peak_flops(compute) * config.efficiency
     compute_s = micro * (flops + again) / layout.ulysses / rate
     sharing = config.gpus if layout.zero >= 1 else 1
@@ -178,7 +210,7 @@ def _predict(
         layout=layout,
         micro_batches=micro,
         states=states,
-        recompute=recompute,
+        activations=activations,
         reason=reason,
         compute_s=compute_s,
         exposed_s=exposed,
@@ -187,14 +219,24 @@ def _predict(
     )
 
 
-def _recompute(
-    workload: Workload, trainer: TrainerConfig, layout: Layout, free: float, update: float
-) -> tuple[RecomputePlan | None, str]:
+def _activations(
+    workload: Workload,
+    trainer: TrainerConfig,
+    layout: Layout,
+    free: float,
+    update: float,
+    link: HostLink,
+) -> tuple[ActivationPlan | None, str]:
     if free < update:
         return None, f"states: {(update - free) / 1e9:.1f} GB too many"
     try:
-        plan = plan_recompute(
-            workload.network, workload.batches, compute_type(trainer), free, sharing=layout.ulysses
+        plan = plan_activations(
+            workload.network,
+            workload.batches,
+            compute_type(trainer),
+            free,
+            sharing=layout.ulysses,
+            link=link,
         )
     except FailedPrecondition:
         return None, "activations"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from omnireel.errors import InvalidInput
 from omnireel.recipes import build_recipe
 from omnireel.recipes.config import override
+from omnireel.recipes.planning.activations import ActivationPlan
 from omnireel.recipes.planning.hardware import named_device
 from omnireel.recipes.planning.memory import compute_type
 from omnireel.recipes.planning.plan import Plan, PlanConfig, Prediction, make_plan
 from omnireel.recipes.planning.workload import Planned
 from omnireel.train.flops import forward_flops
 
-_HEADINGS = ("ZeRO", "Ulysses", "fits", "GB", "states", "recompute", "step", "MFU")
+_HEADINGS = ("ZeRO", "Ulysses", "fits", "GB", "states", "activations", "step", "MFU")
 
 
 def plan_report(
@@ -82,16 +83,25 @@ def _advice(plan: Plan) -> list[str]:
 def _cells(p: Prediction) -> tuple[str, ...]:
     head = (str(p.layout.zero), str(p.layout.ulysses))
     states = f"{p.states.kept / 1e9:.1f}"
-    if p.recompute is None:
+    if p.activations is None:
         return (*head, "no", "", states, p.reason, "", "")
-    share = f"{p.recompute.share:.0%} of blocks" if p.recompute.share else "nothing"
+    share = _activations(p.activations)
     return (
         *head, "yes", f"{p.peak_bytes / 1e9:.1f}", states, share, _time(p.step_s), f"{p.mfu:.0%}"
     )  # fmt: skip
 
 
+def _activations(plan: ActivationPlan) -> str:
+    parts = []
+    if plan.share:
+        parts.append(f"{plan.share:.0%} recomputed")
+    if plan.share_offloaded:
+        parts.append(f"{plan.share_offloaded:.0%} to the host")
+    return ", ".join(parts) or "kept"
+
+
 def _row(cells: tuple[str, ...]) -> str:
-    widths = (4, 7, 4, 7, 7, 24, 9, 5)
+    widths = (4, 7, 4, 7, 7, 34, 9, 5)
     return "  ".join(c.ljust(w) for c, w in zip(cells, widths, strict=True)).rstrip()
 
 

@@ -38,6 +38,8 @@ class Workload:
     trained: Mapping[str, nn.Module]
     batches: tuple[PackShape, ...]
     frozen: Mapping[str, nn.Module] = field(default_factory=dict)
+    host_bytes: float = 0.0
+    """Host memory that activations of each device may move to."""
 
     @property
     def num_parameters(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from omnireel.model.lora import lora_disabled
@@ -25,4 +26,4 @@ class AdapterMatching(FlowMatching):
                 self._base_loss = self.held_out_losses()["loss"]
         if self._base_loss is None:
             return report
-        return ValidationReport({**report.metrics, "loss_base": self._base_loss}, report.media)
+        return replace(report, metrics={**report.metrics, "loss_base": self._base_loss})

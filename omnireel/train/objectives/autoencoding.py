@@ -20,10 +20,13 @@ from torch.nn import functional as F
 from omnireel.errors import InvalidInput
 from omnireel.model.vae import Posterior, VideoVAE
 from omnireel.train.callbacks import ValidationReport
+from omnireel.train.comparison import Comparison
 from omnireel.train.objective import LossReport
 from omnireel.types import Frames
 
 _CHARBONNIER = 1e-3
+_SHOWN = 2
+"""Held-out clips of each format that validation shows."""
 
 
 @dataclass(frozen=True)
@@ -96,11 +99,11 @@ class Autoencoding:
         return LossReport(total, metrics, num_samples=len(batch))
 
     def validate(self) -> ValidationReport:
-        """PSNR in dB over all pixels, over bodies only, and of single images; a side-by-side."""
+        """PSNR in dB over all pixels, over bodies only, and of single images; some clips of each
+        format beside their originals."""
         squares, body_squares, image_squares = [], [], []
-        media: dict[str, Frames] = {}
-        for number, clips in enumerate(self._held_out):
-            shown = []
+        shown: list[Comparison] = []
+        for clips in self._held_out:
             for i, (frames, mask) in enumerate(
                 zip(clips.frames_NTHWC, clips.mask_NTHW, strict=True)
             ):
@@ -112,17 +115,18 @@ class Autoencoding:
                     body_squares.append(float(square[mask].mean()))
                 still = video[:, :, :1]
                 image_squares.append(float(F.mse_loss(self._round_trip(still), still)))
-                if i < 4:
+                if i < _SHOWN:
                     made = (decoded[0].permute(1, 2, 3, 0) * 127.5 + 127.5).round()
-                    shown.append(np.concatenate([frames, made.byte().cpu().numpy()], axis=2))
-            media[f"reconstruction_{number}"] = np.concatenate(shown, axis=1)
+                    caption = f"clip {i + 1}, {frames.shape[2]} x {frames.shape[1]}"
+                    pair = {"truth": frames, "this run": made.byte().cpu().numpy()}
+                    shown.append(Comparison(caption, pair))
         return ValidationReport(
             {
                 "psnr": _mean_psnr(squares),
                 "psnr_bodies": _mean_psnr(body_squares),
                 "psnr_image": _mean_psnr(image_squares),
             },
-            media,
+            tuple(shown),
         )
 
     def state_dict(self) -> Mapping[str, Any]:

@@ -136,7 +136,7 @@ class FlowMatching:
         """Loss on held-out samples at fixed times and noise, also per capability; then previews."""
         metrics = self.held_out_losses()
         report = self._preview(self.model) if self._preview else ValidationReport({})
-        return ValidationReport({**metrics, **report.metrics}, report.media)
+        return ValidationReport({**metrics, **report.metrics}, report.comparisons)
 
     def held_out_losses(self) -> dict[str, float]:
         """``loss`` and ``loss_<capability>``; empty without held-out samples."""

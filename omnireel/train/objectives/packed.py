@@ -164,4 +164,4 @@ def validation_report(
 ) -> ValidationReport:
     """``metrics`` joined with what ``preview`` measures and shows."""
     report = preview(model) if preview is not None else ValidationReport({})
-    return ValidationReport({**metrics, **report.metrics}, report.media)
+    return ValidationReport({**metrics, **report.metrics}, report.comparisons)

@@ -28,7 +28,7 @@ from tests.support.ranks import run_ranks
 
 RUN = RankRun(accumulate=4)
 TWO = [RankCase(z, u, s) for z in range(4) for u in (1, 2) for s in (1, 3)]
-TWO += [RankCase(0, 1, 0), RankCase(2, 2, 0)]
+TWO += [RankCase(0, 1, 0), RankCase(2, 2, 0), RankCase(3, 2, 3, offload=True)]
 FOUR = [RankCase(z, u) for z in range(4) for u in (1, 2, 4)]
 RESHAPED = [(0, 1, 4), (2, 2, 1), (3, 2, 1)]
 """ZeRO stage and Ulysses degree of a run on two ranks, and the Ulysses degree on four."""

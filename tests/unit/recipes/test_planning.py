@@ -16,11 +16,11 @@ from omnireel.model.sequence import OmniSample, Segment, pack
 from omnireel.model.text import TextTokens
 from omnireel.model.transformer import OmniTransformer, TransformerConfig
 from omnireel.recipes import build_recipe
+from omnireel.recipes.planning.activations import HostLink, half_costs, plan_activations
 from omnireel.recipes.planning.fit import fit_on_device
 from omnireel.recipes.planning.hardware import DEVICES, named_device
 from omnireel.recipes.planning.memory import Layout, saved_bytes
 from omnireel.recipes.planning.plan import PlanConfig, fit_memory, make_plan
-from omnireel.recipes.planning.recompute import half_costs, plan_recompute
 from omnireel.recipes.planning.workload import Workload, transformer_workload
 from omnireel.train import TrainerConfig
 from omnireel.train.flops import pack_shape
@@ -88,20 +88,62 @@ def test_recomputed_gradients_are_the_same_bits_and_less_is_kept(halves: set[str
 
 def test_the_plan_takes_what_frees_most_bytes_per_operation_and_no_more() -> None:
     batch = pack_shape([_sample()])
-    free = plan_recompute(CONFIG, [batch], "float32", budget=1e12)
+    free = plan_activations(CONFIG, [batch], "float32", budget=1e12)
     assert free.share == 0 and free.flops == 0
-    tight = plan_recompute(CONFIG, [batch], "float32", budget=0.75 * free.bytes)
+    tight = plan_activations(CONFIG, [batch], "float32", budget=0.75 * free.bytes)
     assert 0 < tight.share < 1 and tight.bytes <= 0.75 * free.bytes
     costs = {(c.layer, c.half): c.bytes / c.flops for c in half_costs(CONFIG, batch, "float32")}
-    chosen = {(layer, h) for layer, halves in enumerate(tight.halves) for h in halves}
+    chosen = {(layer, h) for layer, halves in enumerate(tight.recomputed) for h in halves}
     left = set(costs) - chosen
     assert min(costs[c] for c in chosen) >= max(costs[c] for c in left)
     assert free.bytes > saved_bytes(CONFIG, batch, "float32")
     with pytest.raises(FailedPrecondition, match="even when all of them are recomputed"):
-        plan_recompute(CONFIG, [batch], "float32", budget=1e3)
+        plan_activations(CONFIG, [batch], "float32", budget=1e3)
     model = _model()
     tight.apply(model)
-    assert tuple(b.recompute for b in model.blocks) == tight.halves
+    assert tuple(b.recompute for b in model.blocks) == tight.recomputed
+
+
+def test_host_memory_comes_before_recomputation_as_far_as_the_link_reaches() -> None:
+    batch, depth = pack_shape([_sample()]), 12
+    deep = replace(CONFIG, depth=depth)
+    costs = half_costs(deep, batch, "float32")
+    free = plan_activations(deep, [batch], "float32", budget=1e12)
+    budget = 0.7 * free.bytes
+    wide = HostLink(bytes=1e12, bytes_s=1e12, flops_s=1.0)
+    moved = plan_activations(deep, [batch], "float32", budget, link=wide)
+    assert moved.share == 0 and moved.flops == 0 and moved.bytes <= budget
+    layers = [layer for layer, halves in enumerate(moved.offloaded) if halves]
+    assert layers == list(range(len(layers))) and layers[-1] < depth - 1
+    assert moved.host_bytes == sum(c.moved for c in costs if c.half in moved.offloaded[c.layer])
+
+    seconds = sum(c.flops for c in costs)
+    narrow = replace(wide, bytes_s=0.6 * moved.host_bytes / seconds)
+    both = plan_activations(deep, [batch], "float32", budget, link=narrow)
+    alone = plan_activations(deep, [batch], "float32", budget)
+    assert 0 < both.host_bytes <= 0.6 * moved.host_bytes
+    assert 0 < both.flops < alone.flops and both.bytes <= budget
+    assert not any(a & b for a, b in zip(both.recomputed, both.offloaded, strict=True))
+
+    little = plan_activations(deep, [batch], "float32", budget, link=replace(wide, bytes=1.0))
+    assert little == alone
+
+    model = OmniTransformer(deep)
+    both.apply(model)
+    assert tuple(b.offload for b in model.blocks) == both.offloaded
+    assert len({id(b.host) for b in model.blocks}) == 1 and model.blocks[0].host is not None
+    alone.apply(model)
+    assert all(b.host is None for b in model.blocks)
+
+
+def test_two_halves_on_their_way_must_be_worth_it() -> None:
+    """With two layers only one can move, which frees less than what is in flight."""
+    batch = pack_shape([_sample()])
+    shallow = replace(CONFIG, depth=2)
+    free = plan_activations(shallow, [batch], "float32", budget=1e12)
+    wide = HostLink(bytes=1e12, bytes_s=1e12, flops_s=1.0)
+    plan = plan_activations(shallow, [batch], "float32", 0.9 * free.bytes, link=wide)
+    assert not any(plan.offloaded) and any(plan.recomputed)
 
 
 def _workload() -> Workload:
@@ -142,7 +184,29 @@ def test_what_cannot_fit_says_so_with_numbers() -> None:
         fit_on_device(_workload(), replace(TRAINER, device="cuda"), 0)
     with pytest.raises(InvalidInput, match="did you mean h200"):
         named_device("h20")
-    assert not any(fit_on_device(_workload(), TRAINER, 0).halves)
+    assert not any(fit_on_device(_workload(), TRAINER, 0).recomputed)
+
+
+def test_activations_need_a_device_with_a_host_and_a_budget() -> None:
+    asked = replace(_workload(), host_bytes=1e9)
+    with pytest.raises(InvalidInput, match="cpu has no memory but the host's") as caught:
+        fit_on_device(asked, TRAINER, 4.0)
+    assert caught.value.violations[0].field == "offload_gb"
+    with pytest.raises(InvalidInput, match="set memory_gb"):
+        fit_on_device(asked, TRAINER, 0)
+    with pytest.raises(InvalidInput, match="0 or more"):
+        fit_on_device(replace(asked, host_bytes=-1.0), TRAINER, 4.0)
+    roomy = make_plan(_workload(), TRAINER, DEVICES["h100"], PlanConfig()).best
+    assert roomy is not None
+    # So small a network computes little for each byte: only a wide link keeps up.
+    memory = int(0.8 * roomy.peak_bytes)
+    small = replace(DEVICES["h100"], memory_bytes=memory, host_bytes_s=1e13)
+    plain = make_plan(_workload(), TRAINER, small, PlanConfig()).best
+    helped = make_plan(asked, TRAINER, small, PlanConfig()).best
+    assert plain is not None and plain.activations is not None and plain.activations.share > 0
+    assert helped is not None and helped.activations is not None
+    assert helped.activations.share_offloaded > 0
+    assert helped.activations.flops < plain.activations.flops and helped.mfu > plain.mfu
 
 
 def test_base_and_large_have_the_promised_size() -> None:

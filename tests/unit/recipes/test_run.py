@@ -14,7 +14,9 @@ from omnireel.generate.components import check_latent_space, latent_space_sha256
 from omnireel.recipes.export import export_run
 from omnireel.recipes.run import RunRequest, read_run, run_recipe
 from omnireel.registry import load_component
-from omnireel.train import checkpoint
+from omnireel.train import Callback, ValidationReport, checkpoint
+from omnireel.train.comparison import Comparison
+from omnireel.train.pictures import ValidationFiles, comparison_film, save_comparisons
 
 
 def _quiet(what: str, done: int, total: int) -> None:
@@ -226,10 +228,62 @@ def test_damaged_recipe_file(tmp_path: Path) -> None:
         read_run(tmp_path)
 
 
-def test_validation_pictures_are_kept(root: Path, tmp_path: Path) -> None:
-    from omnireel.train.pictures import save_media
+class _Shown(Callback):
+    def __init__(self) -> None:
+        self.shown: list[tuple[Comparison, ...]] = []
 
-    frames = np.zeros((3, 4, 4, 3), np.uint8)
-    paths = save_media({"clip": frames, "image": frames[:1]}, tmp_path)
-    assert [p.name for p in paths] == ["clip.webp", "image.png"]
-    assert all(p.stat().st_size > 0 for p in paths)
+    def on_validation(self, step: int, report: ValidationReport) -> None:
+        self.shown.append(report.comparisons)
+
+
+def test_validation_compares_with_what_the_run_started_from(root: Path, tmp_path: Path) -> None:
+    """After an interruption too; prompts, noise and rivals' clips stay the same, our own do not."""
+    start = root / "tiny/generator"
+    request = RunRequest(
+        "generator-debug",
+        tmp_path / "run",
+        root / "cache",
+        init_from=start,
+        overrides=(
+            f"vae={root}/tiny/vae",
+            "data.count=4",
+            "data.shard_samples=4",
+            'data.formats=[{"width": 32, "height": 32, "num_frames": 5, "fps": 8.0}]',
+            'data.weights={"C20": 1.0}',
+            "held_out=2",
+            "previews=2",
+            "batch_size=2",
+            "trainer.num_steps=1",
+            "trainer.checkpoint_every=1",
+        ),
+    )
+    seen = _Shown()
+    files = ValidationFiles(request.out)
+    run_recipe(request, (seen, files), _quiet)
+    again = replace(request, resume=True, init_from=None, overrides=("trainer.num_steps=2",))
+    run_recipe(again, (seen, files), _quiet)
+    (first, _), (later, _) = seen.shown
+    assert list(first.columns) == ["truth", "this run", "started from"]
+    assert first.caption == later.caption and first.caption.startswith("C20, noise 0: ")
+    for name, frames in first.columns.items():
+        assert frames.shape == (5, 32, 32, 3)
+        assert np.array_equal(frames, later.columns[name]) == (name != "this run")
+    saved = sorted(path.name for path in (request.out / "validation").iterdir())
+    assert saved == ["clips.mp4", "clips.png"]
+
+
+def test_a_film_plays_in_step_and_holds_last_frames() -> None:
+    grey = np.stack([np.full((16, 16, 3), 40 * t, np.uint8) for t in range(4)])
+    shown = [Comparison("a", {"truth": grey, "this run": grey[:2]}), Comparison("b", {"x": grey})]
+    film = comparison_film(shown, "title")
+    assert len(film.frames_THWC) == 4
+    changed = film.frames_THWC[3].astype(int) - film.frames_THWC[1].astype(int)
+    # Two clips of 128 x 128 go on after the second frame; the short one and all texts stay.
+    assert int((changed != 0).any(axis=2).sum()) == 2 * 128 * 128
+    assert set(np.unique(changed)) == {0, 80}
+
+
+def test_pictures_without_motion_are_no_film(tmp_path: Path) -> None:
+    still = Comparison("a", {"truth": np.zeros((1, 4, 4, 3), np.uint8)})
+    assert save_comparisons([still], tmp_path, "title") == [tmp_path / "clips.png"]
+    assert save_comparisons([], tmp_path / "none", "title") == []

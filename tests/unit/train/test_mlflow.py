@@ -10,6 +10,7 @@ import pytest
 
 from omnireel.errors import FailedPrecondition
 from omnireel.train.callbacks import ValidationReport
+from omnireel.train.comparison import Comparison
 from omnireel.train.mlflow_callback import MlflowCallback
 from tests.support.toy_training import ToyObjective, toy_trainer
 
@@ -23,7 +24,9 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 class WithMedia(ToyObjective):
     def validate(self) -> ValidationReport:
         report = super().validate()
-        return ValidationReport(report.metrics, {"still": np.zeros((1, 4, 4, 3), np.uint8)})
+        clip = np.zeros((3, 8, 8, 3), np.uint8)
+        shown = Comparison("C20: a red ball", {"truth": clip, "this run": clip[:2]})
+        return ValidationReport(report.metrics, (shown,))
 
 
 def _client(uri: str) -> Any:
@@ -50,8 +53,8 @@ def test_metrics_configuration_and_media_reach_one_run(tmp_path: Path) -> None:
     assert found.data.params["model.width"] == "4" and "git_revision" in found.data.tags
     assert [m.step for m in client.get_metric_history(run_id, "loss")] == [3, 6, 9, 12]
     assert "validation.value" in found.data.metrics
-    assert [a.path for a in client.list_artifacts(run_id, "validation/00000012")] == [
-        "validation/00000012/still.png"
+    assert [a.path for a in client.list_artifacts(run_id, "validation")] == [
+        f"validation/{step:08d}.{kind}" for step in (6, 12) for kind in ("mp4", "png")
     ]
 
 

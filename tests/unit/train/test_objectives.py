@@ -245,4 +245,8 @@ def test_autoencoder_learns_and_reports_on_bodies() -> None:
     with torch.no_grad():
         validation = objective.validate()
     assert validation.metrics.keys() == {"psnr", "psnr_bodies", "psnr_image"}
-    assert validation.media["reconstruction_0"].shape == (5, 32, 32, 3)
+    shown, other = validation.comparisons
+    assert shown.caption != other.caption
+    assert {n: f.shape for n, f in shown.columns.items()} == {
+        "truth": (5, 16, 16, 3), "this run": (5, 16, 16, 3)
+    }  # fmt: skip
