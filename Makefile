@@ -4,10 +4,11 @@ VENV   ?= .venv
 OUT    ?= demo
 N      ?= 100000
 SEED   ?= 1
+DEBIAN := chromium
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
 
-.PHONY: demo test unit integration lint types protos bench kill-test fuzz clean help
+.PHONY: demo test unit integration lint types protos bench kill-test fuzz system-packages clean help
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -43,6 +44,12 @@ kill-test: $(VENV)/.dev  ## Training under random kills: how much of its time tr
 
 fuzz: $(VENV)/.fuzz  ## N hostile inputs to every door; the last line is the totals
 	nice -n 10 $(BIN)/python -m tests.fuzz --inputs $(N) --seed $(SEED)
+
+system-packages:  ## Programs for the tests, from Debian, when root: Chromium
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(DEBIAN); \
+	else echo "not root, or no apt-get; install by hand: $(DEBIAN)"; fi
 
 clean:  ## Remove the environment and caches
 	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _SIZE = (9.0, 4.5)
 _DPI = 110
+_PANELS = 5
+"""Panels beside each other."""
 _DPO = ("margin", "winner_error", "loser_error")
 
 
@@ -129,48 +131,63 @@ def _is_share(results: Mapping[str, Any], name: str) -> bool:
     return any(m["oracle"] == oracle and not m["unit"] for m in metrics)
 
 
-def _figure(columns: int = 1) -> tuple[Figure, list[Axes]]:
+def _figure(rows: int = 1, columns: int = 1, height: float = _SIZE[1]) -> tuple[Figure, list[Axes]]:
     try:
         from matplotlib.figure import Figure as NewFigure
     except ImportError as error:
         raise FailedPrecondition(
             "pictures need matplotlib, which comes with pip install 'omnireel[train]'"
         ) from error
-    figure = NewFigure(figsize=_SIZE, layout="constrained")
-    axes = figure.subplots(1, columns, squeeze=False)
-    return figure, list(axes[0])
+    figure = NewFigure(figsize=(_SIZE[0], height), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False)
+    for axes in panels.flat:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="y", color="0.9", linewidth=0.8)
+    return figure, list(panels.flat)
 
 
 def _scores_figure(scores: Mapping[str, Mapping[str, Interval]]) -> Figure:
-    figure, (axes,) = _figure()
+    """A panel for the mean and for each capability, all with the same axes: rungs and 0 to 1."""
     names = list(dict.fromkeys(name for found in scores.values() for name in found))
-    for number, name in enumerate(names):
-        offset = 0.6 * ((number + 0.5) / len(names) - 0.5)
+    rows = -(-len(names) // _PANELS)
+    columns = min(_PANELS, len(names))
+    figure, panels = _figure(rows, columns, height=max(_SIZE[1], 1.2 + 1.9 * rows))
+    for number, axes in enumerate(panels):
+        if number >= len(names):
+            axes.set_axis_off()
+            continue
+        name = names[number]
         here = [(i, found[name]) for i, found in enumerate(scores.values()) if name in found]
-        style = {"color": "black", "linewidth": 2.5} if name == "mean" else {"alpha": 0.7}
-        _intervals(axes, [i + offset for i, _ in here], [s for _, s in here], name, **style)
-    axes.set_xticks(range(len(scores)), list(scores))
-    axes.set_ylim(0.0, 1.0)
-    axes.set_ylabel("score, 95 % interval")
-    axes.set_title("What every rung is worth")
-    axes.legend(fontsize="small", ncols=2)
+        color = "black" if name == "mean" else "C0"
+        _intervals(axes, [i for i, _ in here], [s for _, s in here], name, color=color)
+        axes.set_title(name.replace("/", "  ").replace("_", " "), fontsize="medium", loc="left")
+        axes.set_xlim(-0.5, len(scores) - 0.5)
+        axes.set_ylim(0.0, 1.0)
+        lowest = number + columns >= len(names)
+        labels = list(scores) if lowest else [""] * len(scores)
+        axes.set_xticks(range(len(scores)), labels, rotation=45, ha="right")
+        axes.set_yticks([0.0, 0.5, 1.0], ["0", "0.5", "1"] if number % columns == 0 else [""] * 3)
+    figure.suptitle("What every rung is worth: score and 95 % interval")
     return figure
 
 
 def _dpo_figure(
     rung: Rung, rows: Sequence[Mapping[str, Any]], held_out: Sequence[Mapping[str, Any]]
 ) -> Figure:
-    figure, (left, right) = _figure(2)
+    """Held-out pairs in front, the noisy training pairs pale behind them."""
+    figure, (left, right) = _figure(columns=2)
+    sets = ((rows, "training pairs", {"alpha": 0.35}), (held_out, "held out", {"marker": "o"}))
     for axes, names in ((left, _DPO[:1]), (right, _DPO[1:])):
         for number, name in enumerate(names):
-            color = f"C{number}"
-            for found, line, label in ((rows, "-", name), (held_out, "o--", f"{name}, held out")):
+            for found, label, style in sets:
                 here = [row for row in found if isinstance(row.get(name), (int, float))]
                 if here:
                     values = [row[name] for row in here]
-                    axes.plot([r["step"] for r in here], values, line, color=color, label=label)
+                    text = f"{name.replace('_', ' ')}, {label}"
+                    steps = [row["step"] for row in here]
+                    axes.plot(steps, values, color=f"C{number}", label=text, **style)
         axes.set_xlabel("step")
-        axes.legend(fontsize="small")
+        _legend_below(axes)
     left.axhline(0.0, color="grey", linewidth=0.8)
     left.set_title(f"{rung.name}: by how much winners win")
     right.set_title("squared error of both sides")
@@ -186,11 +203,18 @@ def _curve_figure(points: Sequence[CurvePoint]) -> Figure:
     ticks = sorted({point.evaluations for point in points})
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.minorticks_off()
-    axes.set_xlabel("network evaluations of one clip")
+    axes.set_xlabel("network evaluations of one clip (guided steps count two to four)")
     axes.set_ylabel("mean score, 95 % interval")
-    axes.set_title("Distillation")
-    axes.legend(fontsize="small")
+    axes.set_title("Distillation: students and their teacher")
+    _legend_below(axes)
     return figure
+
+
+def _legend_below(axes: Axes) -> None:
+    """Where it hides nothing."""
+    axes.legend(
+        loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, fontsize="small", frameon=False
+    )
 
 
 def _intervals(

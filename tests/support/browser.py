@@ -1,0 +1,39 @@
+"""Debian's Chromium, driven as a person would: keys, clicks, downloads."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Page, sync_playwright
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@contextmanager
+def browser_page() -> Iterator[Page]:
+    """A page without network; what the page itself reports as an error fails the test.
+
+    Raises:
+        RuntimeError: there is no browser; the message says how to get one.
+
+    """
+    program = next((found for name in _NAMES if (found := shutil.which(name))), None)
+    if program is None:
+        raise RuntimeError("Chromium is not installed; run `make system-packages` as root")
+    errors: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program,
+            # As root, in containers, Chromium's own sandbox cannot start.
+            args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+        )
+        try:
+            context = browser.new_context(offline=True, viewport={"width": 1000, "height": 760})
+            page = context.new_page()
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            yield page
+        finally:
+            browser.close()
+    assert not errors, errors
