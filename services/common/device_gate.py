@@ -13,6 +13,9 @@ from contextlib import contextmanager
 
 from omnireel.errors import Cancelled, ResourceExhausted
 
+OUT_OF_MEMORY = "OUT_OF_MEMORY"
+"""The reason of a job that does not fit; it would not fit a second time either."""
+
 _POLL_S = 0.05
 _SMOOTHING = 0.3
 
@@ -110,11 +113,10 @@ def memory_errors_fail_one_job(field: str) -> Iterator[None]:
         # The frames in the traceback hold the job's tensors, and the traceback lives on.
         traceback.clear_frames(error.__traceback__)
         _give_cached_memory_back()
-        failure = ResourceExhausted(
-            f"the job does not fit into the device's memory; make {field} smaller"
-        )
-        failure.reason = "OUT_OF_MEMORY"
-        raise failure from error
+        raise ResourceExhausted(
+            f"the job does not fit into the device's memory; make {field} smaller",
+            reason=OUT_OF_MEMORY,
+        ) from error
 
 
 def _give_cached_memory_back() -> None:

@@ -19,6 +19,7 @@ from omnireel.errors import (
     Unavailable,
 )
 from omnireel.store import ObjectStore
+from services.common.device_gate import OUT_OF_MEMORY
 from services.common.jobs import (
     Job,
     JobState,
@@ -242,7 +243,7 @@ class JobRunner:
                 self._jobs.fail(lease, job_error(late, retryable=True))
                 outcome.set(JobState.FAILED, late.reason)
                 log.info("job missed its deadline")
-            elif isinstance(error, RETRYABLE):
+            elif isinstance(error, RETRYABLE) and error.reason != OUT_OF_MEMORY:
                 outcome.set(self._retry(lease, job, error), error.reason)
             else:
                 outcome.set(JobState.FAILED, self._fail(lease, error))

@@ -114,6 +114,14 @@ def test_the_memory_is_free_when_the_error_leaves():
     assert kept[0]() is None
 
 
+def test_torch_itself_running_out_of_memory():
+    import torch
+
+    with pytest.raises(ResourceExhausted, match="smaller"), memory_errors_fail_one_job("x"):
+        torch.empty(1 << 50)  # 4 PiB: more than a process can address
+    assert torch.ones(3).sum() == 3
+
+
 def test_other_errors_pass():
     with pytest.raises(RuntimeError, match="shape"), memory_errors_fail_one_job("x"):
         raise RuntimeError("shape mismatch")

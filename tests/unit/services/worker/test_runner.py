@@ -207,3 +207,16 @@ def test_deadline_during_the_work(b: Bench) -> None:
     assert failed.state is JobState.FAILED
     assert failed.error is not None
     assert (failed.error.reason, failed.error.retryable) == ("DEADLINE_EXCEEDED", True)
+
+
+def test_a_job_without_enough_memory_fails_alone_and_at_once(b: Bench) -> None:
+    large, next_one = b.submit("fail-memory-generator"), b.submit()
+    runner = b.runner()
+    for job in (large, next_one):
+        runner.run(job.id)
+    failed = b.jobs.get(large.id)
+    assert (failed.state, failed.attempt) == (JobState.FAILED, 1)
+    assert failed.error is not None
+    assert (failed.error.reason, failed.error.retryable) == ("OUT_OF_MEMORY", False)
+    assert "smaller" in failed.error.message
+    assert b.jobs.get(next_one.id).state is JobState.SUCCEEDED
