@@ -1,4 +1,4 @@
-"""Every command, code block and link in README and CONTRIBUTING is true."""
+"""Every command, code block and link in README, CONTRIBUTING and docs/serving is true."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.support.gateway import RESULT, FakeGateway
 
 ROOT = Path(__file__).parents[3]
 DOCUMENTS = {name: (ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md")}
+SERVING = {path.name: path.read_text() for path in sorted((ROOT / "docs/serving").glob("*.md"))}
 FENCE = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
 
 
@@ -30,7 +31,10 @@ def blocks(language: str) -> list[str]:
 
 
 def commands(program: str) -> list[list[str]]:
-    lines = [line for block in blocks("bash") for line in block.splitlines()]
+    found = [
+        body for text in SERVING.values() for kind, body in FENCE.findall(text) if kind == "bash"
+    ]
+    lines = [line for block in (*blocks("bash"), *found) for line in block.splitlines()]
     words = [shlex.split(line, comments=True) for line in lines]
     return [line[1:] for line in words if line and line[0] == program]
 
@@ -79,6 +83,13 @@ def test_the_python_example_runs(
     assert Path("hero.mp4").read_bytes() == RESULT
     assert len(request.prompt.elements[0].uris) == 3
     assert "100%" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", SERVING)
+def test_links_of_the_serving_pages_lead_somewhere(name: str) -> None:
+    targets = re.findall(r"\]\(([^)#]+)\)", SERVING[name])
+    folder = ROOT / "docs/serving"
+    assert not {t for t in targets if "://" not in t and not (folder / t).exists()}
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
