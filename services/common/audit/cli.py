@@ -10,8 +10,6 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from omnireel.errors import InvalidInput
 from services.common.audit.entry import AuditEntry
@@ -44,15 +42,17 @@ def audit(
         for entry in entries:
             typer.echo(json_format.dumps(asdict(entry)))
         return
-    table = Table("TIME", "TENANT", "SUBJECT", "ACTION", "RESOURCE", "OUTCOME", "FROM")
-    table.box, table.pad_edge = None, False
     for entry in entries:
-        at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.time))
-        who = (entry.tenant, entry.subject, entry.action)
-        table.add_row(at, *who, entry.resource, entry.outcome, entry.address)
-    Console(highlight=False, soft_wrap=True, markup=False).print(
-        table if entries else "nothing was done"
-    )
+        typer.echo(_line(entry))
+    if not entries:
+        typer.echo("nothing was done")
+
+
+def _line(entry: AuditEntry) -> str:
+    """All of it, never cut: a resource is of use only when it is whole."""
+    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.time))
+    parts = (at, entry.tenant, entry.subject, entry.action, entry.resource, entry.outcome)
+    return "  ".join(part for part in (*parts, entry.address) if part)
 
 
 def record_command(database: Database, tenant: str, action: str, resource: str) -> None:

@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from omnireel.errors import InvalidInput
 from services.common.audit import NOBODY
@@ -27,6 +27,7 @@ from services.gateway.identity.principal import LOCAL_TENANT, Scope, check_tenan
 app = typer.Typer(help="Make, list, rotate and revoke API keys.", no_args_is_help=True)
 
 DAY_S = 86_400.0
+WIDE = 240
 Done = Callable[[str, str, str], None]
 KeyArgument = Annotated[str, typer.Argument(help="The key's id, as `omnireel keys list` shows it.")]
 DaysOption = Annotated[float, typer.Option("--days", help="Days until it expires; 0: never.")]
@@ -58,12 +59,13 @@ def list_keys(
     database: DatabaseOption = None,
 ) -> None:
     """List keys, newest first; never their secrets. Example: omnireel keys list."""
-    table = Table("ID", "NAME", "TENANT", "SCOPES", "STATE", "CREATED", "EXPIRES", "USED")
-    table.box, table.pad_edge = None, False
+    names = ("ID", "NAME", "TENANT", "STATE", "SCOPES", "CREATED", "EXPIRES", "USED")
+    # Nothing is cut: an id is of use only when it is whole.
+    table = Table(*(Column(name, no_wrap=True) for name in names), box=None, pad_edge=False)
     with _keys(home, database) as (keys, _):
         for record in keys.list(tenant):
             table.add_row(*_row(record, keys.clock()))
-    Console(highlight=False, soft_wrap=True).print(table if table.row_count else "no keys")
+    Console(highlight=False, width=WIDE).print(table if table.row_count else "no keys")
 
 
 @app.command("rotate")
@@ -121,8 +123,8 @@ def _row(record: KeyRecord, now: float) -> tuple[str, ...]:
         record.id,
         record.name,
         record.tenant,
-        " ".join(sorted(record.scopes)),
         record.state(now),
+        " ".join(sorted(record.scopes)),
         _date(record.created_at),
         _date(record.expires_at),
         _date(record.used_at),

@@ -38,7 +38,7 @@ class AccessInterceptor(grpc.ServerInterceptor):
 
         def guard(behavior: Behavior) -> Behavior:
             def call(request: Any, context: Any) -> Any:
-                trail = Trail(self._audit, method.lstrip("/"), address_of(context.peer()))
+                trail = Trail(self._audit, _short(method), address_of(context.peer()))
                 self._admit(method, context, trail)
                 if method in AUDITED:
                     return follow(behavior, request, context, trail)
@@ -81,6 +81,11 @@ def _follow_stream(behavior: Behavior, request: Any, context: Any, trail: Trail)
         trail.end(error)
         raise
     trail.end()
+
+
+def _short(method: str) -> str:
+    """``/omnireel.api.v1.VideoService/CreateVideo`` -> ``VideoService/CreateVideo``."""
+    return method.rpartition(".")[2]
 
 
 def _headers(context: Any) -> dict[str, str]:

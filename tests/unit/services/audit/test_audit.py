@@ -121,5 +121,6 @@ def test_command(tmp_path: Path, database: Database) -> None:
     assert lines[0]["resource"] == key_id and lines[3]["resource"] == "weight=2.0"
     assert all(line["subject"].startswith("cli:") for line in lines)
     shown = run("audit", "--action", "tenants")
+    assert "studio" in shown and "weight=2.0  OK" in shown
     assert "tenants.set" in shown and "keys" not in shown
     assert "30m" in run("audit", "--since", "soon", code=2)

@@ -35,6 +35,7 @@ def test_from_create_to_revoke(home: Path) -> None:
     successor = run("rotate", key_id, *where).output.strip()
     run("revoke", key_id, *where)
     listed = run("list", *where).output
+    assert key_id in listed and "videos:read videos:write" in listed
     assert "revoked" in listed and "active" in listed and "studio" in listed
     assert text.split("_")[2] not in listed and successor.split("_", 2)[2] not in listed
     assert "no keys" in run("list", "--tenant", "nobody", *where).output
