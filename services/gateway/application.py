@@ -17,6 +17,7 @@ from services.common.storage.policy import StorageSettings
 from services.common.storage.records import StorageRecords
 from services.gateway.capabilities import CapabilityBook
 from services.gateway.fetch import Fetcher
+from services.gateway.forecast import Forecast
 from services.gateway.identity import Authenticator
 from services.gateway.identity.first_key import provide_first_key
 from services.gateway.identity.key_store import KeyStore
@@ -69,7 +70,10 @@ class Application:
         library = Library(jobs, store, settings.signed_url_s, links)
         records = StorageRecords(database, StorageSettings().policy)
         webhooks = Webhooks(database, key, webhook_settings or load_settings(WebhookSettings))
-        hub = WatchHub(jobs, poll_s=settings.watch_poll_s, max_watchers=settings.max_watchers)
+        forecast = Forecast(jobs)
+        hub = WatchHub(
+            jobs, forecast, poll_s=settings.watch_poll_s, max_watchers=settings.max_watchers
+        )
         sandbox = MediaSandbox(
             settings.decode_limits,
             SandboxConfig(processes=settings.max_decodes, wall_s=settings.max_decode_s),
@@ -78,7 +82,7 @@ class Application:
         fetcher = None
         if settings.fetch_urls == "on":
             fetcher = Fetcher(uploads, SafeHttp(settings.fetch_policy))
-        videos = Videos(jobs, store, library, book, settings, records, webhooks, fetcher)
+        videos = Videos(jobs, store, library, book, settings, records, webhooks, forecast, fetcher)
         return cls(
             settings=settings,
             authenticator=_authenticator(database, settings),
@@ -90,7 +94,7 @@ class Application:
             links=links,
             videos=videos,
             hub=hub,
-            watcher=Watcher(jobs, videos, hub),
+            watcher=Watcher(jobs, videos, hub, forecast),
             uploads=uploads,
             sandbox=sandbox,
             webhooks=webhooks,

@@ -55,6 +55,7 @@ def progress_to_proto(
     update_time: float,
     *,
     queue_position: int = 0,
+    eta_s: float | None = None,
     message: str = "",
 ) -> progress_pb2.Progress:
     """How far a job is."""
@@ -66,21 +67,30 @@ def progress_to_proto(
     if state is JobState.QUEUED:
         answer.stage = progress_pb2.STAGE_QUEUED
         answer.step, answer.num_steps = 0, 0
+    if eta_s is not None and not state.terminal:
+        answer.eta.FromNanoseconds(round(eta_s * 1e9))
     answer.update_time.CopyFrom(timestamp(update_time))
     return answer
 
 
-def event_to_proto(event: Event, cancel_requested: bool) -> video_pb2.VideoProgress:
+def event_to_proto(
+    event: Event, cancel_requested: bool, eta_s: float | None = None
+) -> video_pb2.VideoProgress:
     """One event of a watch."""
     return video_pb2.VideoProgress(
         name=f"videos/{event.job_id}",
         state=state_to_proto(event.state, cancel_requested),
-        progress=progress_to_proto(event.progress, event.state, event.time, message=event.message),
+        progress=progress_to_proto(
+            event.progress, event.state, event.time, eta_s=eta_s, message=event.message
+        ),
     )
 
 
 def job_to_video(
-    job: Job, outputs: Mapping[Stage, StageOutput], queue_position: int = 0
+    job: Job,
+    outputs: Mapping[Stage, StageOutput],
+    queue_position: int = 0,
+    eta_s: float | None = None,
 ) -> video_pb2.Video:
     """The whole resource."""
     request = video_pb2.CreateVideoRequest.FromString(job.body)
@@ -88,7 +98,7 @@ def job_to_video(
         name=f"videos/{job.id}",
         state=state_to_proto(job.state, job.cancel_requested),
         progress=progress_to_proto(
-            job.progress, job.state, job.updated_at, queue_position=queue_position
+            job.progress, job.state, job.updated_at, queue_position=queue_position, eta_s=eta_s
         ),
         prompt=request.prompt,
         settings=request.settings,

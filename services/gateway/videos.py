@@ -17,6 +17,7 @@ from services.common.telemetry.tracing import current_traceparent
 from services.gateway.capabilities import CapabilityBook
 from services.gateway.convert import STATES, job_to_operation, job_to_video, timestamp
 from services.gateway.fetch import Fetcher
+from services.gateway.forecast import Forecast
 from services.gateway.library import Library
 from services.gateway.resolve import resolve
 from services.gateway.settings import GatewaySettings
@@ -38,6 +39,7 @@ class Videos:
         settings: GatewaySettings,
         records: StorageRecords,
         webhooks: Webhooks,
+        forecast: Forecast,
         fetcher: Fetcher | None = None,
     ) -> None:
         self._jobs = jobs
@@ -48,6 +50,7 @@ class Videos:
         self._records = records
         self._webhooks = webhooks
         self._fetcher = fetcher
+        self._forecast = forecast
 
     def create(self, caller: str, request: video_pb2.CreateVideoRequest) -> Job:
         """Accept a job, or give back the one that the same request made before."""
@@ -177,13 +180,23 @@ class Videos:
         positions = self._jobs.queue_positions(waiting) if waiting else {}
         videos: list[video_pb2.Video] = []
         for job in jobs:
-            video = job_to_video(job, outputs[job.id], positions.get(job.id, 0))
+            position = positions.get(job.id, 0)
+            video = job_to_video(job, outputs[job.id], position, self._eta_s(job))
             self._add_expiry(video, job)
             for name in ("video", "base", "upscaled", "poster"):
                 if video.outputs.HasField(name):
                     self._library.signed(job.caller, getattr(video.outputs, name))
             videos.append(video)
         return videos
+
+    def _eta_s(self, job: Job) -> float | None:
+        if job.state is JobState.QUEUED:
+            expected = self._forecast.waiting([job.id]).get(job.id)
+            return expected.eta_s if expected else None
+        if job.state.terminal:
+            return None
+        request = video_pb2.CreateVideoRequest.FromString(job.body)
+        return self._forecast.running_s(request, job.progress, job.updated_at)
 
     def source_of(self, video: video_pb2.Video) -> str | None:
         """The id of the video that ``video`` is an edit of, when that was made here."""

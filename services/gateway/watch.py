@@ -7,13 +7,15 @@ one seen, and a watcher can go on at any replica.
 from __future__ import annotations
 
 import queue
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from omnireel.api.v1 import video_pb2
 from omnireel.errors import InvalidInput, NotFound, Unavailable
-from services.common.jobs import Event, Job, JobStore, News
-from services.gateway.convert import event_to_proto
+from services.common.jobs import Event, Job, JobState, JobStore, News
+from services.gateway.convert import event_to_proto, progress_to_proto
+from services.gateway.forecast import Expected, Forecast
 from services.gateway.videos import Videos
 from services.gateway.watch_hub import WatchHub
 
@@ -31,10 +33,11 @@ class Watch:
 class Watcher:
     """Turns the hub's news into the events of one stream."""
 
-    def __init__(self, jobs: JobStore, videos: Videos, hub: WatchHub) -> None:
+    def __init__(self, jobs: JobStore, videos: Videos, hub: WatchHub, forecast: Forecast) -> None:
         self._jobs = jobs
         self._videos = videos
         self._hub = hub
+        self._forecast = forecast
 
     def watch(
         self, watch: Watch, on_leave: Callable[[Callable[[], None]], bool]
@@ -53,15 +56,13 @@ class Watcher:
         if watch.after is None and job.state.terminal:
             yield self._present(job)
             return
-        inbox: queue.SimpleQueue[News | _Left | None] = queue.SimpleQueue()
-        with self._hub.watching(watch.job_id, job.event_sequence, inbox.put):
+        inbox: Inbox = queue.SimpleQueue()
+        with self._hub.watching(job, inbox.put):
             if not on_leave(lambda: inbox.put(_LEFT)):
                 return
             yield from self._events(watch, inbox)
 
-    def _events(
-        self, watch: Watch, inbox: queue.SimpleQueue[News | _Left | None]
-    ) -> Iterator[video_pb2.VideoProgress]:
+    def _events(self, watch: Watch, inbox: Inbox) -> Iterator[video_pb2.VideoProgress]:
         # Read after the hub began to deliver: what was written before now is read here, what is
         # written from now on is delivered, and what comes on both ways is known by its number.
         job = self._jobs.get(watch.job_id, watch.caller)
@@ -75,7 +76,13 @@ class Watcher:
             yield self._present(job)  # the watcher had seen it all; say the end again
             return
         last: Event | None = None
+        request = video_pb2.CreateVideoRequest.FromString(job.body)
+        queued = job.state is JobState.QUEUED
         for news in self._all_news(watch.job_id, seen, inbox):
+            if isinstance(news, Expected):
+                if queued:
+                    yield _with_token(_waiting(watch.job_id, news), seen)
+                continue
             for event in news.events:
                 if event.state.terminal:
                     yield self._present(self._jobs.get(watch.job_id, watch.caller))
@@ -83,14 +90,17 @@ class Watcher:
                 if event.sequence <= seen:
                     continue
                 seen = event.sequence
+                queued = event.state is JobState.QUEUED
                 if last is not None and _too_soon(event, last, watch.min_interval_s):
                     continue
                 last = event
-                yield _with_token(event_to_proto(event, news.cancel_requested), event.sequence)
+                eta_s = None
+                if not queued:
+                    eta_s = self._forecast.running_s(request, event.progress, event.time)
+                progress = event_to_proto(event, news.cancel_requested, eta_s)
+                yield _with_token(progress, event.sequence)
 
-    def _all_news(
-        self, job_id: str, seen: int, inbox: queue.SimpleQueue[News | _Left | None]
-    ) -> Iterator[News]:
+    def _all_news(self, job_id: str, seen: int, inbox: Inbox) -> Iterator[News | Expected]:
         """What was written before, then what the hub delivers, until the watcher leaves."""
         while written := self._jobs.news_of({job_id: seen}):
             yield _there(job_id, written[job_id])
@@ -98,7 +108,7 @@ class Watcher:
         while not isinstance(news := inbox.get(), _Left):
             if news is None:
                 raise Unavailable("the gateway stops; watch again with the resume token")
-            yield _there(job_id, news)
+            yield news if isinstance(news, Expected) else _there(job_id, news)
 
     def _present(self, job: Job) -> video_pb2.VideoProgress:
         video = self._videos.describe([job])[0]
@@ -115,6 +125,21 @@ class _Left:
 
 
 _LEFT = _Left()
+Inbox = queue.SimpleQueue[News | Expected | _Left | None]
+
+
+def _waiting(job_id: str, expected: Expected) -> video_pb2.VideoProgress:
+    """A new place in the queue: no event of the job, so its token stays that of the last one."""
+    progress = progress_to_proto(
+        None,
+        JobState.QUEUED,
+        time.time(),
+        queue_position=expected.position,
+        eta_s=expected.eta_s,
+    )
+    return video_pb2.VideoProgress(
+        name=f"videos/{job_id}", state=video_pb2.VIDEO_STATE_QUEUED, progress=progress
+    )
 
 
 def _there(job_id: str, news: News) -> News:

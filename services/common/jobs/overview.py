@@ -71,7 +71,7 @@ def line(connection: Connection, now: float, *, worker_ttl_s: float) -> Line:
     )
     return Line(
         running=tuple(job_from_row(row) for row in connection.execute(running)),
-        waiting=tuple(waiting[job_id] for job_id in order),
+        waiting=tuple(waiting[job_id] for job_id in order if job_id in waiting),
         slots=connection.execute(slots).scalar_one(),
         at=now,
     )

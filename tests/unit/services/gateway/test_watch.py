@@ -13,6 +13,7 @@ from services.common.settings import load_settings
 from services.common.storage.policy import StoragePolicy
 from services.common.storage.records import StorageRecords
 from services.gateway.capabilities import CapabilityBook
+from services.gateway.forecast import Forecast
 from services.gateway.library import Library
 from services.gateway.settings import GatewaySettings
 from services.gateway.videos import Videos
@@ -36,6 +37,7 @@ class Setup:
         store = open_store(settings.store_url)
         self.book = CapabilityBook(settings)
         library = Library(self.jobs, store, 60)
+        forecast = Forecast(self.jobs, self.clock)
         videos = Videos(
             self.jobs,
             store,
@@ -44,10 +46,11 @@ class Setup:
             settings,
             StorageRecords(self.jobs.database, StoragePolicy()),
             Webhooks(self.jobs.database, None, load_settings(WebhookSettings)),
+            forecast,
         )
-        self.hub = WatchHub(self.jobs, poll_s=0.01, max_watchers=3)
+        self.hub = WatchHub(self.jobs, forecast, poll_s=0.01, max_watchers=3)
         self.hub.start()
-        self.watcher = Watcher(self.jobs, videos, self.hub)
+        self.watcher = Watcher(self.jobs, videos, self.hub, forecast)
         request = video_pb2.CreateVideoRequest(enhance=False, upscale=False)
         self.job_id = self.jobs.submit(NewJob("me", request.SerializeToString()))[0].id
 
@@ -194,3 +197,17 @@ def test_tokens() -> None:
     for wrong in ("-1", "1.5", "x", "٣", "9" * 12):
         with pytest.raises(InvalidInput):
             read_resume_token(wrong)
+
+
+def test_who_waits_hears_of_a_new_place_in_the_queue(s: Setup) -> None:
+    request = video_pb2.CreateVideoRequest(enhance=False, upscale=False).SerializeToString()
+    s.clock.tick(1.0)
+    behind = s.jobs.submit(NewJob("me", request))[0].id
+    events = s.watcher.watch(Watch("me", behind), stays)
+    first = next(events)
+    assert first.progress.queue_position == 1 and not first.progress.HasField("eta")
+    s.jobs.request_cancel(s.job_id)
+    moved = next(events)
+    assert moved.state == video_pb2.VIDEO_STATE_QUEUED
+    assert moved.progress.queue_position == 0
+    assert moved.resume_token == first.resume_token  # nothing to take up again
