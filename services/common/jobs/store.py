@@ -122,6 +122,16 @@ class JobStore:
         with self._database.read() as connection:
             return overview.line(connection, self._clock(), worker_ttl_s=WORKER_TTL_S)
 
+    def ended_since(self, since: float) -> dict[JobState, int]:
+        """See :func:`overview.ended_since`."""
+        with self._database.read() as connection:
+            return overview.ended_since(connection, since)
+
+    def last_failures(self, limit: int) -> tuple[Job, ...]:
+        """See :func:`overview.last_failures`."""
+        with self._database.read() as connection:
+            return overview.last_failures(connection, limit)
+
     def cost_table(self) -> CostTable:
         """See :func:`costs.cost_table`."""
         with self._database.read() as connection:

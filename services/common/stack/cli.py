@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -25,6 +26,7 @@ from services.common.stack.probe import SERVING
 from services.common.stack.state import StackState
 from services.common.stack.status import look
 from services.common.stack.up import log_tail, start_stack
+from services.common.stack.work import look_at_work, show_work
 
 Home = Annotated[
     Path | None,
@@ -76,7 +78,7 @@ def down(home: Home = None) -> None:
 
 
 def status(home: Home = None) -> None:
-    """Show every service with its health, address, process and memory.
+    """Show every service, the queue, what runs, what failed last, and the models at work.
 
     Example: omnireel status
     """
@@ -100,7 +102,8 @@ def status(home: Home = None) -> None:
     console.print(table)
     uptime = time.time() - found.state.started_at
     console.print(f"gateway {found.state.gateway}, HTTP http://{found.state.http}")
-    console.print(f"size {found.state.size}, up {uptime:.0f} s")
+    console.print(f"omnireel {version('omnireel')}, size {found.state.size}, up {uptime:.0f} s")
+    show_work(look_at_work(folder), console)
     for process in found.processes:
         if process.health != SERVING:
             console.print(f"{process.name}: {log_tail(Path(process.log))} (log: {process.log})")
