@@ -95,7 +95,7 @@ class Watcher:
                     continue
                 last = event
                 eta_s = None
-                if not queued:
+                if event is news.events[-1] and not queued:  # what is behind the present has none
                     eta_s = self._forecast.running_s(request, event.progress, event.time)
                 progress = event_to_proto(event, news.cancel_requested, eta_s)
                 yield _with_token(progress, event.sequence)
