@@ -113,6 +113,13 @@ def test_the_bytes_and_their_ranges(s: Served) -> None:
     assert s.http.get(f"/api/v1/videos/{job_id}/outputs/poster").content.startswith(b"\x89PNG")
 
 
+def _timeless(seen: list[tuple[str, str, Any]]) -> list[tuple[str, str, Any]]:
+    """Events without the time to go, which belongs to the moment when it is said."""
+    for _, _, event in seen:
+        event.get("progress", {}).pop("eta", None)
+    return seen
+
+
 def test_events_until_the_end_and_after_a_break(s: Served) -> None:
     job_id = s.create(enhance=False)
     path = f"/api/v1/videos/{job_id}/events"
@@ -136,7 +143,7 @@ def test_events_until_the_end_and_after_a_break(s: Served) -> None:
     for resumed in ({"headers": {"Last-Event-ID": middle}}, {"params": {"last_event_id": middle}}):
         with s.http.stream("GET", path, **resumed) as stream:
             rest = list(events(stream.iter_lines()))
-        assert rest == seen[len(seen) // 2 + 1 :]
+        assert _timeless(rest) == _timeless(seen[len(seen) // 2 + 1 :])
     assert s.http.get(path, headers={"Last-Event-ID": last_id}).status_code == 204
 
 
