@@ -10,6 +10,7 @@ from omnireel.client.channel import DEFAULT_ADDRESS, default_address
 from omnireel.client.credentials import stack_key, tls_credentials, tls_from_environment
 from omnireel.client.errors import NO_ANSWER, error_from_rpc, error_from_status, finished
 from omnireel.client.request import Draft, MediaSource, VideoOptions, draft
+from omnireel.client.retrying import RetryPolicy
 from omnireel.client.sync import OmnireelClient, ProgressCallback
 from omnireel.client.watching import FINAL_STATES, ReconnectPolicy
 
@@ -23,6 +24,7 @@ __all__ = [
     "OmnireelClient",
     "ProgressCallback",
     "ReconnectPolicy",
+    "RetryPolicy",
     "VideoOptions",
     "default_address",
     "draft",

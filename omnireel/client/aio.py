@@ -6,14 +6,17 @@ Files are read and written in the event loop's thread: chunks are small and loca
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import grpc
 from google.longrunning import operations_pb2, operations_pb2_grpc
+from google.protobuf.message import Message
 
 from omnireel.api.v1 import capabilities_pb2, media_pb2, video_pb2, video_pb2_grpc
 from omnireel.client import channel as channels
@@ -28,6 +31,7 @@ from omnireel.client.request import (
     operation_name,
     video_name,
 )
+from omnireel.client.retrying import RetryPolicy
 from omnireel.client.sync import CALL_TIMEOUT_S, TRANSFER_TIMEOUT_S, ProgressCallback
 from omnireel.client.transfer import Download, check_output, prepare_upload
 from omnireel.client.watching import ReconnectPolicy, Watch
@@ -47,6 +51,7 @@ class AsyncOmnireelClient:
         api_key: str | None = None,
         plaintext: bool = False,
         reconnect: ReconnectPolicy | None = None,
+        retry: RetryPolicy | None = None,
     ) -> None:
         """Prepare a channel; the arguments are those of `OmnireelClient`."""
         self.address = channels.check_address(address or channels.default_address())
@@ -63,6 +68,7 @@ class AsyncOmnireelClient:
         self._videos = video_pb2_grpc.VideoServiceStub(self._channel)
         self._operations = operations_pb2_grpc.OperationsStub(self._channel)
         self._reconnect = reconnect or ReconnectPolicy()
+        self._retry = retry or RetryPolicy()
 
     async def __aenter__(self) -> AsyncOmnireelClient:
         return self
@@ -98,19 +104,14 @@ class AsyncOmnireelClient:
         """Queue a job and return it as it stands. Media in ``prompt`` are uploaded already."""
         parsed = parse(prompt) if isinstance(prompt, str) else prompt
         request = create_request(parsed, options or VideoOptions())
-        with translated(self.address):
-            operation = await self._videos.CreateVideo(
-                request, timeout=CALL_TIMEOUT_S, metadata=self._metadata
-            )
+        operation = await self._call(self._videos.CreateVideo, request)
         return await self.get(operation.name)
 
     async def get(self, name: str) -> video_pb2.Video:
         """One video by ``videos/{id}``, ``operations/{id}`` or bare id."""
         request = video_pb2.GetVideoRequest(name=video_name(name))
-        with translated(self.address):
-            return await self._videos.GetVideo(
-                request, timeout=CALL_TIMEOUT_S, metadata=self._metadata
-            )
+        video: video_pb2.Video = await self._call(self._videos.GetVideo, request)
+        return video
 
     async def list(
         self,
@@ -122,10 +123,7 @@ class AsyncOmnireelClient:
         """All videos, newest first, fetched page by page as they are asked for."""
         request = video_pb2.ListVideosRequest(page_size=page_size, states=states, labels=labels)
         while True:
-            with translated(self.address):
-                page = await self._videos.ListVideos(
-                    request, timeout=CALL_TIMEOUT_S, metadata=self._metadata
-                )
+            page = await self._call(self._videos.ListVideos, request)
             for video in page.videos:
                 yield video
             if not page.next_page_token:
@@ -174,16 +172,12 @@ class AsyncOmnireelClient:
     async def cancel(self, name: str) -> None:
         """Ask for the job to stop; it does within one denoising step."""
         request = operations_pb2.CancelOperationRequest(name=operation_name(name))
-        with translated(self.address):
-            await self._operations.CancelOperation(
-                request, timeout=CALL_TIMEOUT_S, metadata=self._metadata
-            )
+        await self._call(self._operations.CancelOperation, request)
 
     async def delete(self, name: str) -> None:
         """Remove a video and its outputs."""
         request = video_pb2.DeleteVideoRequest(name=video_name(name))
-        with translated(self.address):
-            await self._videos.DeleteVideo(request, timeout=CALL_TIMEOUT_S, metadata=self._metadata)
+        await self._call(self._videos.DeleteVideo, request)
 
     async def download(self, media: media_pb2.Media | str, path: Path) -> Path:
         """Bring a medium (or its URI) to ``path``: the whole, verified file or none at all."""
@@ -209,10 +203,8 @@ class AsyncOmnireelClient:
     async def capabilities(self) -> capabilities_pb2.Capabilities:
         """What the served models can do, and the limits."""
         request = video_pb2.GetCapabilitiesRequest()
-        with translated(self.address):
-            return await self._videos.GetCapabilities(
-                request, timeout=CALL_TIMEOUT_S, metadata=self._metadata
-            )
+        can: capabilities_pb2.Capabilities = await self._call(self._videos.GetCapabilities, request)
+        return can
 
     async def generate(
         self,
@@ -253,3 +245,13 @@ class AsyncOmnireelClient:
             name: tuple([(await self.upload(source, field=field)).uri for field, source in fields])
             for name, fields in planned.upload_fields()
         }
+
+    async def _call(self, method: Callable[..., Any], request: Message) -> Any:
+        """One answer to ``request``; a server that says when to try again is asked then."""
+        for attempt in itertools.count(1):
+            try:
+                with translated(self.address):
+                    return await method(request, timeout=CALL_TIMEOUT_S, metadata=self._metadata)
+            except Unavailable as error:
+                await asyncio.sleep(self._retry.wait_s(attempt, error))
+        raise AssertionError("the policy ends it")

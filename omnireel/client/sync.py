@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import grpc
 from google.longrunning import operations_pb2, operations_pb2_grpc
+from google.protobuf.message import Message
 
 from omnireel.api.v1 import capabilities_pb2, media_pb2, video_pb2, video_pb2_grpc
 from omnireel.client import channel as channels
@@ -23,6 +26,7 @@ from omnireel.client.request import (
     operation_name,
     video_name,
 )
+from omnireel.client.retrying import RetryPolicy
 from omnireel.client.transfer import Download, check_output, prepare_upload
 from omnireel.client.watching import ReconnectPolicy, Watch
 from omnireel.errors import DeadlineExceeded, OmnireelError, Unavailable
@@ -52,13 +56,15 @@ class OmnireelClient:
         api_key: str | None = None,
         plaintext: bool = False,
         reconnect: ReconnectPolicy | None = None,
+        retry: RetryPolicy | None = None,
     ) -> None:
         """Prepare a channel; nothing is sent before the first call.
 
         ``address`` is ``host:port`` (None: `default_address`). Without ``credentials`` the
         connection is plain text; then a key goes to this machine only, unless ``plaintext`` says
         that the network itself is private. ``api_key`` is a key or a reference to one
-        (``file:/path``, ``env:NAME``); None: see `api_key_for`.
+        (``file:/path``, ``env:NAME``); None: see `api_key_for`. ``reconnect`` is for streams,
+        ``retry`` for single calls.
         """
         self.address = channels.check_address(address or channels.default_address())
         key = api_key_for(self.address, api_key)
@@ -74,6 +80,7 @@ class OmnireelClient:
         self._videos = video_pb2_grpc.VideoServiceStub(self._channel)
         self._operations = operations_pb2_grpc.OperationsStub(self._channel)
         self._reconnect = reconnect or ReconnectPolicy()
+        self._retry = retry or RetryPolicy()
 
     def __enter__(self) -> OmnireelClient:
         return self
@@ -106,17 +113,14 @@ class OmnireelClient:
         """Queue a job and return it as it stands. Media in ``prompt`` are uploaded already."""
         parsed = parse(prompt) if isinstance(prompt, str) else prompt
         request = create_request(parsed, options or VideoOptions())
-        with translated(self.address):
-            operation = self._videos.CreateVideo(
-                request, timeout=CALL_TIMEOUT_S, metadata=self._metadata
-            )
+        operation = self._call(self._videos.CreateVideo, request)
         return self.get(operation.name)
 
     def get(self, name: str) -> video_pb2.Video:
         """One video by ``videos/{id}``, ``operations/{id}`` or bare id."""
         request = video_pb2.GetVideoRequest(name=video_name(name))
-        with translated(self.address):
-            return self._videos.GetVideo(request, timeout=CALL_TIMEOUT_S, metadata=self._metadata)
+        video: video_pb2.Video = self._call(self._videos.GetVideo, request)
+        return video
 
     def list(
         self,
@@ -128,10 +132,7 @@ class OmnireelClient:
         """All videos, newest first, fetched page by page as they are asked for."""
         request = video_pb2.ListVideosRequest(page_size=page_size, states=states, labels=labels)
         while True:
-            with translated(self.address):
-                page = self._videos.ListVideos(
-                    request, timeout=CALL_TIMEOUT_S, metadata=self._metadata
-                )
+            page = self._call(self._videos.ListVideos, request)
             yield from page.videos
             if not page.next_page_token:
                 return
@@ -189,16 +190,12 @@ class OmnireelClient:
     def cancel(self, name: str) -> None:
         """Ask for the job to stop; it does within one denoising step."""
         request = operations_pb2.CancelOperationRequest(name=operation_name(name))
-        with translated(self.address):
-            self._operations.CancelOperation(
-                request, timeout=CALL_TIMEOUT_S, metadata=self._metadata
-            )
+        self._call(self._operations.CancelOperation, request)
 
     def delete(self, name: str) -> None:
         """Remove a video and its outputs."""
         request = video_pb2.DeleteVideoRequest(name=video_name(name))
-        with translated(self.address):
-            self._videos.DeleteVideo(request, timeout=CALL_TIMEOUT_S, metadata=self._metadata)
+        self._call(self._videos.DeleteVideo, request)
 
     def download(self, media: media_pb2.Media | str, path: Path) -> Path:
         """Bring a medium (or its URI) to ``path``: the whole, verified file or none at all."""
@@ -224,10 +221,8 @@ class OmnireelClient:
     def capabilities(self) -> capabilities_pb2.Capabilities:
         """What the served models can do, and the limits."""
         request = video_pb2.GetCapabilitiesRequest()
-        with translated(self.address):
-            return self._videos.GetCapabilities(
-                request, timeout=CALL_TIMEOUT_S, metadata=self._metadata
-            )
+        can: capabilities_pb2.Capabilities = self._call(self._videos.GetCapabilities, request)
+        return can
 
     def generate(
         self,
@@ -271,3 +266,13 @@ class OmnireelClient:
             name: tuple(self.upload(source, field=field).uri for field, source in fields)
             for name, fields in planned.upload_fields()
         }
+
+    def _call(self, method: Callable[..., Any], request: Message) -> Any:
+        """One answer to ``request``; a server that says when to try again is asked then."""
+        for attempt in itertools.count(1):
+            try:
+                with translated(self.address):
+                    return method(request, timeout=CALL_TIMEOUT_S, metadata=self._metadata)
+            except Unavailable as error:
+                time.sleep(self._retry.wait_s(attempt, error))
+        raise AssertionError("the policy ends it")

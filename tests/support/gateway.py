@@ -13,6 +13,7 @@ from typing import Any
 import grpc
 from google.longrunning import operations_pb2, operations_pb2_grpc
 from google.protobuf import any_pb2, empty_pb2
+from google.protobuf.duration_pb2 import Duration
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
@@ -37,6 +38,8 @@ class Script:
     """Send this many events, then nothing until the job is cancelled; 0: never."""
     corrupt_download: bool = False
     create_error: status_pb2.Status | None = None
+    refuse_creates: int = 0
+    """Say UNAVAILABLE, with a RetryInfo of a millisecond, to this many calls."""
     upload_error: status_pb2.Status | None = None
     warnings: tuple[str, ...] = ()
 
@@ -102,6 +105,11 @@ class FakeGateway(video_pb2_grpc.VideoServiceServicer, operations_pb2_grpc.Opera
     def CreateVideo(self, request: Any, context: Any) -> operations_pb2.Operation:  # noqa: N802
         if self.script.create_error is not None:
             context.abort_with_status(rpc_status.to_status(self.script.create_error))
+        self._calls["create"] += 1
+        if self._calls["create"] <= self.script.refuse_creates:
+            retry = error_details_pb2.RetryInfo(retry_delay=Duration(nanos=1_000_000))
+            refused = status(code_pb2.UNAVAILABLE, "not yet", retry)
+            context.abort_with_status(rpc_status.to_status(refused))
         self.seen.creates.append(request)
         identity = f"v{len(self.seen.creates)}"
         video = self.add_video(identity, video_pb2.VIDEO_STATE_QUEUED)
