@@ -25,8 +25,8 @@ class WorkerSettings(CallerSettings):
     generator: str = Field(description="host:port of the generator.")
     super_resolver: str = Field(description="host:port of the super-resolver.")
     safety: str = Field(
-        description="Classifier that requests and results must pass: package.module:attribute or "
-        "https://..., or off. There is no default: say what holds."
+        description="Classifier that requests and results must pass: package.module:attribute, "
+        "transformers:/folder?refuse=label or https://..., or off. There is no default."
     )
     safety_timeout_s: float = Field(
         30.0, gt=0, description="Seconds after which a classifier without a verdict counts as a no."

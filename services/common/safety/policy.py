@@ -1,4 +1,6 @@
-"""The policy that a setting names: ``off``, ``package.module:attribute`` or ``http(s)://...``."""
+"""The policy that a setting names: ``off``, ``package.module:attribute``,
+``transformers:/folder?refuse=label`` or ``http(s)://...``.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import parse_qsl
 
 from omnireel.errors import FailedPrecondition, InvalidInput, Unavailable
 from services.common.logs import get_logger
@@ -16,6 +19,7 @@ from services.common.safety.remote import RemoteClassifier
 log = get_logger(__name__)
 
 OFF = "off"
+_LOCAL = "transformers:"
 _IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -82,13 +86,23 @@ def open_policy(named: str, timeout_s: float, field: str = "safety") -> SafetyPo
         return None
     if named.startswith(("http://", "https://")):
         return SafetyPolicy(RemoteClassifier(named, timeout_s), timeout_s)
+    if named.startswith(_LOCAL):
+        return SafetyPolicy(_local(named.removeprefix(_LOCAL)), timeout_s)
     if not _IMPORT_PATH.fullmatch(named):
         raise InvalidInput(
-            f"{field} is {named[:80]!r}; name a classifier (package.module:attribute or "
-            "https://...), or say off",
+            f"{field} is {named[:80]!r}; name a classifier (package.module:attribute, "
+            "transformers:/folder or https://...), or say off",
             field=field,
         )
     return SafetyPolicy(_imported(named, field), timeout_s)
+
+
+def _local(named: str) -> Classifier:
+    path, _, query = named.partition("?")
+    # By name, so that a worker without such a policy never loads torch.
+    opened = importlib.import_module("services.common.safety.local_model")
+    classifier: Classifier = opened.open_local(path, dict(parse_qsl(query, keep_blank_values=True)))
+    return classifier
 
 
 def _imported(named: str, field: str) -> Classifier:
