@@ -4,11 +4,14 @@ VENV   ?= .venv
 OUT    ?= demo
 N      ?= 100000
 SEED   ?= 1
-DEBIAN := chromium
+JOBS   ?= 1000
+DATABASE ?= sqlite
+BROKER ?= files
+DEBIAN := chromium postgresql redis-server rabbitmq-server
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
 
-.PHONY: demo test unit integration lint types protos bench kill-test fuzz system-packages clean help
+.PHONY: demo test unit integration lint types protos bench kill-test fuzz soak system-packages clean help
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,7 +48,10 @@ kill-test: $(VENV)/.dev  ## Training under random kills: how much of its time tr
 fuzz: $(VENV)/.fuzz  ## N hostile inputs to every door; the last line is the totals
 	nice -n 10 $(BIN)/python -m tests.fuzz --inputs $(N) --seed $(SEED)
 
-system-packages:  ## Programs for the tests, from Debian, when root: Chromium
+soak: $(VENV)/.dev  ## Serving under random kills; JOBS, DATABASE=sqlite|postgres, BROKER=files|redis|rabbitmq
+	@$(BIN)/python -m tests.soak.serving --jobs $(JOBS) --database $(DATABASE) --broker $(BROKER)
+
+system-packages:  ## Programs for the tests, from Debian, when root: Chromium, PostgreSQL, Redis, RabbitMQ
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(DEBIAN); \

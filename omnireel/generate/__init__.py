@@ -12,6 +12,7 @@ from omnireel.generate.settings import (
     ModelLimits,
     SamplingDefaults,
     StepEvent,
+    go_on_from,
 )
 from omnireel.generate.upscaler import UpscalePipeline
 
@@ -24,5 +25,6 @@ __all__ = [
     "SamplingDefaults",
     "StepEvent",
     "UpscalePipeline",
+    "go_on_from",
     "source_ids",
 ]

@@ -98,10 +98,14 @@ class GeneratorPipeline:
         media: MediaSet,
         settings: GenerationSettings,
         *,
+        start: sampler.SamplerState | None = None,
         on_step: Callable[[StepEvent], None] = lambda event: None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Generated:
         """Make one clip.
+
+        ``start`` goes on from a former call's step, see
+        :func:`omnireel.sampling.sample_latents`.
 
         Raises:
             InvalidInput: settings outside the model's limits, media missing.
@@ -116,7 +120,7 @@ class GeneratorPipeline:
 
         def report(event: sampler.StepEvent) -> None:
             preview = video_to_frames(vae.preview(event.x0_CTHW[None])[0])
-            on_step(StepEvent(event.step, event.num_steps, preview))
+            on_step(StepEvent(event.step, event.num_steps, preview, event.x_CTHW))
 
         def pack_here(samples: tuple[OmniSample, ...]) -> PackedSequence:
             return pack(samples, device)
@@ -131,6 +135,7 @@ class GeneratorPipeline:
                 settings.num_inference_steps, self.defaults.shift, last=self.defaults.last
             ),
             pack_here,
+            start=start,
             on_step=report,
             cancelled=cancelled,
         )

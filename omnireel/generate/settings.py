@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
 from omnireel.errors import FieldViolation, InvalidInput
 from omnireel.sampling.guidance import Guidance
+from omnireel.sampling.sampler import SamplerState
 from omnireel.types import Frames, VideoFormat
 
 
@@ -92,8 +98,19 @@ class GenerationSettings:
 @dataclass(frozen=True, eq=False)
 class StepEvent:
     """``step`` of ``num_steps`` denoising steps are done; ``preview`` shows the current estimate
-    (coarse frames ``THWC``)."""
+    (coarse frames ``THWC``), and ``x_CTHW`` are the noisy latents, to go on from."""
 
     step: int
     num_steps: int
     preview: Frames | None = None
+    x_CTHW: Tensor | None = None
+
+    def latents(self) -> npt.NDArray[np.float32]:
+        """The noisy latents, brought from the device."""
+        assert self.x_CTHW is not None
+        return self.x_CTHW.float().cpu().numpy()
+
+
+def go_on_from(step: int, latents_CTHW: npt.NDArray[np.float32]) -> SamplerState:
+    """The state after ``step`` steps, from what :meth:`StepEvent.latents` gave then."""
+    return SamplerState(step, torch.from_numpy(latents_CTHW.copy()))

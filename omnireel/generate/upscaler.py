@@ -99,10 +99,14 @@ class UpscalePipeline:
         media: MediaSet,
         settings: GenerationSettings,
         *,
+        start: sampler.SamplerState | None = None,
         on_step: Callable[[StepEvent], None] = lambda event: None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Generated:
         """Make the clip sharper and ``factor`` times as large; ``settings.format`` is the base's.
+
+        ``start`` goes on from a former call's step, see
+        :func:`omnireel.sampling.sample_latents`.
 
         Raises:
             InvalidInput: the base clip or the settings are outside the model's limits.
@@ -123,7 +127,7 @@ class UpscalePipeline:
 
         def report(event: sampler.StepEvent) -> None:
             preview = video_to_frames(vae.preview(event.x0_CTHW[None])[0])
-            on_step(StepEvent(event.step, event.num_steps, preview))
+            on_step(StepEvent(event.step, event.num_steps, preview, event.x_CTHW))
 
         def pack_here(samples: tuple[OmniSample, ...]) -> PackedSequence:
             return pack_windows(samples, self.config.window, device)
@@ -137,6 +141,7 @@ class UpscalePipeline:
                 settings.num_inference_steps, self.defaults.shift, last=self.defaults.last
             ),
             pack_here,
+            start=start,
             on_step=report,
             cancelled=cancelled,
         )

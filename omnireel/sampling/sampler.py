@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from omnireel.errors import Cancelled
+from omnireel.errors import Cancelled, InvalidInput
 from omnireel.model.sequence import OmniSample, PackedSequence, patchify, unpatchify
 from omnireel.model.transformer import ConditionCache
 from omnireel.sampling.guidance import GuidanceChain
@@ -36,12 +36,22 @@ PackFn = Callable[[tuple[OmniSample, ...]], PackedSequence]
 
 @dataclass(frozen=True, eq=False)
 class StepEvent:
-    """Progress after a step: ``step`` of ``num_steps`` done, and the current estimate of the
-    clean latents ``x0_CTHW`` for previews."""
+    """Progress after a step: ``step`` of ``num_steps`` done, the current estimate of the clean
+    latents ``x0_CTHW`` for previews, and the noisy ones ``x_CTHW``, from which the loop can go
+    on."""
 
     step: int
     num_steps: int
     x0_CTHW: Tensor
+    x_CTHW: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class SamplerState:
+    """Where a loop begins: ``step`` steps are done and left the noisy latents ``x_CTHW``."""
+
+    step: int
+    x_CTHW: Tensor
 
 
 def _ignore(event: StepEvent) -> None:
@@ -60,6 +70,7 @@ def sample_latents(
     sigmas: Tensor,
     pack: PackFn,
     *,
+    start: SamplerState | None = None,
     on_step: Callable[[StepEvent], None] = _ignore,
     cancelled: Callable[[], bool] = _never,
     reuse_conditions: bool = True,
@@ -68,18 +79,26 @@ def sample_latents(
 
     All variants of the guidance chain run in one packed call per step; conditions are encoded
     once. ``reuse_conditions=False`` encodes them at every step instead (for tests and benches: the
-    result is the same).
+    result is the same). ``start``, from a :class:`StepEvent` of an earlier loop, takes the place
+    of the noise and of the steps that it had done; the result has the same bits.
 
     Raises:
         Cancelled: when ``cancelled()`` turns true; checked before every step.
     """
+    begin = SamplerState(0, noise_CTHW) if start is None else start
+    if begin.x_CTHW.shape != noise_CTHW.shape or not 0 <= begin.step < len(sigmas):
+        raise InvalidInput(
+            f"a state of shape {tuple(begin.x_CTHW.shape)} after step {begin.step} does not belong "
+            f"to these {len(sigmas) - 1} steps on {tuple(noise_CTHW.shape)}",
+            field="start",
+        )
     shape = (noise_CTHW.shape[1], noise_CTHW.shape[2], noise_CTHW.shape[3])
     packed = pack(chain.variants)
     count = len(chain.variants)
-    x_NP = patchify(noise_CTHW)
+    x_NP = patchify(begin.x_CTHW.to(noise_CTHW.device))
     cache: ConditionCache | None = None
     num_steps = len(sigmas) - 1
-    for i in range(num_steps):
+    for i in range(begin.step, num_steps):
         if cancelled():
             raise Cancelled(f"cancelled before denoising step {i + 1} of {num_steps}")
         if cache is None or not reuse_conditions:
@@ -89,5 +108,5 @@ def sample_latents(
         v_NP = chain.combine(list(velocities.chunk(count)))
         x0_NP = x_NP - sigmas[i] * v_NP
         x_NP = x_NP + (sigmas[i + 1] - sigmas[i]) * v_NP
-        on_step(StepEvent(i + 1, num_steps, unpatchify(x0_NP, shape)))
+        on_step(StepEvent(i + 1, num_steps, unpatchify(x0_NP, shape), unpatchify(x_NP, shape)))
     return unpatchify(x_NP, shape)

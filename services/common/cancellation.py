@@ -8,14 +8,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from omnireel.errors import Cancelled, DeadlineExceeded
+from omnireel.errors import Cancelled, DeadlineExceeded, Unavailable
+
+
+class Preempted(Unavailable):
+    """The work was stopped so that somebody else goes on with it."""
+
+    reason = "PREEMPTED"
 
 
 class Cancellation:
-    """Set once: the caller went away or cancelled, the deadline passed, or the server stops."""
+    """Set once: the caller went away or cancelled, the deadline passed, or the server stops.
+
+    Or the work is to be handed over: it stops as well, and what it has so far is kept.
+    """
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self._preempted = threading.Event()
         self._deadline: float | None = None
 
     @classmethod
@@ -44,12 +54,24 @@ class Cancellation:
         """Ask the work to stop at its next look."""
         self._event.set()
 
+    def preempt(self) -> None:
+        """Ask the work to stop at its next look and to leave its state to whoever goes on."""
+        self._preempted.set()
+
+    @property
+    def handed_over(self) -> bool:
+        """Whether the work stops only to be taken up again: its state is wanted."""
+        wanted = not (self._event.is_set() or self._deadline_passed())
+        return self._preempted.is_set() and wanted
+
     def __call__(self) -> bool:
         """Whether to stop; this is the ``cancelled`` that engines are given."""
-        return self._event.is_set() or self._deadline_passed()
+        return self._event.is_set() or self._preempted.is_set() or self._deadline_passed()
 
-    def error(self) -> Cancelled | DeadlineExceeded:
+    def error(self) -> Cancelled | DeadlineExceeded | Preempted:
         """What to raise for work that stopped because of this flag."""
+        if self.handed_over:
+            return Preempted("the work is handed over; it goes on where it stopped")
         if self._deadline_passed():
             return DeadlineExceeded("the deadline passed before the work was done; allow more time")
         return Cancelled("the work was cancelled")

@@ -158,13 +158,16 @@ def deadline_of(job: generation_pb2.JobContext) -> float | None:
     return deadline.ToNanoseconds() / 1e9 if job.HasField("deadline") else None
 
 
+VERSION_MISMATCH = "MODEL_VERSION_MISMATCH"
+
+
 def check_version(wanted: str, info: ModelInfo) -> None:
     """Refuse a pinned version that is not the one that runs."""
     if wanted and wanted != info.version:
         raise FailedPrecondition(
-            f"{info.kind} version {wanted!r} is pinned, but {info.version!r} runs here; pin that "
-            "one, or none",
-            reason="MODEL_VERSION_MISMATCH",
+            f"the job is for {info.kind} version {wanted!r}, and {info.version!r} runs here; "
+            "create it again for that one",
+            reason=VERSION_MISMATCH,
         )
 
 

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
+from omnireel.errors import Cancelled
 from omnireel.types import Frames
 from services.common.artifacts import JobOutput
+from services.common.cancellation import Cancellation, Preempted
+from services.common.checkpoints import Checkpoints, DenoisingState
 
 
 @dataclass(frozen=True, eq=False)
 class EngineStep:
-    """``step`` of ``num_steps`` are done; ``preview_THWC`` shows the present estimate."""
+    """``step`` of ``num_steps`` are done; ``preview_THWC`` shows the present estimate, and
+    ``latents_CTHW`` brings the noisy latents from the device, to go on from."""
 
     step: int
     num_steps: int
     preview_THWC: Frames | None = None
+    latents_CTHW: Callable[[], npt.NDArray[np.float32]] | None = None
 
 
 @dataclass(frozen=True)
@@ -47,21 +56,30 @@ class StepWatch:
         *,
         fps: float,
         preview_every_steps: int,
+        checkpoints: Checkpoints,
     ) -> None:
         self._report = report
         self._output = output
         self._fps = fps
         self._preview_every_steps = preview_every_steps
+        self._checkpoints = checkpoints
+        self._present: EngineStep | None = None
+        self._done_before = 0
         self._created = self._loop_begun = self._last_step = time.monotonic()
 
-    def begin(self) -> None:
-        """The denoising loop begins now: the inputs are decoded."""
+    def accepted(self) -> None:
+        """Say that the work has the device: from now on a lost process may be its fault."""
+        self._report(StepReport(0, 0, 0.0))
+
+    def begin(self, start: DenoisingState | None) -> None:
+        """The denoising loop begins now, after the steps of ``start``: the inputs are decoded."""
+        self._done_before = start.step if start else 0
         self._loop_begun = self._last_step = time.monotonic()
 
     def __call__(self, event: EngineStep) -> None:
         """One step is done."""
         self._last_step = time.monotonic()
-        per_step_s = (self._last_step - self._loop_begun) / max(1, event.step)
+        per_step_s = (self._last_step - self._loop_begun) / max(1, event.step - self._done_before)
         self._report(
             StepReport(
                 event.step,
@@ -70,6 +88,27 @@ class StepWatch:
                 preview_uri=self._preview(event),
             )
         )
+        self._present = event
+        if self._checkpoints.due(event.step, event.num_steps):
+            self.keep()
+
+    def keep(self) -> None:
+        """Store the present state, so that another process can go on from here."""
+        event = self._present
+        if event is not None and event.latents_CTHW is not None:
+            self._checkpoints.save(DenoisingState(event.step, event.latents_CTHW()))
+
+    @contextmanager
+    def handing_over(self, cancellation: Cancellation) -> Iterator[None]:
+        """Store the present state if the block ends because the work is to be handed over."""
+        try:
+            yield
+        except (Cancelled, Preempted):
+            if cancellation.handed_over:
+                self.keep()
+            raise
+        finally:
+            self._present = None  # it holds the job's tensors
 
     def elapsed(self) -> Elapsed:
         """Time since this watch was made."""

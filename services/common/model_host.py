@@ -47,7 +47,9 @@ class ModelHost(Generic[E]):
     def engine(self) -> E:
         """The engine, ready to work."""
         if self._engine is None:
-            raise Unavailable(
+            loading = Unavailable(
                 "the model is still loading; wait until health says SERVING", retry_after_s=2.0
             )
+            loading.reason = "LOADING"
+            raise loading
         return self._engine

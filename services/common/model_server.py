@@ -33,7 +33,13 @@ def run_model_service(
     gate = DeviceGate(max_waiting=settings.max_waiting, max_wait_s=settings.max_wait_s)
     ModelMetrics(telemetry.registry, occupied=lambda: gate.occupied, silent_s=lambda: gate.silent_s)
     registration = register(settings, host, gate)
-    server = RpcServer(settings, [registration], telemetry=telemetry, max_calls=settings.max_calls)
+    server = RpcServer(
+        settings,
+        [registration],
+        telemetry=telemetry,
+        max_calls=settings.max_calls,
+        handover_s=settings.handover_s,
+    )
     status = serve(
         server,
         lambda: host.prepare(server.health.set_started),

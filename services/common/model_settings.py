@@ -30,6 +30,18 @@ class ModelServiceSettings(ServiceSettings):
     max_wait_s: float = Field(
         60.0, ge=0, description="Longest wait for the device before a job is refused."
     )
+    checkpoint_every_steps: int = Field(
+        10,
+        ge=0,
+        description="Denoising steps after which a job's state is stored, so that a lost process "
+        "costs at most these; 0: only when the work is handed over.",
+    )
+    handover_s: float = Field(
+        10.0,
+        ge=0,
+        description="Seconds beyond `grace_s` for work that has not finished: it stops after its "
+        "present step and stores its state.",
+    )
 
     max_silence_s: float = Field(
         600.0,

@@ -34,10 +34,12 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Registration:
-    """One service on a server: its full proto name and how to add it."""
+    """One service on a server: its full proto name, how to add it, and how to make its calls hand
+    their work over."""
 
     full_name: str
     add_to: Callable[[grpc.Server], None]
+    preempt_all: Callable[[], None] = lambda: None
 
 
 class RpcServer:
@@ -52,9 +54,16 @@ class RpcServer:
         interceptors: Sequence[grpc.ServerInterceptor] = (),
         max_calls: int = 16,
         max_message_bytes: int = 4 << 20,
+        handover_s: float = 0.0,
     ) -> None:
-        """Build, without binding. ``max_calls`` is the number of calls served at once."""
+        """Build, without binding.
+
+        ``max_calls`` is the number of calls served at once; ``handover_s`` the time beyond the
+        grace in which calls hand their work over.
+        """
         self._settings = settings
+        self._registrations = registrations
+        self._handover_s = handover_s
         self._pool = futures.ThreadPoolExecutor(max_calls, thread_name_prefix="rpc")
         self._server = grpc.server(
             self._pool,
@@ -126,10 +135,16 @@ class RpcServer:
         log.info("answering probes", address=self.health_address)
 
     def stop(self, grace_s: float | None = None) -> None:
-        """Say NOT_SERVING, refuse new calls, wait for running ones, cancel what is left."""
+        """Say NOT_SERVING and refuse new calls; wait for running ones, let those that last longer
+        hand their work over, and cancel what is left."""
         self.health.shut_down()
         grace = self._settings.grace_s if grace_s is None else grace_s
-        self._server.stop(grace).wait()
+        handover = self._handover_s if grace else 0.0
+        stopped = self._server.stop(grace + handover)
+        if handover and not stopped.wait(grace):
+            for registration in self._registrations:
+                registration.preempt_all()
+        stopped.wait()
         # A cancelled call's thread still has to reach its next cancellation point.
         self._pool.shutdown(wait=True)
         if self._probes is not None:

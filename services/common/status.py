@@ -30,6 +30,7 @@ from omnireel.errors import (
     Unauthenticated,
     Unavailable,
 )
+from services.common.device_gate import OUT_OF_MEMORY
 
 ERROR_DOMAIN = "omnireel"
 """``ErrorInfo.domain`` of every error this product raises."""
@@ -52,6 +53,9 @@ CODES: dict[type[OmnireelError], int] = {
 # and base64 make it longer on the way.
 MAX_MESSAGE_CHARACTERS = 500
 MAX_DETAIL_BYTES = 3072
+
+TAKES_NONE_NOW = ("LOADING", "STOPPING", "PREEMPTED")
+"""Reasons with which a healthy service turns work away or hands it back; the work is blameless."""
 
 _CANCELLED_HERE = "Locally cancelled by application!"
 
@@ -120,10 +124,26 @@ def error_from_rpc(error: grpc.RpcError) -> OmnireelError:
     status = rpc_status.from_call(error)
     if status is None:
         if error.code() is grpc.StatusCode.CANCELLED and error.details() != _CANCELLED_HERE:
-            return Unavailable("the service stopped during the call; try again")
+            stopped = Unavailable("the service stopped during the call; try again")
+            stopped.reason = "STOPPING"
+            return stopped
         number, _ = error.code().value
         status = status_pb2.Status(code=number, message=error.details() or error.code().name)
     return error_from_status(status)
+
+
+def blameless(error: grpc.RpcError, *, begun: bool) -> bool:
+    """Whether a call failed for a reason that lies outside of its work.
+
+    ``begun``: the service said that the work began. Before that, a service that cannot be reached
+    or is full says nothing about the work; after that, the work itself may have ended the process.
+    """
+    failure = error_from_rpc(error)
+    if isinstance(failure, ResourceExhausted):
+        return failure.reason != OUT_OF_MEMORY
+    if not isinstance(failure, Unavailable):
+        return False
+    return failure.reason in TAKES_NONE_NOW or (not begun and rpc_status.from_call(error) is None)
 
 
 def _code_of(error: BaseException) -> int | None:

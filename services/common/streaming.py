@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextvars
 import queue
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -46,6 +47,7 @@ def stream_work(
         try:
             items.put(Finished(work(items.put)))
         except BaseException as error:  # noqa: BLE001 - handed over to the caller's thread
+            _let_go(error)
             items.put(_Failed(error))
 
     thread = threading.Thread(
@@ -64,3 +66,12 @@ def stream_work(
     finally:
         cancellation.set()
         thread.join()
+
+
+def _let_go(error: BaseException) -> None:
+    """Drop what the frames of a failed work hold: a cancelled job's tensors would otherwise live as
+    long as its exception, and longer, since the two refer to each other."""
+    seen: BaseException | None = error
+    while seen is not None:
+        traceback.clear_frames(seen.__traceback__)
+        seen = seen.__cause__ or seen.__context__

@@ -24,8 +24,8 @@ def resolve(
 ) -> video_pb2.CreateVideoRequest:
     """Check everything up front and fill in every default.
 
-    The result has its prompt as parts, an exact format, a seed, all steps and scales, and says
-    whether to enhance and to upscale.
+    The result has its prompt as parts, an exact format, a seed, all steps and scales, says whether
+    to enhance and to upscale, and pins the versions of the models that it needs.
 
     Raises:
         InvalidInput: with a violation for every wrong field (:class:`PromptSyntaxError` with its
@@ -59,7 +59,20 @@ def resolve(
         resolved.enhance = can.can_enhance
     if not request.HasField("upscale"):
         resolved.upscale = can.upscale_factor > 0
+    _pin_versions(resolved, can.model_versions)
     return resolved
+
+
+def _pin_versions(
+    resolved: video_pb2.CreateVideoRequest, served: generation_pb2.ModelVersions
+) -> None:
+    """A job runs on the models that were served when it was accepted, whatever comes later."""
+    pinned = resolved.model_versions
+    pinned.generator = served.generator
+    if resolved.enhance:
+        pinned.prompt_enhancer = served.prompt_enhancer
+    if resolved.upscale:
+        pinned.super_resolver = served.super_resolver
 
 
 def _settings(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from omnireel.api.v1 import generator_pb2, progress_pb2
 from omnireel.errors import InvalidInput
 from omnireel.mvl import PromptLimits
+from services.common.checkpoints import work_digest
 from services.common.convert_generation import (
     media_to_proto,
     progress_to_proto,
@@ -20,7 +21,9 @@ from services.generator.stage import GeneratedFiles, GenerateJob
 _STAGE = progress_pb2.STAGE_GENERATING
 
 
-def job_from_proto(request: generator_pb2.GenerateRequest, limits: PromptLimits) -> GenerateJob:
+def job_from_proto(
+    request: generator_pb2.GenerateRequest, limits: PromptLimits, version: str
+) -> GenerateJob:
     """Read and check a request.
 
     Raises:
@@ -33,6 +36,8 @@ def job_from_proto(request: generator_pb2.GenerateRequest, limits: PromptLimits)
         sampling=sampling_from_proto(request.settings),
         output_prefix=request.output_prefix,
         preview_every_steps=request.preview_every_steps,
+        state_prefix=request.state_prefix,
+        digest=work_digest(request, version),
     )
 
 

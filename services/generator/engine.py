@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from omnireel.mvl import Prompt, TextPart
 from omnireel.types import Clip, MediaSet, VideoFormat
+from services.common.checkpoints import DenoisingState
 from services.common.denoising import EngineStep
 from services.common.model_info import (
     GuidanceScales,
@@ -62,10 +63,13 @@ class GeneratorEngine(Protocol):
         media: MediaSet,
         sampling: Sampling,
         *,
+        start: DenoisingState | None = None,
         on_step: Callable[[EngineStep], None],
         cancelled: Callable[[], bool],
     ) -> GeneratedVideo:
         """Denoise and decode one video; ``on_step`` after, ``cancelled`` before each step.
+
+        ``start`` goes on from a former call's step, to the same bits.
 
         Raises:
             InvalidInput: the model cannot serve these settings, or media is missing.
@@ -110,17 +114,25 @@ class PipelineEngine:
         media: MediaSet,
         sampling: Sampling,
         *,
+        start: DenoisingState | None = None,
         on_step: Callable[[EngineStep], None],
         cancelled: Callable[[], bool],
     ) -> GeneratedVideo:
         """See :class:`GeneratorEngine`."""
+        from omnireel.generate import go_on_from
+
         used = with_defaults(sampling, self._pipeline.defaults)
 
         def forward(event: StepEvent) -> None:
-            on_step(EngineStep(event.step, event.num_steps, event.preview))
+            on_step(EngineStep(event.step, event.num_steps, event.preview, event.latents))
 
         made = self._pipeline.generate(
-            prompt, media, pipeline_settings(used), on_step=forward, cancelled=cancelled
+            prompt,
+            media,
+            pipeline_settings(used),
+            start=go_on_from(start.step, start.latents_CTHW) if start else None,
+            on_step=forward,
+            cancelled=cancelled,
         )
         return GeneratedVideo(
             latents_CTHW=made.latents_CTHW.float().cpu().numpy(),

@@ -9,6 +9,7 @@ from omnireel.store import open_store
 from services.common.device_gate import DeviceGate
 from services.common.model_host import ModelHost
 from services.common.model_server import run_model_service
+from services.common.running import RunningCalls
 from services.common.sandbox import MediaSandbox
 from services.common.server import Registration, run_main
 from services.common.settings import load_settings
@@ -28,10 +29,14 @@ def register(
         open_store(settings.store_url),
         gate,
         MediaSandbox(),
+        settings.checkpoint_every_steps,
     )
-    servicer = GeneratorServicer(host, stage)
+    running = RunningCalls()
+    servicer = GeneratorServicer(host, stage, running)
     return Registration(
-        SERVICE, lambda server: add_GeneratorServiceServicer_to_server(servicer, server)
+        SERVICE,
+        lambda server: add_GeneratorServiceServicer_to_server(servicer, server),
+        running.preempt_all,
     )
 
 

@@ -16,6 +16,7 @@ from omnireel.mvl import Prompt
 from omnireel.store import ObjectStore
 from services.common.artifacts import JobOutput, StoredMedia
 from services.common.cancellation import Cancellation
+from services.common.checkpoints import Checkpoints
 from services.common.denoising import Elapsed, StepReport, StepWatch
 from services.common.device_gate import DeviceGate, memory_errors_fail_one_job
 from services.common.load_media import load_media, source_clip, useful_short_side
@@ -29,12 +30,14 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class GenerateJob:
-    """What to make and where to put it."""
+    """What to make and where to put it; ``digest`` tells its checkpoints from other work's."""
 
     prompt: Prompt
     sampling: Sampling
     output_prefix: str
     preview_every_steps: int = 0
+    state_prefix: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,9 +55,16 @@ class GeneratedFiles:
 class GenerateStage:
     """Runs generations, one at a time on the device."""
 
-    def __init__(self, store: ObjectStore, gate: DeviceGate, sandbox: MediaSandbox) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        gate: DeviceGate,
+        sandbox: MediaSandbox,
+        checkpoint_every_steps: int = 0,
+    ) -> None:
         self._store = store
         self._gate = gate
+        self._checkpoint_every_steps = checkpoint_every_steps
         self._sandbox = sandbox
 
     def run(
@@ -72,6 +82,9 @@ class GenerateStage:
             Cancelled: at most one denoising step after ``cancellation`` was set.
         """
         output = JobOutput(self._store, job.output_prefix)
+        checkpoints = Checkpoints(
+            self._store, job.state_prefix, "generate", job.digest, self._checkpoint_every_steps
+        )
         with (
             self._gate.hold(cancellation) as cancelled,
             memory_errors_fail_one_job("settings.format"),
@@ -82,7 +95,9 @@ class GenerateStage:
                 output,
                 fps=job.sampling.format.fps,
                 preview_every_steps=job.preview_every_steps,
+                checkpoints=checkpoints,
             )
+            watch.accepted()
             media = load_media(
                 self._store,
                 job.prompt,
@@ -90,16 +105,23 @@ class GenerateStage:
                 shrink_short_side=useful_short_side(engine.info.capabilities.sizes),
             )
             cancellation.raise_if_set()
-            watch.begin()
-            made = engine.generate(
-                job.prompt, media, job.sampling, on_step=watch, cancelled=cancelled
-            )
-            cancellation.raise_if_set()
-            source = source_clip(job.prompt, media)
-            clip, dropped = carry_audio(source, made.clip) if source else (made.clip, "")
-            video = output.put_video("base", clip)
-            latents_uri = output.put_latents(made.latents_CTHW)
-            cancellation.raise_if_set()
+            start = checkpoints.load()
+            watch.begin(start)
+            with watch.handing_over(cancellation):
+                made = engine.generate(
+                    job.prompt,
+                    media,
+                    job.sampling,
+                    start=start,
+                    on_step=watch,
+                    cancelled=cancelled,
+                )
+                cancellation.raise_if_set()
+                source = source_clip(job.prompt, media)
+                clip, dropped = carry_audio(source, made.clip) if source else (made.clip, "")
+                video = output.put_video("base", clip)
+                latents_uri = output.put_latents(made.latents_CTHW)
+                cancellation.raise_if_set()
             elapsed = watch.elapsed()
         log.info(
             "generated",

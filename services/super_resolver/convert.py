@@ -5,6 +5,7 @@ from __future__ import annotations
 from omnireel.api.v1 import progress_pb2, super_resolver_pb2
 from omnireel.errors import InvalidInput
 from omnireel.mvl import PromptLimits
+from services.common.checkpoints import work_digest
 from services.common.convert_generation import (
     media_to_proto,
     progress_to_proto,
@@ -19,7 +20,9 @@ from services.super_resolver.stage import UpscaledFiles, UpscaleJob
 _STAGE = progress_pb2.STAGE_UPSCALING
 
 
-def job_from_proto(request: super_resolver_pb2.UpscaleRequest, limits: PromptLimits) -> UpscaleJob:
+def job_from_proto(
+    request: super_resolver_pb2.UpscaleRequest, limits: PromptLimits, version: str
+) -> UpscaleJob:
     """Read and check a request.
 
     Raises:
@@ -34,6 +37,8 @@ def job_from_proto(request: super_resolver_pb2.UpscaleRequest, limits: PromptLim
         latents_uri=request.latents_uri,
         output_prefix=request.output_prefix,
         preview_every_steps=request.preview_every_steps,
+        state_prefix=request.state_prefix,
+        digest=work_digest(request, version),
     )
 
 

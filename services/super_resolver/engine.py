@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from omnireel.mvl import Prompt, TextPart
 from omnireel.types import Clip, MediaSet, VideoFormat
+from services.common.checkpoints import DenoisingState
 from services.common.denoising import EngineStep
 from services.common.model_info import ModelCapabilities, ModelInfo, Sampling, read_cards
 from services.common.threads import use_cpu_threads
@@ -56,10 +57,13 @@ class SuperResolverEngine(Protocol):
         media: MediaSet,
         sampling: Sampling,
         *,
+        start: DenoisingState | None = None,
         on_step: Callable[[EngineStep], None],
         cancelled: Callable[[], bool],
     ) -> UpscaledVideo:
         """Refine one video; ``on_step`` after, ``cancelled`` before each step.
+
+        ``start`` goes on from a former call's step, to the same bits.
 
         ``sampling.num_upscale_steps`` counts here. Its guidance was the generator's: this model
         uses its own.
@@ -120,11 +124,12 @@ class PipelineEngine:
         media: MediaSet,
         sampling: Sampling,
         *,
+        start: DenoisingState | None = None,
         on_step: Callable[[EngineStep], None],
         cancelled: Callable[[], bool],
     ) -> UpscaledVideo:
         """See :class:`SuperResolverEngine`."""
-        from omnireel.generate import GenerationSettings
+        from omnireel.generate import GenerationSettings, go_on_from
 
         defaults = self._pipeline.defaults
         num_steps = sampling.num_upscale_steps or defaults.num_inference_steps
@@ -136,13 +141,14 @@ class PipelineEngine:
         )
 
         def forward(event: StepEvent) -> None:
-            on_step(EngineStep(event.step, event.num_steps, event.preview))
+            on_step(EngineStep(event.step, event.num_steps, event.preview, event.latents))
 
         made = self._pipeline.upscale(
             self._exact_base(base, prompt, media, sampling.format),
             prompt,
             media,
             settings,
+            start=go_on_from(start.step, start.latents_CTHW) if start else None,
             on_step=forward,
             cancelled=cancelled,
         )

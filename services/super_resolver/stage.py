@@ -17,6 +17,7 @@ from omnireel.mvl import Prompt
 from omnireel.store import ObjectStore
 from services.common.artifacts import JobOutput, StoredMedia, read_latents
 from services.common.cancellation import Cancellation
+from services.common.checkpoints import Checkpoints
 from services.common.denoising import Elapsed, StepReport, StepWatch
 from services.common.device_gate import DeviceGate, memory_errors_fail_one_job
 from services.common.load_media import load_media, read_object, useful_short_side
@@ -30,7 +31,10 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class UpscaleJob:
-    """What to refine and where to put it; ``latents_uri`` may be empty."""
+    """What to refine and where to put it; ``latents_uri`` may be empty.
+
+    ``digest`` tells its checkpoints from other work's.
+    """
 
     prompt: Prompt
     sampling: Sampling
@@ -38,6 +42,8 @@ class UpscaleJob:
     latents_uri: str
     output_prefix: str
     preview_every_steps: int = 0
+    state_prefix: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,9 +59,16 @@ class UpscaledFiles:
 class UpscaleStage:
     """Runs super-resolutions, one at a time on the device."""
 
-    def __init__(self, store: ObjectStore, gate: DeviceGate, sandbox: MediaSandbox) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        gate: DeviceGate,
+        sandbox: MediaSandbox,
+        checkpoint_every_steps: int = 0,
+    ) -> None:
         self._store = store
         self._gate = gate
+        self._checkpoint_every_steps = checkpoint_every_steps
         self._sandbox = sandbox
 
     def run(
@@ -73,6 +86,9 @@ class UpscaleStage:
             Cancelled: at most one denoising step after ``cancellation`` was set.
         """
         output = JobOutput(self._store, job.output_prefix)
+        checkpoints = Checkpoints(
+            self._store, job.state_prefix, "upscale", job.digest, self._checkpoint_every_steps
+        )
         with (
             self._gate.hold(cancellation) as cancelled,
             memory_errors_fail_one_job("settings.format"),
@@ -83,7 +99,9 @@ class UpscaleStage:
                 output,
                 fps=job.sampling.format.fps,
                 preview_every_steps=job.preview_every_steps,
+                checkpoints=checkpoints,
             )
+            watch.accepted()
             base = self._read_base(job)
             media = load_media(
                 self._store,
@@ -92,14 +110,22 @@ class UpscaleStage:
                 shrink_short_side=useful_short_side(engine.info.capabilities.sizes),
             )
             cancellation.raise_if_set()
-            watch.begin()
-            made = engine.upscale(
-                base, job.prompt, media, job.sampling, on_step=watch, cancelled=cancelled
-            )
-            cancellation.raise_if_set()
-            clip, dropped = carry_audio(base.clip, made.clip)
-            video = output.put_video("upscaled", clip)
-            cancellation.raise_if_set()
+            start = checkpoints.load()
+            watch.begin(start)
+            with watch.handing_over(cancellation):
+                made = engine.upscale(
+                    base,
+                    job.prompt,
+                    media,
+                    job.sampling,
+                    start=start,
+                    on_step=watch,
+                    cancelled=cancelled,
+                )
+                cancellation.raise_if_set()
+                clip, dropped = carry_audio(base.clip, made.clip)
+                video = output.put_video("upscaled", clip)
+                cancellation.raise_if_set()
             elapsed = watch.elapsed()
         log.info(
             "upscaled",

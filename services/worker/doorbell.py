@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from celery import Celery
+from celery.app.trace import setup_worker_optimizations
 from celery.worker import WorkController
 from celery.worker import state as celery_state
 
@@ -18,10 +19,14 @@ log = get_logger(__name__)
 
 TASK = "omnireel.run_job"
 QUEUE = "omnireel-jobs"
+# A ring that fails is rung again by a later turn, so trying here only bridges a broken connection.
+RING_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
+SOCKET_TIMEOUTS = {"socket_connect_timeout": 5.0, "socket_timeout": 30.0, "socket_keepalive": True}
 
 
 def make_app(broker_url: str) -> Celery:
     """A Celery application on ``broker_url``; ``files:///folder`` uses a folder as the broker."""
+    scheme = urlsplit(broker_url).scheme
     app = Celery("omnireel", broker=broker_url, set_as_current=False)
     app.conf.update(
         task_default_queue=QUEUE,
@@ -32,8 +37,12 @@ def make_app(broker_url: str) -> Celery:
         worker_send_task_events=False,
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,  # a broker that is away for an hour is waited for
+        broker_connection_timeout=5.0,
     )
-    if urlsplit(broker_url).scheme == "files":
+    if scheme in ("redis", "rediss"):
+        app.conf.broker_transport_options = SOCKET_TIMEOUTS
+    if scheme == "files":
         app.conf.update(broker_url="filesystem://", **_folder_broker(broker_url))
     return app
 
@@ -64,6 +73,10 @@ class _Consumer(WorkController):  # type: ignore[misc]
 
     connected: threading.Event
 
+    def on_before_init(self, **_kwargs: object) -> None:
+        # Otherwise the pool's threads look for the task in whatever application is the default.
+        setup_worker_optimizations(self.app)
+
     def on_consumer_ready(self, _consumer: object) -> None:
         self.connected.set()
 
@@ -76,13 +89,13 @@ class Doorbell:
         self._slots = slots
         self._thread: threading.Thread | None = None
 
-        @app.task(name=TASK, ignore_result=True)  # type: ignore[untyped-decorator]
+        @app.task(name=TASK, ignore_result=True, shared=False)  # type: ignore[untyped-decorator]
         def run_job(job_id: str) -> None:
             answer(job_id)
 
     def ring(self, job_id: str) -> None:
         """Send the message; whoever has a free slot takes it."""
-        self._app.send_task(TASK, args=[job_id], queue=QUEUE, retry=False)
+        self._app.send_task(TASK, args=[job_id], queue=QUEUE, retry=True, retry_policy=RING_POLICY)
 
     def start(self, died: Callable[[BaseException], None]) -> None:
         """Answer rings from now on: returns when the broker is connected.
@@ -118,9 +131,13 @@ class Doorbell:
         self._thread.start()
         connected.wait()
 
+    def stop_taking(self) -> None:
+        """Take no new rings; those that came stay with the broker."""
+        celery_state.should_stop = 0
+
     def stop(self, timeout_s: float) -> None:
         """Take no new rings and wait for the running ones to end."""
-        celery_state.should_stop = 0
+        self.stop_taking()
         if self._thread is not None:
             self._thread.join(timeout_s)
             if self._thread.is_alive():

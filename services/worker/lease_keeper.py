@@ -11,7 +11,7 @@ from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.common.jobs import Heartbeat, JobStore, Lease, LeaseLost
+from services.common.jobs import DatabaseAway, Heartbeat, JobStore, Lease, LeaseLost
 from services.common.logs import get_logger
 
 log = get_logger(__name__)
@@ -31,6 +31,10 @@ class Cancellable(Protocol):
 
     def cancel(self) -> object:
         """End it soon."""
+        ...
+
+    def preempt(self) -> object:
+        """End it soon, and let its state be kept."""
         ...
 
 
@@ -70,6 +74,13 @@ class LeaseKeeper:
             self._reason = reason
             call = self._call
         if call is not None:
+            self._end(call)
+
+    def abandon(self) -> None:
+        """End the call that runs now, whatever becomes of its state."""
+        with self._lock:
+            call = self._call
+        if call is not None:
             call.cancel()
 
     def observe(self, heartbeat: Heartbeat) -> None:
@@ -86,12 +97,18 @@ class LeaseKeeper:
             self._call = call
             stopped = self._reason is not None
         if stopped:
-            call.cancel()
+            self._end(call)
         try:
             yield
         finally:
             with self._lock:
                 self._call = None
+
+    def _end(self, call: Cancellable) -> None:
+        if self._reason is StopReason.DRAINING:
+            call.preempt()
+        else:
+            call.cancel()
 
     def beat(self) -> None:
         """Renew the lease once."""
@@ -99,7 +116,7 @@ class LeaseKeeper:
             self.observe(self._jobs.renew(self.lease, self._lease_s))
         except LeaseLost:
             self.stop(StopReason.LEASE_LOST)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, DatabaseAway) as error:
             # The lease outlives a few of these; if they go on, somebody else takes the job and
             # the next successful beat says LeaseLost.
             log.warning("heartbeat failed", error=str(error))

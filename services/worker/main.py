@@ -30,10 +30,11 @@ from services.worker.settings import WorkerSettings
 log = get_logger(__name__)
 
 MAX_SILENCE_S = 120.0
+SETTLE_S = 10.0
 
 
 def main() -> int:
-    """Run until SIGTERM or SIGINT; jobs that run then are handed back."""
+    """Run until SIGTERM or SIGINT; jobs that do not finish in time then are handed over."""
     settings = load_settings(WorkerSettings)
     configure_logs("worker", log_format=settings.log_format, level=settings.log_level)
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
@@ -73,8 +74,9 @@ def main() -> int:
     status = serve(RpcServer(settings, (), telemetry=telemetry), prepare, alive)
     dispatcher.stop()
     collecting.stop()
-    runner.drain()
-    doorbell.stop(settings.grace_s)
+    doorbell.stop_taking()
+    runner.drain(finish_s=settings.grace_s, handover_s=settings.handover_s)
+    doorbell.stop(SETTLE_S)
     gate.close()
     clients.close()
     jobs.close()

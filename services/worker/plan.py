@@ -15,10 +15,11 @@ from omnireel.api.v1 import (
     super_resolver_pb2,
     video_pb2,
 )
+from services.common.checkpoints import state_prefix
 from services.common.jobs import Job, Lease, Stage, StageOutput
 from services.common.jobs.costs import StageCost
 from services.common.stage_costs import enhance_cost, generate_cost, upscale_cost
-from services.worker.clients import ModelClients, ResponseStream
+from services.worker.clients import ModelCall, ModelClients
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class ModelStage(Protocol):
 
     stage: Stage
 
-    def call(self, clients: ModelClients, work: Work, timeout_s: float | None) -> ResponseStream:
+    def call(self, clients: ModelClients, work: Work, timeout_s: float | None) -> ModelCall:
         """Start the call."""
         ...
 
@@ -97,7 +98,7 @@ class EnhanceStage:
 
     stage = Stage.ENHANCE
 
-    def call(self, clients: ModelClients, work: Work, timeout_s: float | None) -> ResponseStream:
+    def call(self, clients: ModelClients, work: Work, timeout_s: float | None) -> ModelCall:
         """Start the call."""
         request = prompt_enhancer_pb2.EnhanceRequest(
             job=work.context,
@@ -122,7 +123,7 @@ class GenerateStage:
 
     stage = Stage.GENERATE
 
-    def call(self, clients: ModelClients, work: Work, timeout_s: float | None) -> ResponseStream:
+    def call(self, clients: ModelClients, work: Work, timeout_s: float | None) -> ModelCall:
         """Start the call."""
         request = generator_pb2.GenerateRequest(
             job=work.context,
@@ -131,8 +132,10 @@ class GenerateStage:
             model_version=work.request.model_versions.generator,
             output_prefix=work.output_prefix,
             preview_every_steps=work.request.preview_every_steps,
+            state_prefix=state_prefix(work.job.id),
         )
-        return clients.call(clients.generator.Generate, request, work.job, timeout_s)
+        stub = clients.generator
+        return clients.call(stub.Generate, request, work.job, timeout_s, stub.Preempt)
 
     def media(self, result: Result) -> Iterable[media_pb2.Media]:
         """The base video."""
@@ -150,7 +153,7 @@ class UpscaleStage:
 
     stage = Stage.UPSCALE
 
-    def call(self, clients: ModelClients, work: Work, timeout_s: float | None) -> ResponseStream:
+    def call(self, clients: ModelClients, work: Work, timeout_s: float | None) -> ModelCall:
         """Start the call."""
         generated = work.generated
         request = super_resolver_pb2.UpscaleRequest(
@@ -162,8 +165,10 @@ class UpscaleStage:
             model_version=work.request.model_versions.super_resolver,
             output_prefix=work.output_prefix,
             preview_every_steps=work.request.preview_every_steps,
+            state_prefix=state_prefix(work.job.id),
         )
-        return clients.call(clients.super_resolver.Upscale, request, work.job, timeout_s)
+        stub = clients.super_resolver
+        return clients.call(stub.Upscale, request, work.job, timeout_s, stub.Preempt)
 
     def media(self, result: Result) -> Iterable[media_pb2.Media]:
         """The larger video."""

@@ -8,7 +8,15 @@ from collections.abc import Callable, Mapping
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.common.jobs import Heartbeat, JobStore, Lease, LeaseLost, Progress, Stage
+from services.common.jobs import (
+    DatabaseAway,
+    Heartbeat,
+    JobStore,
+    Lease,
+    LeaseLost,
+    Progress,
+    Stage,
+)
 from services.common.logs import get_logger
 
 log = get_logger(__name__)
@@ -64,15 +72,24 @@ class ProgressWriter:
                 self._late.start()
 
     def flush(self) -> None:
-        """Write what waits. Raises LeaseLost when the job belongs to somebody else."""
+        """Write what waits, or keep it for the next time while the database is away.
+
+        Raises LeaseLost when the job belongs to somebody else.
+        """
         with self._lock:
             if self._late is not None:
                 self._late.cancel()
                 self._late = None
-            if self._waiting:
-                self._observe(self._jobs.record_progress(self._lease, self._waiting))
-                self._waiting = []
-                self._written_at = time.monotonic()
+            if not self._waiting:
+                return
+            self._written_at = time.monotonic()
+            try:
+                heartbeat = self._jobs.record_progress(self._lease, self._waiting)
+            except DatabaseAway as error:
+                log.warning("progress is written later", error=str(error))
+                return
+            self._waiting = []
+            self._observe(heartbeat)
 
     def _flush_late(self) -> None:
         try:

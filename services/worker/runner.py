@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import grpc
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,13 +15,17 @@ from omnireel.api.v1 import media_pb2, video_pb2
 from omnireel.errors import (
     Cancelled,
     DeadlineExceeded,
+    FailedPrecondition,
     OmnireelError,
     ResourceExhausted,
     Unavailable,
 )
 from omnireel.store import ObjectStore
+from services.common.checkpoints import forget_states
+from services.common.convert_generation import VERSION_MISMATCH
 from services.common.device_gate import OUT_OF_MEMORY
 from services.common.jobs import (
+    DatabaseAway,
     Job,
     JobState,
     JobStore,
@@ -33,7 +38,7 @@ from services.common.jobs import (
 from services.common.jobs.errors import job_error
 from services.common.logs import bind_call, get_logger
 from services.common.stage_costs import finish_cost
-from services.common.status import error_from_rpc, new_error_id
+from services.common.status import blameless, error_from_rpc, new_error_id
 from services.common.telemetry import Telemetry
 from services.worker.clients import ModelClients
 from services.worker.lease_keeper import LeaseKeeper, StopReason
@@ -46,6 +51,10 @@ from services.worker.release import ReleaseGate
 log = get_logger(__name__)
 
 RETRYABLE = (Unavailable, ResourceExhausted)
+
+
+class NotTaken(Unavailable):
+    """A model service was away, full or stopping: the work itself is not to blame."""
 
 
 @dataclass(frozen=True)
@@ -79,16 +88,33 @@ class JobRunner:
         self._observer = observer or RunObserver(Telemetry())
         self._gate = gate or ReleaseGate(store)
         self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._keepers: set[LeaseKeeper] = set()
         self._draining = False
 
-    def drain(self) -> None:
-        """Hand every running job back and take no new one."""
+    def drain(self, *, finish_s: float = 0.0, handover_s: float = 0.0) -> None:
+        """Take no new job, and see to those that run.
+
+        They have ``finish_s`` seconds to finish. Then each stops after its present denoising step,
+        keeps its state and is handed back; what has not after ``handover_s`` more is cut off.
+        """
         with self._lock:
             self._draining = True
-            keepers = list(self._keepers)
-        for keeper in keepers:
+        if self._idle_within(finish_s):
+            return
+        for keeper in self._running():
             keeper.stop(StopReason.DRAINING)
+        if handover_s and not self._idle_within(handover_s):
+            for keeper in self._running():
+                keeper.abandon()
+
+    def _running(self) -> list[LeaseKeeper]:
+        with self._lock:
+            return list(self._keepers)
+
+    def _idle_within(self, seconds: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._keepers, seconds)
 
     def run(self, job_id: str) -> None:
         """Run the job if it is still there to be taken; never raises for what a job does."""
@@ -112,14 +138,15 @@ class JobRunner:
         )
         with self._lock:
             self._keepers.add(keeper)
-            if self._draining:
-                keeper.stop(StopReason.DRAINING)
         try:
             with keeper:
                 self._run_claimed(lease, job, keeper, outcome)
+            if outcome.state.terminal:
+                self._forget_states(job)
         finally:
-            with self._lock:
+            with self._changed:
                 self._keepers.discard(keeper)
+                self._changed.notify_all()
 
     def _run_claimed(self, lease: Lease, job: Job, keeper: LeaseKeeper, outcome: Outcome) -> None:
         begun = time.monotonic()
@@ -130,7 +157,7 @@ class JobRunner:
             log.info("job succeeded", seconds=round(time.monotonic() - begun, 3))
         except LeaseLost as error:
             self._lost(outcome, error)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, DatabaseAway) as error:
             # Without the database nothing can be settled; the lease runs out and another
             # attempt begins after the last finished stage.
             outcome.set(JobState.RUNNING, "DATABASE_FAILED")
@@ -178,20 +205,26 @@ class JobRunner:
     ) -> Result:
         """One streaming call, to its result."""
         result: Result | None = None
+        begun = False
         writer.step(stage.stage, 0, 0, 0.0)
         deadline = work.job.deadline
         call = stage.call(self._clients, work, _remaining(deadline))
         try:
             with keeper.watching(call):
                 for response in call:
+                    begun = True
                     if response.WhichOneof("event") == "result":
                         result = response.result
                         continue
-                    on_step()
                     at = response.progress
+                    if at.step:
+                        on_step()
                     writer.step(stage.stage, at.step, at.num_steps, at.fraction, at.preview_uri)
         except grpc.RpcError as error:
-            raise error_from_rpc(error) from error
+            failure = error_from_rpc(error)
+            if blameless(error, begun=begun):
+                raise NotTaken(failure.message, retry_after_s=_retry_after(failure)) from error
+            raise failure from error
         finally:
             # Also on the way out of a LeaseLost: nothing may go on working for this attempt.
             call.cancel()
@@ -243,23 +276,42 @@ class JobRunner:
                 self._jobs.fail(lease, job_error(late, retryable=True))
                 outcome.set(JobState.FAILED, late.reason)
                 log.info("job missed its deadline")
-            elif isinstance(error, RETRYABLE) and error.reason != OUT_OF_MEMORY:
+            elif isinstance(error, NotTaken):
+                self._wait_for_service(lease, error)
+                outcome.set(JobState.QUEUED, error.reason)
+            elif _is_other_version(error) or (
+                isinstance(error, RETRYABLE) and error.reason != OUT_OF_MEMORY
+            ):
                 outcome.set(self._retry(lease, job, error), error.reason)
             else:
                 outcome.set(JobState.FAILED, self._fail(lease, error))
         except LeaseLost as lost:
             self._lost(outcome, lost)
-        except SQLAlchemyError as broken:
+        except (SQLAlchemyError, DatabaseAway) as broken:
             outcome.set(JobState.RUNNING, "DATABASE_FAILED")
             log.error("database failed; the job will be taken back", exc_info=broken)
+
+    def _wait_for_service(self, lease: Lease, error: NotTaken) -> None:
+        """An outage costs time and no attempt; the longer it lasts, the rarer it is asked."""
+        config = self._config
+        delay_s = min(config.backoff_s * 2 ** min(lease.token - 1, 16), config.max_backoff_s)
+        delay_s = max(delay_s, error.retry_after_s)
+        self._jobs.release(lease, delay_s=delay_s, message=error.message)
+        log.warning("the service could not take the job", error=str(error), delay_s=delay_s)
 
     def _retry(self, lease: Lease, job: Job, error: OmnireelError) -> JobState:
         config = self._config
         delay_s = min(config.backoff_s * 2 ** (job.attempt - 1), config.max_backoff_s)
-        delay_s = max(delay_s, getattr(error, "retry_after_s", None) or 0.0)
+        delay_s = max(delay_s, _retry_after(error))
         state = self._jobs.retry(lease, job_error(error, retryable=True), delay_s)
         log.warning("attempt failed", error=str(error), state=state.value, delay_s=delay_s)
         return state
+
+    def _forget_states(self, job: Job) -> None:
+        try:
+            forget_states(self._store, job.id)
+        except OmnireelError as error:  # they are collected later
+            log.warning("checkpoints were not deleted", error=str(error))
 
     def _fail(self, lease: Lease, error: Exception) -> str:
         if isinstance(error, OmnireelError):
@@ -275,6 +327,15 @@ class JobRunner:
 
 def _record(media: media_pb2.Media) -> MediaRecord:
     return MediaRecord(media.uri, media.SerializeToString(), media.size_bytes, media.sha256)
+
+
+def _is_other_version(error: BaseException) -> TypeGuard[FailedPrecondition]:
+    """The pinned model version does not run there (any more); another replica may have it."""
+    return isinstance(error, FailedPrecondition) and error.reason == VERSION_MISMATCH
+
+
+def _retry_after(error: OmnireelError) -> float:
+    return getattr(error, "retry_after_s", None) or 0.0
 
 
 def _remaining(deadline: float | None) -> float | None:

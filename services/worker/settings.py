@@ -38,6 +38,12 @@ class WorkerSettings(CallerSettings):
     c2pa_algorithm: str = Field("es256", description="The algorithm of that key.")
     c2pa_time_authority: str = Field("", description="URL of an RFC 3161 time-stamp authority.")
     slots: int = Field(1, ge=1, le=256, description="Jobs that run at once in this worker.")
+    handover_s: float = Field(
+        10.0,
+        ge=0,
+        description="Seconds beyond `grace_s` for jobs that have not finished: each stops after "
+        "its present denoising step, stores its state and is handed back.",
+    )
     lease_s: float = Field(
         15.0, gt=0, description="Seconds without a heartbeat after which a job is taken away."
     )

@@ -56,6 +56,8 @@ class Bench:
         settings.format.width = settings.format.height = 64
         settings.format.num_frames, settings.format.fps = 9, 8.0
         settings.seed, settings.num_inference_steps, settings.num_upscale_steps = 7, 4, 4
+        for kind, version in dict(fields.pop("versions", {})).items():  # type: ignore[call-overload]
+            setattr(request.model_versions, kind, version)
         request.preview_every_steps = int(fields.pop("preview_every_steps", 0))
         new = NewJob("me", request.SerializeToString(), **fields)  # type: ignore[arg-type]
         return self.jobs.submit(new)[0]

@@ -32,6 +32,7 @@ class GenerateRequest(_message.Message):
     MODEL_VERSION_FIELD_NUMBER: _builtins.int
     OUTPUT_PREFIX_FIELD_NUMBER: _builtins.int
     PREVIEW_EVERY_STEPS_FIELD_NUMBER: _builtins.int
+    STATE_PREFIX_FIELD_NUMBER: _builtins.int
     model_version: _builtins.str
     """Refuse (FAILED_PRECONDITION) unless exactly this version runs. Empty: any."""
     output_prefix: _builtins.str
@@ -40,6 +41,11 @@ class GenerateRequest(_message.Message):
     """
     preview_every_steps: _builtins.int
     """A preview at most every this many steps; 0: none."""
+    state_prefix: _builtins.str
+    """Key prefix that the denoising state is kept under, the same for every attempt at the job, for
+    example `jobs/{id}/checkpoint`. A call that finds a state of the very same work goes on from there,
+    with the result that an uninterrupted call has, bit by bit. Empty: none is kept.
+    """
     @_builtins.property
     def job(self) -> _generation_pb2.JobContext: ...
     @_builtins.property
@@ -59,10 +65,11 @@ class GenerateRequest(_message.Message):
         model_version: _builtins.str = ...,
         output_prefix: _builtins.str = ...,
         preview_every_steps: _builtins.int = ...,
+        state_prefix: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "prompt", b"prompt", "settings", b"settings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "model_version", b"model_version", "output_prefix", b"output_prefix", "preview_every_steps", b"preview_every_steps", "prompt", b"prompt", "settings", b"settings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "model_version", b"model_version", "output_prefix", b"output_prefix", "preview_every_steps", b"preview_every_steps", "prompt", b"prompt", "settings", b"settings", "state_prefix", b"state_prefix"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from omnireel.api.v1 import capabilities_pb2 as omnireel_dot_api_dot_v1_dot_capabilities__pb2
+from omnireel.api.v1 import generation_pb2 as omnireel_dot_api_dot_v1_dot_generation__pb2
 from omnireel.api.v1 import generator_pb2 as omnireel_dot_api_dot_v1_dot_generator__pb2
 
 GRPC_GENERATED_VERSION = '1.81.1'
@@ -40,6 +41,11 @@ class GeneratorServiceStub:
                 request_serializer=omnireel_dot_api_dot_v1_dot_generator__pb2.GenerateRequest.SerializeToString,
                 response_deserializer=omnireel_dot_api_dot_v1_dot_generator__pb2.GenerateResponse.FromString,
                 _registered_method=True)
+        self.Preempt = channel.unary_unary(
+                '/omnireel.api.v1.GeneratorService/Preempt',
+                request_serializer=omnireel_dot_api_dot_v1_dot_generation__pb2.PreemptRequest.SerializeToString,
+                response_deserializer=omnireel_dot_api_dot_v1_dot_generation__pb2.PreemptResponse.FromString,
+                _registered_method=True)
         self.GetModelInfo = channel.unary_unary(
                 '/omnireel.api.v1.GeneratorService/GetModelInfo',
                 request_serializer=omnireel_dot_api_dot_v1_dot_capabilities__pb2.GetModelInfoRequest.SerializeToString,
@@ -59,6 +65,13 @@ class GeneratorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Preempt(self, request, context):
+        """Hands one running attempt over to whoever takes the job up next.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetModelInfo(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -72,6 +85,11 @@ def add_GeneratorServiceServicer_to_server(servicer, server):
                     servicer.Generate,
                     request_deserializer=omnireel_dot_api_dot_v1_dot_generator__pb2.GenerateRequest.FromString,
                     response_serializer=omnireel_dot_api_dot_v1_dot_generator__pb2.GenerateResponse.SerializeToString,
+            ),
+            'Preempt': grpc.unary_unary_rpc_method_handler(
+                    servicer.Preempt,
+                    request_deserializer=omnireel_dot_api_dot_v1_dot_generation__pb2.PreemptRequest.FromString,
+                    response_serializer=omnireel_dot_api_dot_v1_dot_generation__pb2.PreemptResponse.SerializeToString,
             ),
             'GetModelInfo': grpc.unary_unary_rpc_method_handler(
                     servicer.GetModelInfo,
@@ -106,6 +124,33 @@ class GeneratorService:
             '/omnireel.api.v1.GeneratorService/Generate',
             omnireel_dot_api_dot_v1_dot_generator__pb2.GenerateRequest.SerializeToString,
             omnireel_dot_api_dot_v1_dot_generator__pb2.GenerateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Preempt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/omnireel.api.v1.GeneratorService/Preempt',
+            omnireel_dot_api_dot_v1_dot_generation__pb2.PreemptRequest.SerializeToString,
+            omnireel_dot_api_dot_v1_dot_generation__pb2.PreemptResponse.FromString,
             options,
             channel_credentials,
             insecure,

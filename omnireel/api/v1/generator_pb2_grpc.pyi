@@ -6,6 +6,7 @@ Internal: denoises one base video."""
 from collections import abc as _abc
 from grpc import aio as _aio
 from omnireel.api.v1 import capabilities_pb2 as _capabilities_pb2
+from omnireel.api.v1 import generation_pb2 as _generation_pb2
 from omnireel.api.v1 import generator_pb2 as _generator_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -37,6 +38,8 @@ class GeneratorServiceStub:
     denoising steps and leaves nothing behind. A full server answers RESOURCE_EXHAUSTED with
     RetryInfo.
     """
+    Preempt: _grpc.UnaryUnaryMultiCallable[_generation_pb2.PreemptRequest, _generation_pb2.PreemptResponse]
+    """Hands one running attempt over to whoever takes the job up next."""
     GetModelInfo: _grpc.UnaryUnaryMultiCallable[_capabilities_pb2.GetModelInfoRequest, _capabilities_pb2.ModelInfo]
 
 @_typing.type_check_only
@@ -47,6 +50,8 @@ class GeneratorServiceAsyncStub(GeneratorServiceStub):
     denoising steps and leaves nothing behind. A full server answers RESOURCE_EXHAUSTED with
     RetryInfo.
     """
+    Preempt: _aio.UnaryUnaryMultiCallable[_generation_pb2.PreemptRequest, _generation_pb2.PreemptResponse]  # type: ignore[assignment]
+    """Hands one running attempt over to whoever takes the job up next."""
     GetModelInfo: _aio.UnaryUnaryMultiCallable[_capabilities_pb2.GetModelInfoRequest, _capabilities_pb2.ModelInfo]  # type: ignore[assignment]
 
 class GeneratorServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -60,6 +65,14 @@ class GeneratorServiceServicer(metaclass=_abc_1.ABCMeta):
         denoising steps and leaves nothing behind. A full server answers RESOURCE_EXHAUSTED with
         RetryInfo.
         """
+
+    @_abc_1.abstractmethod
+    def Preempt(
+        self,
+        request: _generation_pb2.PreemptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_generation_pb2.PreemptResponse, _abc.Awaitable[_generation_pb2.PreemptResponse]]:
+        """Hands one running attempt over to whoever takes the job up next."""
 
     @_abc_1.abstractmethod
     def GetModelInfo(

@@ -29,7 +29,7 @@ from omnireel.api.v1 import mvl_pb2 as omnireel_dot_api_dot_v1_dot_mvl__pb2
 from omnireel.api.v1 import progress_pb2 as omnireel_dot_api_dot_v1_dot_progress__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$omnireel/api/v1/super_resolver.proto\x12\x0fomnireel.api.v1\x1a\"omnireel/api/v1/capabilities.proto\x1a omnireel/api/v1/generation.proto\x1a\x1bomnireel/api/v1/media.proto\x1a\x19omnireel/api/v1/mvl.proto\x1a\x1eomnireel/api/v1/progress.proto\"\x8d\x02\n\x0eUpscaleRequest\x12(\n\x03job\x18\x01 \x01(\x0b\x32\x1b.omnireel.api.v1.JobContext\x12\'\n\x06prompt\x18\x02 \x01(\x0b\x32\x17.omnireel.api.v1.Prompt\x12\x13\n\x0blatents_uri\x18\x03 \x01(\t\x12\x11\n\tvideo_uri\x18\x04 \x01(\t\x12\x35\n\x08settings\x18\x05 \x01(\x0b\x32#.omnireel.api.v1.GenerationSettings\x12\x15\n\rmodel_version\x18\x06 \x01(\t\x12\x15\n\routput_prefix\x18\x07 \x01(\t\x12\x1b\n\x13preview_every_steps\x18\x08 \x01(\x05\"{\n\x0fUpscaleResponse\x12-\n\x08progress\x18\x01 \x01(\x0b\x32\x19.omnireel.api.v1.ProgressH\x00\x12\x30\n\x06result\x18\x02 \x01(\x0b\x32\x1e.omnireel.api.v1.UpscaleResultH\x00\x42\x07\n\x05\x65vent\"\xa7\x01\n\rUpscaleResult\x12%\n\x05video\x18\x01 \x01(\x0b\x32\x16.omnireel.api.v1.Media\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12,\n\x06timing\x18\x03 \x01(\x0b\x32\x1c.omnireel.api.v1.StageTiming\x12*\n\x08warnings\x18\x04 \x03(\x0b\x32\x18.omnireel.api.v1.Warning2\xb8\x01\n\x14SuperResolverService\x12N\n\x07Upscale\x12\x1f.omnireel.api.v1.UpscaleRequest\x1a .omnireel.api.v1.UpscaleResponse0\x01\x12P\n\x0cGetModelInfo\x12$.omnireel.api.v1.GetModelInfoRequest\x1a\x1a.omnireel.api.v1.ModelInfob\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$omnireel/api/v1/super_resolver.proto\x12\x0fomnireel.api.v1\x1a\"omnireel/api/v1/capabilities.proto\x1a omnireel/api/v1/generation.proto\x1a\x1bomnireel/api/v1/media.proto\x1a\x19omnireel/api/v1/mvl.proto\x1a\x1eomnireel/api/v1/progress.proto\"\xa3\x02\n\x0eUpscaleRequest\x12(\n\x03job\x18\x01 \x01(\x0b\x32\x1b.omnireel.api.v1.JobContext\x12\'\n\x06prompt\x18\x02 \x01(\x0b\x32\x17.omnireel.api.v1.Prompt\x12\x13\n\x0blatents_uri\x18\x03 \x01(\t\x12\x11\n\tvideo_uri\x18\x04 \x01(\t\x12\x35\n\x08settings\x18\x05 \x01(\x0b\x32#.omnireel.api.v1.GenerationSettings\x12\x15\n\rmodel_version\x18\x06 \x01(\t\x12\x15\n\routput_prefix\x18\x07 \x01(\t\x12\x1b\n\x13preview_every_steps\x18\x08 \x01(\x05\x12\x14\n\x0cstate_prefix\x18\t \x01(\t\"{\n\x0fUpscaleResponse\x12-\n\x08progress\x18\x01 \x01(\x0b\x32\x19.omnireel.api.v1.ProgressH\x00\x12\x30\n\x06result\x18\x02 \x01(\x0b\x32\x1e.omnireel.api.v1.UpscaleResultH\x00\x42\x07\n\x05\x65vent\"\xa7\x01\n\rUpscaleResult\x12%\n\x05video\x18\x01 \x01(\x0b\x32\x16.omnireel.api.v1.Media\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12,\n\x06timing\x18\x03 \x01(\x0b\x32\x1c.omnireel.api.v1.StageTiming\x12*\n\x08warnings\x18\x04 \x03(\x0b\x32\x18.omnireel.api.v1.Warning2\x86\x02\n\x14SuperResolverService\x12N\n\x07Upscale\x12\x1f.omnireel.api.v1.UpscaleRequest\x1a .omnireel.api.v1.UpscaleResponse0\x01\x12L\n\x07Preempt\x12\x1f.omnireel.api.v1.PreemptRequest\x1a .omnireel.api.v1.PreemptResponse\x12P\n\x0cGetModelInfo\x12$.omnireel.api.v1.GetModelInfoRequest\x1a\x1a.omnireel.api.v1.ModelInfob\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,11 +37,11 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'omnireel.api.v1.super_resol
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_UPSCALEREQUEST']._serialized_start=216
-  _globals['_UPSCALEREQUEST']._serialized_end=485
-  _globals['_UPSCALERESPONSE']._serialized_start=487
-  _globals['_UPSCALERESPONSE']._serialized_end=610
-  _globals['_UPSCALERESULT']._serialized_start=613
-  _globals['_UPSCALERESULT']._serialized_end=780
-  _globals['_SUPERRESOLVERSERVICE']._serialized_start=783
-  _globals['_SUPERRESOLVERSERVICE']._serialized_end=967
+  _globals['_UPSCALEREQUEST']._serialized_end=507
+  _globals['_UPSCALERESPONSE']._serialized_start=509
+  _globals['_UPSCALERESPONSE']._serialized_end=632
+  _globals['_UPSCALERESULT']._serialized_start=635
+  _globals['_UPSCALERESULT']._serialized_end=802
+  _globals['_SUPERRESOLVERSERVICE']._serialized_start=805
+  _globals['_SUPERRESOLVERSERVICE']._serialized_end=1067
 # @@protoc_insertion_point(module_scope)

@@ -34,6 +34,7 @@ class UpscaleRequest(_message.Message):
     MODEL_VERSION_FIELD_NUMBER: _builtins.int
     OUTPUT_PREFIX_FIELD_NUMBER: _builtins.int
     PREVIEW_EVERY_STEPS_FIELD_NUMBER: _builtins.int
+    STATE_PREFIX_FIELD_NUMBER: _builtins.int
     latents_uri: _builtins.str
     """GenerateResult.latents_uri and GenerateResult.video.uri."""
     video_uri: _builtins.str
@@ -43,6 +44,8 @@ class UpscaleRequest(_message.Message):
     """See GenerateRequest.output_prefix."""
     preview_every_steps: _builtins.int
     """A preview at most every this many steps; 0: none."""
+    state_prefix: _builtins.str
+    """See GenerateRequest.state_prefix."""
     @_builtins.property
     def job(self) -> _generation_pb2.JobContext: ...
     @_builtins.property
@@ -64,10 +67,11 @@ class UpscaleRequest(_message.Message):
         model_version: _builtins.str = ...,
         output_prefix: _builtins.str = ...,
         preview_every_steps: _builtins.int = ...,
+        state_prefix: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "prompt", b"prompt", "settings", b"settings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "latents_uri", b"latents_uri", "model_version", b"model_version", "output_prefix", b"output_prefix", "preview_every_steps", b"preview_every_steps", "prompt", b"prompt", "settings", b"settings", "video_uri", b"video_uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "latents_uri", b"latents_uri", "model_version", b"model_version", "output_prefix", b"output_prefix", "preview_every_steps", b"preview_every_steps", "prompt", b"prompt", "settings", b"settings", "state_prefix", b"state_prefix", "video_uri", b"video_uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from omnireel.api.v1 import capabilities_pb2 as omnireel_dot_api_dot_v1_dot_capabilities__pb2
+from omnireel.api.v1 import generation_pb2 as omnireel_dot_api_dot_v1_dot_generation__pb2
 from omnireel.api.v1 import super_resolver_pb2 as omnireel_dot_api_dot_v1_dot_super__resolver__pb2
 
 GRPC_GENERATED_VERSION = '1.81.1'
@@ -40,6 +41,11 @@ class SuperResolverServiceStub:
                 request_serializer=omnireel_dot_api_dot_v1_dot_super__resolver__pb2.UpscaleRequest.SerializeToString,
                 response_deserializer=omnireel_dot_api_dot_v1_dot_super__resolver__pb2.UpscaleResponse.FromString,
                 _registered_method=True)
+        self.Preempt = channel.unary_unary(
+                '/omnireel.api.v1.SuperResolverService/Preempt',
+                request_serializer=omnireel_dot_api_dot_v1_dot_generation__pb2.PreemptRequest.SerializeToString,
+                response_deserializer=omnireel_dot_api_dot_v1_dot_generation__pb2.PreemptResponse.FromString,
+                _registered_method=True)
         self.GetModelInfo = channel.unary_unary(
                 '/omnireel.api.v1.SuperResolverService/GetModelInfo',
                 request_serializer=omnireel_dot_api_dot_v1_dot_capabilities__pb2.GetModelInfoRequest.SerializeToString,
@@ -58,6 +64,13 @@ class SuperResolverServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Preempt(self, request, context):
+        """Hands one running attempt over to whoever takes the job up next.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetModelInfo(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -71,6 +84,11 @@ def add_SuperResolverServiceServicer_to_server(servicer, server):
                     servicer.Upscale,
                     request_deserializer=omnireel_dot_api_dot_v1_dot_super__resolver__pb2.UpscaleRequest.FromString,
                     response_serializer=omnireel_dot_api_dot_v1_dot_super__resolver__pb2.UpscaleResponse.SerializeToString,
+            ),
+            'Preempt': grpc.unary_unary_rpc_method_handler(
+                    servicer.Preempt,
+                    request_deserializer=omnireel_dot_api_dot_v1_dot_generation__pb2.PreemptRequest.FromString,
+                    response_serializer=omnireel_dot_api_dot_v1_dot_generation__pb2.PreemptResponse.SerializeToString,
             ),
             'GetModelInfo': grpc.unary_unary_rpc_method_handler(
                     servicer.GetModelInfo,
@@ -105,6 +123,33 @@ class SuperResolverService:
             '/omnireel.api.v1.SuperResolverService/Upscale',
             omnireel_dot_api_dot_v1_dot_super__resolver__pb2.UpscaleRequest.SerializeToString,
             omnireel_dot_api_dot_v1_dot_super__resolver__pb2.UpscaleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Preempt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/omnireel.api.v1.SuperResolverService/Preempt',
+            omnireel_dot_api_dot_v1_dot_generation__pb2.PreemptRequest.SerializeToString,
+            omnireel_dot_api_dot_v1_dot_generation__pb2.PreemptResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -6,6 +6,7 @@ Internal: refines a base video to a larger one."""
 from collections import abc as _abc
 from grpc import aio as _aio
 from omnireel.api.v1 import capabilities_pb2 as _capabilities_pb2
+from omnireel.api.v1 import generation_pb2 as _generation_pb2
 from omnireel.api.v1 import super_resolver_pb2 as _super_resolver_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -36,6 +37,8 @@ class SuperResolverServiceStub:
     """Progress events, then exactly one result. Cancelling the call stops the work between two
     denoising steps and leaves nothing behind.
     """
+    Preempt: _grpc.UnaryUnaryMultiCallable[_generation_pb2.PreemptRequest, _generation_pb2.PreemptResponse]
+    """Hands one running attempt over to whoever takes the job up next."""
     GetModelInfo: _grpc.UnaryUnaryMultiCallable[_capabilities_pb2.GetModelInfoRequest, _capabilities_pb2.ModelInfo]
 
 @_typing.type_check_only
@@ -45,6 +48,8 @@ class SuperResolverServiceAsyncStub(SuperResolverServiceStub):
     """Progress events, then exactly one result. Cancelling the call stops the work between two
     denoising steps and leaves nothing behind.
     """
+    Preempt: _aio.UnaryUnaryMultiCallable[_generation_pb2.PreemptRequest, _generation_pb2.PreemptResponse]  # type: ignore[assignment]
+    """Hands one running attempt over to whoever takes the job up next."""
     GetModelInfo: _aio.UnaryUnaryMultiCallable[_capabilities_pb2.GetModelInfoRequest, _capabilities_pb2.ModelInfo]  # type: ignore[assignment]
 
 class SuperResolverServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -57,6 +62,14 @@ class SuperResolverServiceServicer(metaclass=_abc_1.ABCMeta):
         """Progress events, then exactly one result. Cancelling the call stops the work between two
         denoising steps and leaves nothing behind.
         """
+
+    @_abc_1.abstractmethod
+    def Preempt(
+        self,
+        request: _generation_pb2.PreemptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_generation_pb2.PreemptResponse, _abc.Awaitable[_generation_pb2.PreemptResponse]]:
+        """Hands one running attempt over to whoever takes the job up next."""
 
     @_abc_1.abstractmethod
     def GetModelInfo(

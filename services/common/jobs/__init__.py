@@ -8,6 +8,7 @@ alone does). ``store.py`` joins them into one :class:`JobStore`.
 
 from __future__ import annotations
 
+from services.common.jobs.database import DatabaseAway
 from services.common.jobs.job import (
     Event,
     Heartbeat,
@@ -28,6 +29,7 @@ from services.common.jobs.news import News
 from services.common.jobs.store import JobStore, open_jobs
 
 __all__ = [
+    "DatabaseAway",
     "Event",
     "Heartbeat",
     "Job",

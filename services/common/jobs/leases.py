@@ -33,6 +33,7 @@ from services.common.jobs.rows import (
 )
 from services.common.jobs.schema import job_stages, jobs
 
+HANDED_BACK = "handed back by a worker that stops"
 RELEASED: dict[str, Any] = {"lease_owner": "", "lease_expires": None, "published_at": None}
 
 
@@ -102,9 +103,15 @@ def save_stage(
 ) -> None:
     """Keep what a finished stage left, so that whoever picks the job up goes on after it.
 
-    ``media`` are the objects it made: the job's caller may name them in new requests.
+    ``media`` are the objects it made: the job's caller may name them in new requests. Saying it
+    twice changes nothing: under one lease there is one output of a stage.
     """
     row = _fenced(connection, lease, {"updated_at": now})
+    known = select(job_stages.c.stage).where(
+        job_stages.c.job_id == lease.job_id, job_stages.c.stage == output.stage.value
+    )
+    if connection.execute(known).one_or_none() is not None:
+        return
     connection.execute(
         insert(job_stages).values(
             job_id=lease.job_id,
@@ -134,10 +141,19 @@ def cancelled(connection: Connection, lease: Lease, now: float) -> None:
     _finish(connection, lease, JobState.CANCELLED, now, {})
 
 
-def release(connection: Connection, lease: Lease, now: float) -> None:
-    """RUNNING -> QUEUED: a stopping worker hands the job back, and no attempt is lost."""
-    values = {**RELEASED, "attempt": jobs.c.attempt - 1, "not_before": now}
-    _requeue(connection, lease, now, values, "handed back by a worker that stops")
+def release(
+    connection: Connection,
+    lease: Lease,
+    now: float,
+    delay_s: float = 0.0,
+    message: str = HANDED_BACK,
+) -> None:
+    """RUNNING -> QUEUED after ``delay_s`` seconds, and no attempt is lost.
+
+    For a worker that stops, and for a model service that could not take the work.
+    """
+    values = {**RELEASED, "attempt": jobs.c.attempt - 1, "not_before": now + delay_s}
+    _requeue(connection, lease, now, values, message)
 
 
 def retry(

@@ -205,6 +205,8 @@ def stage_outputs(
 
 def request_cancel(connection: Connection, job_id: str, now: float) -> Job:
     """Cancel a queued job at once; ask the worker of a running one; leave a finished one."""
+    # Locked: between the two questions below a worker might hand the job back, or take it.
+    connection.execute(select(jobs.c.id).where(jobs.c.id == job_id).with_for_update())
     row = connection.execute(
         update(jobs)
         .where(jobs.c.id == job_id, jobs.c.state == JobState.QUEUED.value)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from services.common.jobs import leases, media, overview, requests, scheduler, sweeper
 from services.common.jobs.changes import Changes
 from services.common.jobs.costs import CostTable, StageCost, add_cost, cost_table
-from services.common.jobs.database import Database
+from services.common.jobs.database import Database, waits_for_database
 from services.common.jobs.job import (
     Event,
     Heartbeat,
@@ -61,13 +61,22 @@ class JobStore:
 
     # What a caller does.
 
+    @waits_for_database
     def find_request(self, caller: str, request_id: str, request_digest: str) -> Job | None:
         """See :func:`requests.find_request`."""
         with self._database.read() as connection:
             return requests.find_request(connection, caller, request_id, request_digest)
 
     def submit(self, new: NewJob, *, max_queued: int = 1000) -> tuple[Job, bool]:
-        """See :func:`requests.submit`; two equal requests at the same moment make one job."""
+        """See :func:`requests.submit`; two equal requests at the same moment make one job.
+
+        Without a request id nobody could tell a repeated insert from a second job: then a lost
+        connection is the caller's to decide about.
+        """
+        submit = waits_for_database(self._submit) if new.request_id else self._submit
+        return submit(new, max_queued)
+
+    def _submit(self, new: NewJob, max_queued: int) -> tuple[Job, bool]:
         try:
             with self._database.write() as connection:
                 return requests.submit(connection, new, self._clock(), max_queued=max_queued)
@@ -75,11 +84,13 @@ class JobStore:
             with self._database.write() as connection:
                 return requests.submit(connection, new, self._clock(), max_queued=max_queued)
 
+    @waits_for_database
     def get(self, job_id: str, caller: str | None = None, *, operation: bool = False) -> Job:
         """See :func:`requests.get`."""
         with self._database.read() as connection:
             return requests.get(connection, job_id, caller, operation=operation)
 
+    @waits_for_database
     def list_jobs(
         self,
         caller: str,
@@ -102,21 +113,25 @@ class JobStore:
                 oldest_first=oldest_first,
             )
 
+    @waits_for_database
     def queue_positions(self, job_ids: Collection[str]) -> dict[str, int]:
         """See :func:`scheduler.queue_positions`."""
         with self._database.read() as connection:
             return scheduler.queue_positions(connection, job_ids)
 
+    @waits_for_database
     def events_after(self, job_id: str, sequence: int, limit: int = 256) -> tuple[Event, ...]:
         """See :func:`requests.events_after`."""
         with self._database.read() as connection:
             return requests.events_after(connection, job_id, sequence, limit)
 
+    @waits_for_database
     def backlog(self) -> overview.Backlog:
         """See :func:`overview.backlog`."""
         with self._database.read() as connection:
             return overview.backlog(connection, self._clock(), worker_ttl_s=WORKER_TTL_S)
 
+    @waits_for_database
     def line(self) -> overview.Line:
         """See :func:`overview.line`."""
         with self._database.read() as connection:
@@ -132,36 +147,43 @@ class JobStore:
         with self._database.read() as connection:
             return overview.last_failures(connection, limit)
 
+    @waits_for_database
     def cost_table(self) -> CostTable:
         """See :func:`costs.cost_table`."""
         with self._database.read() as connection:
             return cost_table(connection)
 
+    @waits_for_database
     def news_of(self, seen: Mapping[str, int]) -> dict[str, News]:
         """See :func:`news.news_of`."""
         with self._database.read() as connection:
             return news_of(connection, seen)
 
+    @waits_for_database
     def stage_outputs(self, job_ids: Collection[str]) -> dict[str, dict[Stage, StageOutput]]:
         """See :func:`requests.stage_outputs`."""
         with self._database.read() as connection:
             return requests.stage_outputs(connection, job_ids)
 
+    @waits_for_database
     def delete_operation(self, job_id: str) -> None:
         """See :func:`requests.delete_operation`."""
         with self._database.write() as connection:
             requests.delete_operation(connection, job_id)
 
+    @waits_for_database
     def put_media(self, caller: str, record: MediaRecord) -> None:
         """See :func:`media.put_media`."""
         with self._database.write() as connection:
             media.put_media(connection, caller, record, self._clock())
 
+    @waits_for_database
     def find_media(self, caller: str, uri: str) -> MediaRecord | None:
         """See :func:`media.find_media`."""
         with self._database.read() as connection:
             return media.find_media(connection, caller, uri)
 
+    @waits_for_database
     def request_cancel(self, job_id: str) -> Job:
         """See :func:`requests.request_cancel`."""
         with self._database.write() as connection:
@@ -186,6 +208,7 @@ class JobStore:
 
     # What a worker does.
 
+    @waits_for_database
     def claim(self, job_id: str, owner: str, lease_s: float) -> tuple[Lease, Job] | None:
         """See :func:`leases.claim`."""
         with self._database.write() as connection:
@@ -201,6 +224,7 @@ class JobStore:
         with self._database.write() as connection:
             return leases.record_progress(connection, lease, steps, self._clock())
 
+    @waits_for_database
     def save_stage(
         self,
         lease: Lease,
@@ -215,26 +239,33 @@ class JobStore:
             if cost is not None:
                 add_cost(connection, cost, now)
 
+    @waits_for_database
     def succeed(self, lease: Lease) -> None:
         """See :func:`leases.succeed`."""
         with self._database.write() as connection:
             leases.succeed(connection, lease, self._clock())
 
+    @waits_for_database
     def fail(self, lease: Lease, error: JobError) -> None:
         """See :func:`leases.fail`."""
         with self._database.write() as connection:
             leases.fail(connection, lease, error, self._clock())
 
+    @waits_for_database
     def cancelled(self, lease: Lease) -> None:
         """See :func:`leases.cancelled`."""
         with self._database.write() as connection:
             leases.cancelled(connection, lease, self._clock())
 
-    def release(self, lease: Lease) -> None:
+    @waits_for_database
+    def release(
+        self, lease: Lease, *, delay_s: float = 0.0, message: str = leases.HANDED_BACK
+    ) -> None:
         """See :func:`leases.release`."""
         with self._database.write() as connection:
-            leases.release(connection, lease, self._clock())
+            leases.release(connection, lease, self._clock(), delay_s, message)
 
+    @waits_for_database
     def retry(self, lease: Lease, error: JobError, delay_s: float) -> JobState:
         """See :func:`leases.retry`."""
         with self._database.write() as connection:

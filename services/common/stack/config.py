@@ -132,7 +132,8 @@ class StackConfig:
             }
         if service == "worker":
             settings["safety"] = "off"  # the owner of the machine answers for what it makes
-            settings |= {"broker_url": self.broker_url, "grace_s": f"{self.grace_s / 2:g}"}
+            settings |= {"broker_url": self.broker_url, "grace_s": f"{self.grace_s / 4:g}"}
+            settings |= {"handover_s": f"{self.grace_s / 4:g}"}
         prefix = f"OMNIREEL_{service}_".upper()
         named = {prefix + key.upper(): value for key, value in settings.items()}
         return {**os.environ, **named, **self.environment}

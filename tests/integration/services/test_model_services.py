@@ -34,6 +34,7 @@ from tests.support.engines.frames import base_frames, upscaled_frames
 from tests.support.engines.processes import service_process
 from tests.support.engines.random_weights import save_random_adapter, save_random_weights
 from tests.support.engines.requests import (
+    first_step,
     generate_request,
     settings,
     take_apart,
@@ -98,7 +99,7 @@ def test_sigterm_lets_the_running_job_finish(tmp_path):
             stream = generator_pb2_grpc.GeneratorServiceStub(channel).Generate(
                 generate_request("hold")
             )
-            next(stream)
+            first_step(stream)
             states = health_pb2_grpc.HealthStub(channel).Watch(GENERATOR_HEALTH, timeout=120)
             assert next(states).status == ANSWER.SERVING
             running.process.send_signal(signal.SIGTERM)
@@ -124,7 +125,7 @@ def test_a_job_that_outlives_the_grace_is_stopped_and_leaves_nothing(tmp_path):
             stream = generator_pb2_grpc.GeneratorServiceStub(channel).Generate(
                 generate_request("hold", preview_every_steps=1)
             )
-            next(stream)
+            first_step(stream)
             running.process.send_signal(signal.SIGTERM)
             with pytest.raises(grpc.RpcError) as caught:
                 next(stream)
@@ -147,7 +148,7 @@ def test_cancel_stops_within_one_step(tmp_path):
         stub = generator_pb2_grpc.GeneratorServiceStub(channel)
         stream = stub.Generate(generate_request("slow", settings=settings(steps=64)))
         for _ in range(3):
-            next(stream)
+            first_step(stream)
         stream.cancel()
         # The next job begins when the cancelled one has stopped.
         other = generate_request(prefix="jobs/8/1", settings=settings(seed=4, steps=1))

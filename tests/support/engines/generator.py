@@ -7,11 +7,13 @@ from dataclasses import replace
 
 from omnireel.mvl import Prompt
 from omnireel.types import Clip, MediaSet
+from services.common.checkpoints import DenoisingState
 from services.common.denoising import EngineStep
 from services.common.model_info import Sampling
 from services.generator.engine import GeneratedVideo
 from tests.support.engines.behaviour import Behaviour, Hook, _no_hook
 from tests.support.engines.capabilities import GUIDANCE, NUM_STEPS, check, test_model
+from tests.support.engines.counted import CountedSteps
 from tests.support.engines.frames import base_frames, base_latents
 
 
@@ -36,6 +38,7 @@ class TestGenerator:
         media: MediaSet,
         sampling: Sampling,
         *,
+        start: DenoisingState | None = None,
         on_step: Callable[[EngineStep], None],
         cancelled: Callable[[], bool],
     ) -> GeneratedVideo:
@@ -48,14 +51,16 @@ class TestGenerator:
         )
         behaviour = Behaviour("generator", prompt.text, used.seed, cancelled, self.hook)
         behaviour.before()
-        frames = base_frames(used.format, used.seed)
-        for step in range(1, used.num_inference_steps + 1):
+        counted = CountedSteps(used.num_inference_steps, start)
+        preview = base_frames(used.format, used.seed)[:, ::2, ::2]
+        for step in counted:
             behaviour.step(step)
             self.steps.append(step)
-            on_step(EngineStep(step, used.num_inference_steps, frames[:, ::2, ::2]))
+            on_step(EngineStep(step, used.num_inference_steps, preview, counted.latents()))
+        seed = used.seed + counted.error
         return GeneratedVideo(
-            latents_CTHW=base_latents(used.format, used.seed),
-            clip=Clip(frames, fps=used.format.fps),
+            latents_CTHW=base_latents(used.format, seed),
+            clip=Clip(base_frames(used.format, seed), fps=used.format.fps),
             sampling=used,
             num_function_evaluations=2 * used.num_inference_steps,
         )

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import grpc
 import pytest
 
-from omnireel.api.v1 import generation_pb2, generator_pb2, mvl_pb2, super_resolver_pb2
+from omnireel.api.v1 import (
+    generation_pb2,
+    generator_pb2,
+    mvl_pb2,
+    progress_pb2,
+    super_resolver_pb2,
+)
 from omnireel.errors import OmnireelError
 from services.common.status import error_from_rpc
 
@@ -44,10 +50,21 @@ def upscale_request(
 
 
 def take_apart(responses: Iterable[Any]) -> tuple[list[Any], Any]:
-    """The progress events and the one result, which must be last."""
+    """The progress events and the one result, which must be last.
+
+    The event with which a denoising service says that it has begun is left out.
+    """
     events = list(responses)
     assert [e.WhichOneof("event") for e in events].index("result") == len(events) - 1
-    return [e.progress for e in events[:-1]], events[-1].result
+    steps = [e.progress for e in events[:-1]]
+    if steps and steps[0].stage != progress_pb2.STAGE_ENHANCING and steps[0].step == 0:
+        steps = steps[1:]
+    return steps, events[-1].result
+
+
+def first_step(stream: Iterator[Any]) -> Any:
+    """The progress of the first step, once it is done."""
+    return next(event.progress for event in stream if event.progress.step)
 
 
 def failure(call: Callable[[], Any]) -> OmnireelError:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from omnireel.mvl import Prompt
 from omnireel.types import Clip, MediaSet
+from services.common.checkpoints import DenoisingState
 from services.common.denoising import EngineStep
 from services.common.model_info import Sampling
 from services.super_resolver.engine import BaseVideo, UpscaledVideo
 from tests.support.engines.behaviour import Behaviour, Hook, _no_hook
 from tests.support.engines.capabilities import NUM_STEPS, check, test_model
+from tests.support.engines.counted import CountedSteps
 from tests.support.engines.frames import base_frames, upscaled_frames
 
 
@@ -36,6 +40,7 @@ class TestSuperResolver:
         media: MediaSet,
         sampling: Sampling,
         *,
+        start: DenoisingState | None = None,
         on_step: Callable[[EngineStep], None],
         cancelled: Callable[[], bool],
     ) -> UpscaledVideo:
@@ -47,9 +52,12 @@ class TestSuperResolver:
         frames = base.clip.frames_THWC
         if base.latents_CTHW is not None:
             frames = base_frames(sampling.format, int(base.latents_CTHW[0, 0, 0, 0]))
-        for step in range(1, num_steps + 1):
+        counted = CountedSteps(num_steps, start)
+        for step in counted:
             behaviour.step(step)
             self.steps.append(step)
-            on_step(EngineStep(step, num_steps, frames))
-        clip = Clip(upscaled_frames(frames), fps=sampling.format.fps)
+            on_step(EngineStep(step, num_steps, frames, counted.latents()))
+        large = upscaled_frames(frames)
+        large[..., 0] += np.uint8(counted.error % 256)
+        clip = Clip(large, fps=sampling.format.fps)
         return UpscaledVideo(clip, num_steps, num_function_evaluations=num_steps)

@@ -7,7 +7,7 @@ import torch
 
 from omnireel.errors import Cancelled, InvalidInput
 from omnireel.model.sequence import OmniSample, Segment, pack
-from omnireel.sampling import Guidance, sample_latents, shifted_sigmas
+from omnireel.sampling import Guidance, SamplerState, sample_latents, shifted_sigmas
 from omnireel.sampling.guidance import chain
 from omnireel.types import Role
 from tests.support.tiny_models import latents, mixed_samples, small_transformer, text
@@ -122,3 +122,26 @@ def test_the_chain_is_the_published_formula():
 def test_a_scale_out_of_range_names_its_field():
     with pytest.raises(InvalidInput, match=r"guidance\.image"):
         Guidance(image=-1.0)
+
+
+def test_a_loop_goes_on_from_any_step_to_the_same_bits():
+    model, sample = small_transformer(), mixed_samples()[1]
+    guided = chain(sample, EMPTY, Guidance())
+    noise, sigmas = latents(2, 4, 6, 0), shifted_sigmas(5, 3.0)
+    events = []
+    whole = sample_latents(model, guided, noise, sigmas, pack, on_step=events.append)
+    for event in events:
+        start = SamplerState(event.step, event.x_CTHW)
+        again = []
+        rest = sample_latents(model, guided, noise, sigmas, pack, start=start, on_step=again.append)
+        assert [e.step for e in again] == list(range(event.step + 1, 6))
+        assert torch.equal(rest, whole)
+
+
+def test_a_state_of_another_loop_is_refused():
+    model, sample = small_transformer(), mixed_samples()[1]
+    guided = chain(sample, EMPTY, Guidance())
+    noise, sigmas = latents(2, 4, 6, 0), shifted_sigmas(5, 3.0)
+    for state in (SamplerState(6, noise), SamplerState(1, latents(2, 4, 4, 0))):
+        with pytest.raises(InvalidInput, match="does not belong"):
+            sample_latents(model, guided, noise, sigmas, pack, start=state)

@@ -74,7 +74,9 @@ def test_a_pinned_version_must_run():
     info = ModelInfo(kind="generator", name="m", version="v1", device="cpu")
     convert.check_version("", info)
     convert.check_version("v1", info)
-    with pytest.raises(FailedPrecondition, match="'v2' is pinned, but 'v1' runs"):
+    with pytest.raises(
+        FailedPrecondition, match="version 'v2', and 'v1' runs here; create it again"
+    ):
         convert.check_version("v2", info)
 
 

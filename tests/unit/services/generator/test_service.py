@@ -19,7 +19,13 @@ from omnireel.types import Audio, Clip, VideoFormat
 from services.common.artifacts import read_latents
 from tests.support.engines.frames import base_frames, base_latents
 from tests.support.engines.generator import TestGenerator
-from tests.support.engines.requests import failure, generate_request, settings, take_apart
+from tests.support.engines.requests import (
+    failure,
+    first_step,
+    generate_request,
+    settings,
+    take_apart,
+)
 from tests.support.engines.servers import running_generator
 
 FORMAT = VideoFormat(64, 64, 5, 8.0)
@@ -96,7 +102,7 @@ def test_previews_come_now_and_then(stub, store):
 def test_cancel_stops_before_the_next_step_and_leaves_nothing(stub, engine, store, never_released):
     request = generate_request("hold", preview_every_steps=1)
     stream = stub.Generate(request)
-    first = next(stream).progress
+    first = first_step(stream)
     assert first.step == 1
     assert store.exists(first.preview_uri)
     stream.cancel()
@@ -135,7 +141,7 @@ def test_the_jobs_deadline_stops_the_work(stub, engine, never_released):
 
 def test_a_busy_device_refuses_and_says_when_to_retry(stub, never_released):
     stream = stub.Generate(generate_request("hold"))
-    next(stream)
+    first_step(stream)
     error = failure(lambda: stub.Generate(generate_request()))
     assert isinstance(error, errors.ResourceExhausted)
     assert error.retry_after_s > 0
@@ -155,7 +161,7 @@ def test_one_waits_for_the_other(store_url, tmp_path, monkeypatch):
     ):
         stub = generator_pb2_grpc.GeneratorServiceStub(channel)
         first = stub.Generate(generate_request("hold"))
-        next(first)
+        first_step(first)
         second = stub.Generate(generate_request(prefix="jobs/8/1", settings=settings(steps=2)))
         waiting = pool.submit(take_apart, second)
         release.touch()

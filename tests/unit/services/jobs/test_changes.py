@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from services.common.jobs import JobStore
 from tests.support.jobs import add_job
 
 FOREVER_S = 200.0  # pytest's own limit would come first
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)  # elsewhere only time is news
 def test_a_commit_is_news(store: JobStore) -> None:
     changes, stop = store.changes(), threading.Event()
     add_job(store)

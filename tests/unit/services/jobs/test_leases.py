@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +17,7 @@ from services.common.jobs import (
     Stage,
     StageOutput,
 )
-from tests.support.jobs import Clock, add_job, new_store
+from tests.support.jobs import Clock, add_job
 
 LEASE_S = 10.0
 ERROR = JobError(14, "the generator is down", "UNAVAILABLE", retryable=True)
@@ -46,9 +45,8 @@ def test_claim(store: JobStore, clock: Clock) -> None:
     assert store.claim(job.id, "w2", LEASE_S) is None
 
 
-def test_only_one_of_many_claims_wins(tmp_path: Path) -> None:
-    clock = Clock()
-    stores = [new_store(tmp_path, clock) for _ in range(4)]
+def test_only_one_of_many_claims_wins(another: Callable[[], JobStore]) -> None:
+    stores = [another() for _ in range(4)]
     job = add_job(stores[0])
     won: list[str] = []
     barrier = threading.Barrier(len(stores))

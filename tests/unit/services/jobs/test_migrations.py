@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,11 @@ from services.common.jobs import open_jobs
 from services.common.jobs.database import Database
 from services.common.jobs.migrate import main, require_current, upgrade
 from services.common.jobs.schema import metadata
+from tests.support.servers import Postgres
 
 
-def test_migrations_build_the_schema(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'deep' / 'jobs.db'}")
+def test_migrations_build_the_schema(empty_url: str) -> None:
+    database = Database(empty_url)
     upgrade(database)
     with database.write() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
@@ -27,8 +29,8 @@ def test_migrations_build_the_schema(tmp_path: Path) -> None:
     database.close()
 
 
-def test_old_schema_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'jobs.db'}")
+def test_old_schema_is_refused_with_the_remedy(empty_url: str) -> None:
+    database = Database(empty_url)
     with pytest.raises(FailedPrecondition, match=r"schema none.*jobs\.migrate"):
         require_current(database)
     database.close()
@@ -36,22 +38,32 @@ def test_old_schema_is_refused_with_the_remedy(tmp_path: Path) -> None:
 
 def test_processes_may_migrate_at_once(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'jobs.db'}"
+    assert at_once(lambda: open_jobs(url).close()) == []
+
+
+def test_commands_may_migrate_postgres_at_once(postgres: Postgres) -> None:
+    url = postgres.new_database()
+    assert at_once(lambda: main(["migrate", url])) == []
+    open_jobs(url).close()
+
+
+def at_once(start: Callable[[], object]) -> list[BaseException]:
     failures: list[BaseException] = []
     barrier = threading.Barrier(3)
 
-    def start() -> None:
+    def run() -> None:
         barrier.wait()
         try:
-            open_jobs(url).close()
+            start()
         except BaseException as error:  # noqa: BLE001 - shown by the assertion
             failures.append(error)
 
-    threads = [threading.Thread(target=start) for _ in range(3)]
+    threads = [threading.Thread(target=run) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert failures == []
+    return failures
 
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -13,7 +13,7 @@ from omnireel.errors import (
     ResourceExhausted,
 )
 from services.common.jobs import JobFilter, JobState, JobStore, Lease, MediaRecord, NewJob
-from tests.support.jobs import Clock, add_job, new_store
+from tests.support.jobs import Clock, add_job
 
 
 def test_submit_and_get(store: JobStore, clock: Clock) -> None:
@@ -46,9 +46,8 @@ def test_without_request_id_every_request_is_new(store: JobStore) -> None:
     assert add_job(store).id != add_job(store).id
 
 
-def test_same_request_at_the_same_moment(tmp_path: Path) -> None:
-    clock = Clock()
-    stores = [new_store(tmp_path, clock) for _ in range(4)]
+def test_same_request_at_the_same_moment(another: Callable[[], JobStore]) -> None:
+    stores = [another() for _ in range(4)]
     ids: list[str] = []
     barrier = threading.Barrier(len(stores))
 

@@ -13,7 +13,13 @@ from omnireel.media import read_clip, write_mp4
 from omnireel.store import open_store
 from omnireel.types import Audio, Clip, VideoFormat
 from tests.support.engines.frames import base_frames, base_latents, upscaled_frames
-from tests.support.engines.requests import failure, settings, take_apart, upscale_request
+from tests.support.engines.requests import (
+    failure,
+    first_step,
+    settings,
+    take_apart,
+    upscale_request,
+)
 from tests.support.engines.servers import running_super_resolver
 from tests.support.engines.super_resolver import TestSuperResolver
 
@@ -112,7 +118,7 @@ def test_cancel_stops_before_the_next_step_and_leaves_nothing(
     monkeypatch.setenv("OMNIREEL_TEST_RELEASE_FILE", str(tmp_path / "never"))
     uris = base(store)
     stream = stub.Upscale(upscale_request("hold", **uris, preview_every_steps=1))
-    next(stream)
+    first_step(stream)
     stream.cancel()
     # There is a line in front of the device: this one begins when the other has stopped.
     take_apart(stub.Upscale(upscale_request(**uris, prefix="jobs/8/1", settings=settings(steps=1))))

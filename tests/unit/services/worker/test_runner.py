@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from omnireel.api.v1 import generator_pb2, prompt_enhancer_pb2, super_resolver_pb2
-from services.common.jobs import JobState, Lease, Stage, StageOutput
+from omnireel.types import VideoFormat
+from services.common.artifacts import read_latents
+from services.common.jobs import Job, JobState, Lease, Stage, StageOutput
 from services.worker.clients import ModelClients
 from services.worker.runner import JobRunner, RunnerConfig
+from tests.support.engines.frames import base_latents
 from tests.support.job_runs import Bench, bench
 
 
@@ -158,9 +161,15 @@ def test_service_that_is_not_there(b: Bench) -> None:
     addresses = {**b.addresses, "prompt_enhancer": "127.0.0.1:1"}
     clients = ModelClients(**addresses)
     job = b.submit()
-    JobRunner(b.jobs, b.store, clients, RunnerConfig("w")).run(job.id)
+    for number in range(5):  # an outage may last: it costs no attempt
+        JobRunner(b.jobs, b.store, clients, RunnerConfig("w")).run(job.id)
+        waiting = b.jobs.get(job.id)
+        assert (waiting.state, waiting.attempt) == (JobState.QUEUED, 0)
+        assert waiting.token == number + 1
+        b.clock.tick(60)
     clients.close()
-    assert b.jobs.get(job.id).state is JobState.QUEUED
+    b.runner().run(job.id)
+    assert b.jobs.get(job.id).state is JobState.SUCCEEDED
 
 
 @pytest.mark.parametrize(
@@ -183,19 +192,119 @@ def test_what_no_retry_helps_fails_the_job(b: Bench, word: str, code: int, reaso
     assert ("error id" in error.message) == (reason == "INTERNAL")
 
 
-def test_drain_hands_the_job_back(b: Bench) -> None:
+def drain_at_step_3(b: Bench, job: Job, runner: JobRunner) -> Callable[[int], None]:
+    """A hook that drains once the worker has heard of the first step."""
+
+    def heard() -> bool:
+        at = b.jobs.get(job.id).progress
+        return at is not None and at.stage is Stage.GENERATE and at.step >= 1
+
+    def hook(step: int) -> None:
+        if step == 3:
+            while not heard():
+                time.sleep(0.01)
+            runner.drain()
+
+    return hook
+
+
+def test_drain_hands_the_job_over_with_its_state(b: Bench) -> None:
     job = b.submit()
     runner = b.runner()
-    b.generator.hook = lambda step: runner.drain() if step == 2 else None
+    b.generator.hook = drain_at_step_3(b, job, runner)
     runner.run(job.id)
     waiting = b.jobs.get(job.id)
     assert (waiting.state, waiting.attempt) == (JobState.QUEUED, 0)
+    assert objects(b) == [f"jobs/{job.id}/checkpoint/generate.safetensors"]
     runner.run(job.id)  # takes nothing any more
     assert b.jobs.get(job.id).state is JobState.QUEUED
     b.generator.hook = lambda _step: None
     b.runner().run(job.id)
     assert b.jobs.get(job.id).state is JobState.SUCCEEDED
-    assert len(b.enhancer.steps) == len(set(b.enhancer.steps))  # enhanced once
+    assert b.enhancer.steps == [1, 2]  # enhanced once
+    assert b.generator.steps == [1, 2, 3, 4]  # no step was repeated
+    assert not any("/checkpoint/" in key for key in objects(b))
+    outputs = b.jobs.stage_outputs([job.id])[job.id]
+    made = generator_pb2.GenerateResult.FromString(outputs[Stage.GENERATE].data)
+    latents = read_latents(b.store, made.latents_uri)
+    assert (latents == base_latents(VideoFormat(64, 64, 9, 8.0), 7)).all()
+
+
+def test_drain_lets_a_job_finish_in_time(b: Bench) -> None:
+    job = b.submit()
+    runner = b.runner()
+    draining = threading.Thread(target=runner.drain, kwargs={"finish_s": 60.0, "handover_s": 1.0})
+    b.generator.hook = lambda step: draining.start() if step == 2 else None
+    runner.run(job.id)
+    draining.join()
+    assert b.jobs.get(job.id).state is JobState.SUCCEEDED
+
+
+def test_drain_cuts_off_what_does_not_hand_over(b: Bench) -> None:
+    job = b.submit()
+    runner = b.runner()
+    stuck = threading.Event()
+    b.upscaler.hook = lambda step: stuck.wait(60) and None if step == 2 else None
+    run = threading.Thread(target=runner.run, args=(job.id,))
+    run.start()
+    while b.upscaler.steps != [1]:
+        time.sleep(0.01)
+    runner.drain(handover_s=0.2)
+    run.join()
+    waiting = b.jobs.get(job.id)
+    assert (waiting.state, waiting.attempt) == (JobState.QUEUED, 0)
+    stuck.set()
+
+
+@pytest.mark.parametrize("end", ["cancel", "fail"])
+def test_the_state_goes_away_with_the_job(b: Bench, end: str) -> None:
+    job = b.submit("fail-integrity-super_resolver" if end == "fail" else "a red ball")
+    runner = b.runner()
+    b.generator.hook = drain_at_step_3(b, job, runner)
+    runner.run(job.id)
+    assert any("/checkpoint/" in key for key in objects(b))
+
+    def hook(step: int) -> None:
+        if end == "cancel" and step == 4:
+            b.jobs.request_cancel(job.id)
+            time.sleep(0.2)  # several heartbeats
+
+    b.generator.hook = hook
+    b.runner().run(job.id)
+    assert b.jobs.get(job.id).state.terminal
+    assert not any("/checkpoint/" in key for key in objects(b))
+
+
+@pytest.mark.parametrize("stage", ["enhancer", "generator", "upscaler"])
+def test_cancel_stops_every_stage_before_its_next_step(b: Bench, stage: str) -> None:
+    job = b.submit()
+    engine = getattr(b, stage)
+    at_cancel: list[int] = []
+
+    def hook(step: int) -> None:
+        if step == 2:
+            at_cancel.extend(engine.steps)
+            b.jobs.request_cancel(job.id)
+            time.sleep(0.3)  # several heartbeats
+
+    engine.hook = hook
+    b.runner().run(job.id)
+    assert b.jobs.get(job.id).state is JobState.CANCELLED
+    assert engine.steps == at_cancel == [1]  # not one step after it was heard of
+    later = {"enhancer": b.generator, "generator": b.upscaler}.get(stage)
+    assert later is None or later.steps == []
+
+
+def test_a_job_never_runs_on_another_version(b: Bench) -> None:
+    job = b.submit(versions={"generator": "of yesterday"}, max_attempts=2)
+    for _ in range(2):
+        b.runner().run(job.id)
+        b.clock.tick(10)
+    failed = b.jobs.get(job.id)
+    assert failed.state is JobState.FAILED and failed.error is not None
+    assert (failed.error.reason, failed.error.retryable) == ("MODEL_VERSION_MISMATCH", True)
+    assert "create it again" in failed.error.message
+    assert b.generator.steps == []
 
 
 def test_deadline_during_the_work(b: Bench) -> None:
