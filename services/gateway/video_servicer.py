@@ -34,7 +34,7 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
     ) -> operations_pb2.Operation:
         """Accept a job."""
         job = self._videos.create(caller_of(context), request)
-        return self._videos.describe_operation(job)
+        return self._videos.describe_created(job)
 
     def GetVideo(self, request: video_pb2.GetVideoRequest, context: Any) -> video_pb2.Video:
         """One video."""

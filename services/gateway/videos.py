@@ -214,6 +214,13 @@ class Videos:
         """A job as an operation."""
         return job_to_operation(job, self.describe([job])[0])
 
+    def describe_created(self, job: Job) -> operations_pb2.Operation:
+        """The answer to who created ``job``. A new one has no place in the queue yet: to find it
+        costs more than to create the job, and who cares asks or watches."""
+        if job.event_sequence > 1:  # an old one, made by the same request before
+            return self.describe_operation(job)
+        return job_to_operation(job, job_to_video(job, {}))
+
 
 def states_filter(
     states: Collection[video_pb2.VideoState.ValueType], labels: dict[str, str]

@@ -179,7 +179,11 @@ class CreateVideoMetadata(_message.Message):
     """`videos/{id}`."""
     state: Global___VideoState.ValueType
     @_builtins.property
-    def progress(self) -> _progress_pb2.Progress: ...
+    def progress(self) -> _progress_pb2.Progress:
+        """The answer of CreateVideo has no place in the queue and no expected time yet: GetVideo and
+        WatchVideo do.
+        """
+
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
