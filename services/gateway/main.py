@@ -62,7 +62,9 @@ class GatewayServer(RpcServer):
             interceptors=[AccessInterceptor(application.authenticator, application.audit)],
             max_calls=settings.max_calls + settings.max_watchers,
         )
-        self.http = HttpServer(application, http, self.health) if http and http.listen else None
+        self.http = (
+            HttpServer(application, http, self.health, telemetry) if http and http.listen else None
+        )
 
     def alive(self) -> bool:
         """Whether the reader for those who watch still turns."""

@@ -14,10 +14,12 @@ from starlette.middleware.cors import CORSMiddleware
 
 from omnireel.api.v1 import capabilities_pb2, media_pb2, video_pb2
 from services.common.health import Health
+from services.common.telemetry import Telemetry
 from services.gateway.application import Application
 from services.gateway.http.api import api_routes
 from services.gateway.http.audit import AuditTrail
 from services.gateway.http.compat.routes import compat_routes
+from services.gateway.http.context import CallContext
 from services.gateway.http.docs_page import docs_routes
 from services.gateway.http.door import Door
 from services.gateway.http.errors import install_error_handlers
@@ -38,7 +40,9 @@ MESSAGES = [
 ]
 
 
-def build_app(application: Application, settings: HttpSettings, health: Health) -> FastAPI:
+def build_app(
+    application: Application, settings: HttpSettings, health: Health, telemetry: Telemetry
+) -> FastAPI:
     """All routes, with the checks that stand before them."""
     door = Door(
         application=application,
@@ -89,6 +93,7 @@ def build_app(application: Application, settings: HttpSettings, health: Health) 
         hosts=None if any_host else settings.hosts,
         origins=settings.cors_origins,
     )
+    app.add_middleware(CallContext, telemetry=telemetry)
     return app
 
 

@@ -14,6 +14,7 @@ from omnireel.files import atomic_write
 from services.common.health import Health
 from services.common.logs import get_logger
 from services.common.settings import is_loopback
+from services.common.telemetry import Telemetry
 from services.gateway.application import Application
 from services.gateway.http.app import build_app
 from services.gateway.http.connections import bounded_protocol
@@ -28,7 +29,13 @@ BACKLOG = 512
 class HttpServer:
     """One listening HTTP server over ``application``."""
 
-    def __init__(self, application: Application, settings: HttpSettings, health: Health) -> None:
+    def __init__(
+        self,
+        application: Application,
+        settings: HttpSettings,
+        health: Health,
+        telemetry: Telemetry,
+    ) -> None:
         why = application.settings.open_to_strangers()
         if why and not is_loopback(settings.listen):
             raise InvalidInput(
@@ -40,7 +47,7 @@ class HttpServer:
         self._links = application.links
         tls = application.settings.server_tls
         self._scheme = "https" if tls else "http"
-        self.app = build_app(application, settings, health)
+        self.app = build_app(application, settings, health, telemetry)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 self.app,

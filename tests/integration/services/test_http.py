@@ -138,7 +138,7 @@ def test_events_until_the_end_and_after_a_break(s: Served) -> None:
     steps = [
         e["progress"]["step"] for _, _, e in seen if e["progress"]["stage"] == "STAGE_GENERATING"
     ]
-    assert steps == [0, 1, 2, 3, 4]
+    assert list(dict.fromkeys(steps)) == [0, 1, 2, 3, 4]
     middle = seen[len(seen) // 2][0]
     for resumed in ({"headers": {"Last-Event-ID": middle}}, {"params": {"last_event_id": middle}}):
         with s.http.stream("GET", path, **resumed) as stream:

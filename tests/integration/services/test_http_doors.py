@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+from structlog.testing import capture_logs
 
 from omnireel.errors import FailedPrecondition, InvalidInput
 from services.gateway.http.settings import HttpSettings
@@ -101,6 +103,21 @@ def test_slow_and_loud_clients_are_left(tmp_path: Path, sent: bytes, answer: byt
                 pass
         assert received.partition(b"\r\n")[0].split(b" ")[1:2] == ([answer] if answer else [])
         assert s.http.get("/healthz").status_code == 200
+
+
+def test_a_request_is_one_name_in_logs_traces_and_answers(tmp_path: Path) -> None:
+    with served(tmp_path, FREE) as s:
+        trace = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
+        headers = {"X-Request-Id": "my-1", "Traceparent": trace}
+        body = {"prompt": {"text": "a"}}
+        with capture_logs() as logs:
+            created = s.http.post("/api/v1/videos", json=body, headers=headers)
+            refused = s.http.get("/api/v1/videos/x", headers={"X-Request-Id": "no good\x7f"})
+        assert created.headers["x-request-id"] == "my-1"
+        assert re.fullmatch("[0-9a-f]{12}", refused.headers["x-request-id"])
+        assert any(line["event"] == "request failed" for line in logs)
+        (job,) = s.jobs.list_jobs("local", page_size=1).jobs
+        assert job.traceparent.split("-")[1] == trace.split("-")[1]
 
 
 def test_reading_slowly_is_no_crime(tmp_path: Path) -> None:
