@@ -49,7 +49,7 @@ class MlflowCallback(Callback):
 
     def on_start(self, info: RunInfo) -> None:
         """Open the run (or the one that is being resumed) and log the configuration."""
-        self._name = info.folder.name
+        self._name = info.name
         artifacts = None
         if self._uri.startswith("sqlite:///"):
             database = Path(self._uri.removeprefix("sqlite:///")).resolve()

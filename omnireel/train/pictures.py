@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from omnireel.media import SheetStyle, contact_sheet, write_mp4, write_png
-from omnireel.train.callbacks import Callback, ValidationReport
+from omnireel.train.callbacks import Callback, RunInfo, ValidationReport
 from omnireel.train.comparison import Comparison
 from omnireel.types import Clip, Frames
 
@@ -159,7 +159,11 @@ class ValidationFiles(Callback):
     """Keeps the comparisons of the newest validation in ``<run>/validation/``."""
 
     def __init__(self, run: Path) -> None:
-        self._folder, self._name = run / "validation", run.name
+        self._folder, self._name = run / "validation", ""
+
+    def on_start(self, info: RunInfo) -> None:
+        """Note what is trained."""
+        self._name = info.name
 
     def on_validation(self, step: int, report: ValidationReport) -> None:
         """Overwrite the files."""

@@ -8,11 +8,14 @@ Communication inside a phase (the engine knows how long) is taken out of that ph
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
+
+import torch
 
 from omnireel.train.work import Work
 
@@ -37,6 +40,9 @@ class Throughput:
     mfu: float | None = None
     shares: Mapping[str, float] = field(default_factory=dict)
     imbalance: float | None = None
+    peak_memory_gb: float | None = None
+    """The most that one rank has held so far: tensors on its GPU, or all of its process on a CPU;
+    ``None`` where nobody looks."""
 
     def metrics(self) -> dict[str, float]:
         """By name, for files and servers; what is not known is left out."""
@@ -44,7 +50,11 @@ class Throughput:
         if self.flops_per_s:
             found["target_tokens_per_s"] = self.target_tokens_per_s
             found["flops_per_s"] = self.flops_per_s
-        known = {"mfu": self.mfu, "imbalance": self.imbalance}
+        known = {
+            "mfu": self.mfu,
+            "imbalance": self.imbalance,
+            "peak_memory_gb": self.peak_memory_gb,
+        }
         found |= {name: value for name, value in known.items() if value is not None}
         return found | {f"time_{name}": share for name, share in self.shares.items()}
 
@@ -70,6 +80,7 @@ class Meter:
         communicated_s: Callable[[], float] = lambda: 0.0,
         peak_flops: float | None = None,
         clock: Callable[[], float] = time.perf_counter,
+        memory: Callable[[], float] | None = None,
     ) -> None:
         """Start measuring.
 
@@ -77,8 +88,10 @@ class Meter:
             communicated_s: seconds spent so far inside collective operations of other phases.
             peak_flops: operations per second that one rank's device can do at most, if known.
             clock: seconds.
+            memory: bytes that this rank has held at most so far.
 
         """
+        self._memory = memory
         self._communicated_s, self._peak, self._clock = communicated_s, peak_flops, clock
         self.start()
 
@@ -146,9 +159,19 @@ class Meter:
             mfu=per_s / (self._peak * world) if self._peak and per_s else None,
             shares={n: s / rank_s for n, s in zip(shares, sums[4:], strict=True)},
             imbalance=_imbalance(gather(self._passes)) if groups > 1 else None,
+            peak_memory_gb=max(gather(self._memory())) / 1e9 if self._memory else None,
         )
         self.start()
         return result
+
+
+def peak_memory(device: str) -> float:
+    """Bytes that this process has held at most: tensors on the GPU ``device``, or in main memory
+    everything."""
+    if torch.device(device).type == "cuda":
+        return float(torch.cuda.max_memory_allocated(device))
+    # Linux counts in units of 1,024 bytes.
+    return 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _imbalance(passes: list[list[float]]) -> float:

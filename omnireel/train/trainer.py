@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ from omnireel.train.same_run import check_same_config
 from omnireel.train.saving import CheckpointWriter, restore_random
 from omnireel.train.schedule import multiplier
 from omnireel.train.stability import StepJudge, Verdict
-from omnireel.train.throughput import Meter
+from omnireel.train.throughput import Meter, peak_memory
 from omnireel.train.trainer_config import TrainerConfig
 
 
@@ -105,7 +106,9 @@ class Trainer:
         self._clock = RunClock(config.num_steps, config.max_minutes)
         self._stop_wanted = self._stop = False
         self._log = RunningMeans()
-        self._meter = Meter(self.engine.communicated_s, peak_flops)
+        self._meter = Meter(
+            self.engine.communicated_s, peak_flops, memory=partial(peak_memory, config.device)
+        )
         self._passes = Passes(config, objective, self.engine, self._log, self._meter)
         self._writer = CheckpointWriter(run, self.engine, config.keep_checkpoints)
 

@@ -104,7 +104,7 @@ def test_weights_their_casts_small_tensors_and_integers_stay() -> None:
     weight = torch.randn(64, 64, requires_grad=True)
     index = torch.arange(64).repeat(64)
     host = HostOffload(min_bytes=1024)
-    x = torch.randn(2, 64)
+    x = torch.randn(2, 64, requires_grad=True)
     with host.saving([weight]), torch.autocast("cpu", torch.bfloat16):
         y = x @ weight
         z = weight.flatten()[index] * torch.ones(1)
@@ -120,10 +120,9 @@ def test_an_own_weight_is_read_where_it_is_in_the_backward_pass() -> None:
     x = torch.randn(32, 32, requires_grad=True)
     with HostOffload(min_bytes=64).saving([weight]):
         y = x @ weight
-    value = weight.detach().clone()
-    with torch.no_grad():
-        weight.data = torch.zeros(32, 32)
-        weight.data = value
+    before = weight.data
+    value = weight.data = before.clone()
+    before.zero_()
     y.sum().backward()  # type: ignore[no-untyped-call]
     assert x.grad is not None
     assert torch.equal(x.grad, torch.ones(32, 32) @ value.T)

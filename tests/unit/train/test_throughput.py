@@ -13,7 +13,7 @@ from omnireel.parallel.timed import Stopwatch, TimedBackend
 from omnireel.recipes.planning.hardware import peak_flops
 from omnireel.train import TrainerConfig
 from omnireel.train.flops import PackShape, forward_flops, pack_shape, packed_shape
-from omnireel.train.throughput import Meter, Throughput
+from omnireel.train.throughput import Meter, Throughput, peak_memory
 from omnireel.train.work import Work, training_work
 from tests.support.tiny_models import mixed_samples, small_config, small_transformer
 from tests.support.toy_training import toy_trainer
@@ -69,6 +69,16 @@ def test_communication_inside_a_phase_is_not_that_phases_time() -> None:
     shares = meter.take().shares
     assert shares["communication"] == pytest.approx(0.75)
     assert shares["useful"] == pytest.approx(0.25)
+
+
+def test_memory_is_that_of_the_rank_that_held_most() -> None:
+    meter = Meter(memory=lambda: 2e9)
+    assert meter.take(gather=lambda own: [own, 1.5 * own]).metrics()["peak_memory_gb"] == 3.0
+    assert "peak_memory_gb" not in Meter().take().metrics()
+    before = peak_memory("cpu")
+    block = bytearray(64 << 20)
+    assert before > 1e7 and peak_memory("cpu") >= before
+    del block
 
 
 def test_several_ranks_add_up_and_tell_who_waits() -> None:
