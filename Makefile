@@ -11,7 +11,7 @@ DEBIAN := chromium postgresql redis-server rabbitmq-server
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
 
-.PHONY: demo test unit integration lint types protos bench kill-test fuzz soak system-packages clean help
+.PHONY: demo test unit integration lint types protos bench bench-serving kill-test fuzz soak system-packages clean help
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -40,6 +40,9 @@ protos: $(VENV)/.dev  ## Regenerate omnireel/api from protos/
 
 bench: $(VENV)/.dev  ## Measurements: renderer speed, condition cache, recomputation, packing, encoding
 	$(BIN)/python -m pytest tests/bench -s
+
+bench-serving: $(VENV)/.dev  ## What serving costs: jobs/s, watchers, latency, memory
+	@$(BIN)/python -m tests.bench.serving.main
 
 kill-test: $(VENV)/.dev  ## Training under random kills: how much of its time trains (10 minutes)
 	rm -rf runs/kill-test

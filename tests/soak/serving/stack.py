@@ -28,7 +28,7 @@ from tests.support.stack import QUICK, stack_config
 
 WORKERS = 2
 SLOTS = 2
-START_S = 180.0
+START_S = 600.0
 WATCH_S = 0.2
 LOCK_S = 2.0
 

@@ -35,8 +35,9 @@ def commands(program: str) -> list[list[str]]:
         body for text in SERVING.values() for kind, body in FENCE.findall(text) if kind == "bash"
     ]
     lines = [line for block in (*blocks("bash"), *found) for line in block.splitlines()]
-    words = [shlex.split(line, comments=True) for line in lines]
-    return [line[1:] for line in words if line and line[0] == program]
+    # Other lines may be parts of longer ones, whose quotes are open.
+    ours = [line for line in lines if line.startswith(f"{program} ")]
+    return [shlex.split(line, comments=True)[1:] for line in ours]
 
 
 @pytest.mark.parametrize("arguments", commands("omnireel"), ids=shlex.join)
