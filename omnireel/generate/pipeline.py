@@ -31,7 +31,7 @@ from omnireel.model.transformer import OmniTransformer
 from omnireel.mvl.prompt import Prompt
 from omnireel.sampling import sampler, shifted_sigmas
 from omnireel.sampling.guidance import chain
-from omnireel.types import Clip, MediaSet
+from omnireel.types import Clip, Frames, MediaSet
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +119,9 @@ class GeneratorPipeline:
         device = vae.latent_mean.device
 
         def report(event: sampler.StepEvent) -> None:
-            preview = video_to_frames(vae.preview(event.x0_CTHW[None])[0])
+            def preview() -> Frames:
+                return video_to_frames(vae.preview(event.x0_CTHW[None])[0])
+
             on_step(StepEvent(event.step, event.num_steps, preview, event.x_CTHW))
 
         def pack_here(samples: tuple[OmniSample, ...]) -> PackedSequence:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -97,12 +98,13 @@ class GenerationSettings:
 
 @dataclass(frozen=True, eq=False)
 class StepEvent:
-    """``step`` of ``num_steps`` denoising steps are done; ``preview`` shows the current estimate
-    (coarse frames ``THWC``), and ``x_CTHW`` are the noisy latents, to go on from."""
+    """``step`` of ``num_steps`` denoising steps are done; ``preview()`` draws the current estimate
+    (coarse frames ``THWC``; nothing is computed before), and ``x_CTHW`` are the noisy latents, to
+    go on from."""
 
     step: int
     num_steps: int
-    preview: Frames | None = None
+    preview: Callable[[], Frames]
     x_CTHW: Tensor | None = None
 
     def latents(self) -> npt.NDArray[np.float32]:

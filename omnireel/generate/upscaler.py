@@ -32,7 +32,7 @@ from omnireel.model.transformer import OmniTransformer
 from omnireel.mvl.prompt import Prompt
 from omnireel.sampling import sampler, shifted_sigmas
 from omnireel.sampling.guidance import chain
-from omnireel.types import Clip, MediaSet, Role, VideoFormat
+from omnireel.types import Clip, Frames, MediaSet, Role, VideoFormat
 from omnireel.upscale.windows import WindowConfig, pack_windows
 
 
@@ -126,7 +126,9 @@ class UpscalePipeline:
         device = vae.latent_mean.device
 
         def report(event: sampler.StepEvent) -> None:
-            preview = video_to_frames(vae.preview(event.x0_CTHW[None])[0])
+            def preview() -> Frames:
+                return video_to_frames(vae.preview(event.x0_CTHW[None])[0])
+
             on_step(StepEvent(event.step, event.num_steps, preview, event.x_CTHW))
 
         def pack_here(samples: tuple[OmniSample, ...]) -> PackedSequence:

@@ -14,9 +14,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from omnireel.errors import IntegrityError, InvalidInput
-from omnireel.media import write_mp4, write_png, write_webp_animation
+from omnireel.media import write_mp4, write_png
 from omnireel.store import ObjectStore
 from omnireel.types import Clip, Frames, MediaKind
+from services.common.preview import frame_grid
 
 LATENTS_NAME = "latents_CTHW"
 MAX_LATENT_BYTES = 1 << 30
@@ -90,12 +91,9 @@ class JobOutput:
         data = save({LATENTS_NAME: np.ascontiguousarray(latents_CTHW, dtype=np.float32)})
         return self._put("latents.safetensors", data)
 
-    def put_preview(self, step: int, frames_THWC: Frames, fps: float) -> str:
-        """Store what can be seen after ``step`` steps; gives back its URI."""
-        if len(frames_THWC) == 1:
-            return self._put(f"preview-{step:03d}.png", write_png(frames_THWC[0]))
-        data = write_webp_animation(Clip(frames_THWC, fps=fps))
-        return self._put(f"preview-{step:03d}.webp", data)
+    def put_preview(self, step: int, frames_THWC: Frames) -> str:
+        """Store what can be seen after ``step`` steps, as one small picture; gives back its URI."""
+        return self._put(f"preview-{step:03d}.png", write_png(frame_grid(frames_THWC)))
 
     def discard(self) -> None:
         """Delete everything that was written so far."""

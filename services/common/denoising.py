@@ -19,12 +19,12 @@ from services.common.checkpoints import Checkpoints, DenoisingState
 
 @dataclass(frozen=True, eq=False)
 class EngineStep:
-    """``step`` of ``num_steps`` are done; ``preview_THWC`` shows the present estimate, and
+    """``step`` of ``num_steps`` are done; ``preview()`` draws the present estimate (``THWC``), and
     ``latents_CTHW`` brings the noisy latents from the device, to go on from."""
 
     step: int
     num_steps: int
-    preview_THWC: Frames | None = None
+    preview: Callable[[], Frames]
     latents_CTHW: Callable[[], npt.NDArray[np.float32]] | None = None
 
 
@@ -54,13 +54,11 @@ class StepWatch:
         report: Callable[[StepReport], None],
         output: JobOutput,
         *,
-        fps: float,
         preview_every_steps: int,
         checkpoints: Checkpoints,
     ) -> None:
         self._report = report
         self._output = output
-        self._fps = fps
         self._preview_every_steps = preview_every_steps
         self._checkpoints = checkpoints
         self._present: EngineStep | None = None
@@ -117,8 +115,8 @@ class StepWatch:
 
     def _preview(self, event: EngineStep) -> str:
         every = self._preview_every_steps
-        if event.preview_THWC is None or not every or event.step % every:
+        if not every or event.step % every:
             return ""
         if event.step == event.num_steps:
             return ""  # The video itself is next.
-        return self._output.put_preview(event.step, event.preview_THWC, self._fps)
+        return self._output.put_preview(event.step, event.preview())

@@ -93,7 +93,6 @@ class GenerateStage:
             watch = StepWatch(
                 report,
                 output,
-                fps=job.sampling.format.fps,
                 preview_every_steps=job.preview_every_steps,
                 checkpoints=checkpoints,
             )

@@ -97,7 +97,6 @@ class UpscaleStage:
             watch = StepWatch(
                 report,
                 output,
-                fps=job.sampling.format.fps,
                 preview_every_steps=job.preview_every_steps,
                 checkpoints=checkpoints,
             )

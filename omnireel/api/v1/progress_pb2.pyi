@@ -80,7 +80,7 @@ class Progress(_message.Message):
     queue_position: _builtins.int
     """Jobs ahead of this one while QUEUED; 0 when it is next or no longer queued."""
     preview_uri: _builtins.str
-    """An animated WebP or a PNG of what can be seen so far, a Media.uri; empty when there is none.
+    """A PNG with a few small frames of what can be seen so far, a Media.uri; empty when there is none.
     Each preview replaces the one before it and goes away with the job.
     """
     message: _builtins.str

@@ -56,7 +56,7 @@ class TestGenerator:
         for step in counted:
             behaviour.step(step)
             self.steps.append(step)
-            on_step(EngineStep(step, used.num_inference_steps, preview, counted.latents()))
+            on_step(EngineStep(step, used.num_inference_steps, lambda: preview, counted.latents()))
         seed = used.seed + counted.error
         return GeneratedVideo(
             latents_CTHW=base_latents(used.format, seed),

@@ -56,7 +56,7 @@ class TestSuperResolver:
         for step in counted:
             behaviour.step(step)
             self.steps.append(step)
-            on_step(EngineStep(step, num_steps, frames, counted.latents()))
+            on_step(EngineStep(step, num_steps, lambda: frames, counted.latents()))
         large = upscaled_frames(frames)
         large[..., 0] += np.uint8(counted.error % 256)
         clip = Clip(large, fps=sampling.format.fps)

@@ -92,7 +92,7 @@ def test_each_step_reports_a_preview_and_the_evaluations_are_counted(generator):
     settings = replace(SETTINGS, guidance=Guidance(3.0, 2.0, 1.5))
     made = generator.generate(edit_prompt(), edit_media(), settings, on_step=events.append)
     assert [(e.step, e.num_steps) for e in events] == [(1, 3), (2, 3), (3, 3)]
-    assert all(e.preview.shape == (5, 32, 32, 3) for e in events)
+    assert all(e.preview().shape == (5, 32, 32, 3) for e in events)
     assert made.num_function_evaluations == 3 * 4
 
 

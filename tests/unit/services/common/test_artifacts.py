@@ -67,8 +67,8 @@ def test_a_job_that_fails_leaves_nothing_behind(store):
     output = JobOutput(store, "jobs/7/1")
     with pytest.raises(ZeroDivisionError), output.kept_on_success():
         output.put_latents(base_latents(FORMAT, 3))
-        output.put_preview(1, base_frames(FORMAT, 1), 8.0)
-        output.put_preview(2, base_frames(FORMAT, 1)[:1], 8.0)
+        output.put_preview(1, base_frames(FORMAT, 1))
+        output.put_preview(2, base_frames(FORMAT, 1)[:1])
         assert len(keys(store)) == 4
         _ = 1 / 0
     assert keys(store) == ["jobs/7/1/other"]

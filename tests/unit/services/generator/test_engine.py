@@ -62,7 +62,7 @@ def test_it_gives_what_the_pipeline_gives(engine, weights):
     assert np.array_equal(made.clip.frames_THWC, direct.clip.frames_THWC)
     assert made.num_function_evaluations == direct.num_function_evaluations
     assert [(s.step, s.num_steps) for s in steps] == [(1, 3), (2, 3), (3, 3)]
-    assert steps[0].preview_THWC.shape[0] == 5
+    assert steps[0].preview().shape[0] == 5
 
 
 def test_it_warms_up(engine):

@@ -13,7 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from omnireel import errors
 from omnireel.api.v1 import capabilities_pb2, generator_pb2_grpc, mvl_pb2, progress_pb2
-from omnireel.media import read_clip, write_mp4
+from omnireel.media import read_clip, read_image, write_mp4
 from omnireel.store import open_store
 from omnireel.types import Audio, Clip, VideoFormat
 from services.common.artifacts import read_latents
@@ -95,8 +95,8 @@ def test_previews_come_now_and_then(stub, store):
     request = generate_request(settings=settings(steps=5), preview_every_steps=2)
     progress, _ = take_apart(stub.Generate(request))
     assert [bool(p.preview_uri) for p in progress] == [False, True, False, True, False]
-    preview = read_clip(store.get(progress[1].preview_uri))
-    assert preview.frames_THWC.shape == (5, 32, 32, 3)
+    preview = read_image(store.get(progress[1].preview_uri))
+    assert preview.frames_THWC.shape == (1, 64, 96, 3)  # five frames of 32x32, three in a row
 
 
 def test_cancel_stops_before_the_next_step_and_leaves_nothing(stub, engine, store, never_released):
