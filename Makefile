@@ -7,7 +7,7 @@ SEED   ?= 1
 JOBS   ?= 1000
 DATABASE ?= sqlite
 BROKER ?= files
-DEBIAN := chromium postgresql redis-server rabbitmq-server
+DEBIAN := chromium postgresql redis-server rabbitmq-server prometheus
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
 
@@ -54,7 +54,7 @@ fuzz: $(VENV)/.fuzz  ## N hostile inputs to every door; the last line is the tot
 soak: $(VENV)/.dev  ## Serving under random kills; JOBS, DATABASE=sqlite|postgres, BROKER=files|redis|rabbitmq
 	@$(BIN)/python -m tests.soak.serving --jobs $(JOBS) --database $(DATABASE) --broker $(BROKER)
 
-system-packages:  ## Programs for the tests, from Debian, when root: Chromium, PostgreSQL, Redis, RabbitMQ
+system-packages:  ## Programs for the tests, from Debian, when root: Chromium, PostgreSQL, Redis, RabbitMQ, promtool
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(DEBIAN); \
