@@ -66,7 +66,8 @@ def ladder(
     """Train a whole model, rung by rung, and promote what passes the gate.
 
     A climb that was interrupted goes on where it was. At the top the last version of each part is
-    measured; it becomes champion when it passes every bar, and what it does not pass is shown.
+    measured; it becomes champion when it passes every bar, and what it does not pass is shown. With
+    --cases, quality and preference tuning that made the model worse are set aside.
 
     Example: omnireel train ladder --smoke --out runs/smoke
     """
@@ -107,9 +108,9 @@ class _Landing:
         self._registered = LadderVersions(name, mlflow) if mlflow != "off" else None
         self.versions: dict[str, ModelVersion] = {}
 
-    def __call__(self, result: RungResult) -> None:
+    def __call__(self, result: RungResult) -> bool:
         from omnireel.evaluate.cases import CaseConfig
-        from omnireel.recipes.ladder_scores import score_rung
+        from omnireel.recipes.ladder_scores import score_rung, worse_than_its_start
 
         rung, version = result.rung, ""
         if self._registered is not None:
@@ -122,6 +123,13 @@ class _Landing:
             score_rung(result, config)
             for steps in self._curve if self._rungs.in_distillation(rung) else ():
                 score_rung(result, config, steps=steps)
+        worse = worse_than_its_start(result) if rung.optional else None
+        if worse is not None:
+            typer.echo(
+                f"{rung.name}: set aside, for it is worse than what it started from (GSB "
+                f"{worse.estimate:.2f}, 95 % interval {worse.low:.2f} to {worse.high:.2f})"
+            )
+        return worse is None
 
 
 def report(

@@ -16,7 +16,7 @@ import difflib
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +67,12 @@ class RungResult:
     was_done: bool
     stands_on: Mapping[str, Path] = field(default_factory=dict)
     """Components that it was trained from or with, by what they were to it."""
+    kept: bool = True
+    """Later rungs go on from it; False: it was set aside."""
 
 
+OnRung = Callable[[RungResult], bool]
+"""Hears of a rung that is there; says whether later rungs go on from it."""
 CallbacksOf = Callable[[Path], tuple[Callback, ...]]
 """Callbacks of the run in a folder."""
 
@@ -83,11 +87,14 @@ def climb(
     config: ClimbConfig,
     callbacks_of: CallbacksOf,
     report: Report,
-    on_rung: Callable[[RungResult], None] = lambda result: None,
+    on_rung: OnRung = lambda result: True,
     *,
     command: str = "",
 ) -> list[RungResult]:
     """Climb ``ladder``; ``on_rung`` hears of every rung, done now or before, in order.
+
+    A rung that it does not accept is set aside: what would have gone on from it goes on from what
+    the rung itself started from.
 
     Raises:
         NotFound: ``first`` or ``last`` is no rung, or ``start`` lacks a part.
@@ -104,8 +111,7 @@ def climb(
     way.components |= {rung.name: way.given[rung.part] for rung in skipped}
     for rung in rungs:
         result = way.climb(rung)
-        results.append(result)
-        on_rung(result)
+        results.append(result if on_rung(result) else way.set_aside(result))
     _assemble(way.parts, config.out / "model")
     return results
 
@@ -208,6 +214,12 @@ class _Way:
             self._train(rung, name, overrides, init_from)
         self.parts[rung.part] = self.components[rung.name] = component
         return RungResult(rung, component, dict(self.parts), done, stands_on)
+
+    def set_aside(self, result: RungResult) -> RungResult:
+        """Let later rungs start from what a rung started from."""
+        rung, start = result.rung, result.stands_on["reference"]
+        self.parts[rung.part] = self.components[rung.name] = start
+        return replace(result, parts=dict(self.parts), kept=False)
 
     def _train(
         self, rung: Rung, recipe: str, overrides: tuple[str, ...], init_from: Path | None

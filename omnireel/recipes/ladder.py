@@ -35,6 +35,8 @@ class Rung:
     """Rung whose component this one starts from; empty: from random weights."""
     teacher: str = ""
     """Distillation: rung whose component is the teacher."""
+    optional: bool = False
+    """It refines what is there already: set aside when it is measured to be worse than that."""
     overrides: tuple[str, ...] = ()
     smoke_overrides: tuple[str, ...] = ()
 
@@ -72,6 +74,11 @@ class Ladder:
                         f"{rung.name} has {named} as {role}, which is no earlier rung",
                         field=f"rungs.{rung.name}.{role}",
                     )
+            if rung.optional and not rung.start:
+                raise InvalidInput(
+                    f"{rung.name} is optional, so it needs a start to fall back to",
+                    field=f"rungs.{rung.name}.start",
+                )
             seen[rung.name] = rung.part
 
     def in_distillation(self, rung: Rung) -> bool:
@@ -99,15 +106,15 @@ def tiny_ladder() -> Ladder:
             ),
             Rung(
                 "quality", "few, balanced, clear and precisely told", "generator",
-                "generator-tiny-quality", "generator-debug", start="tasks",
+                "generator-tiny-quality", "generator-debug", start="tasks", optional=True,
             ),
             Rung(
                 "preference", "what its own better clips have in common", "generator",
-                "preference-tiny", "preference-debug", start="quality",
+                "preference-tiny", "preference-debug", start="quality", optional=True,
             ),
             Rung(
                 "preference-2", "the same with clips of the better model", "generator",
-                "preference-tiny", "preference-debug", start="preference",
+                "preference-tiny", "preference-debug", start="preference", optional=True,
                 overrides=SECOND_ROUND, smoke_overrides=SECOND_ROUND,
             ),
             Rung(

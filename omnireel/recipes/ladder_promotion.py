@@ -77,7 +77,7 @@ class _Judge:
     report: Callable[[str], None]
 
     def outcome(self, gate: PartGate) -> PartOutcome:
-        last = [r for r in self.results if r.rung.part == gate.part][-1]
+        last = [r for r in self.results if r.rung.part == gate.part and r.kept][-1]
         version = self.versions[last.rung.name]
         champion = Registry.open(self.tracking_uri).champion(version.name)
         if champion is not None and champion.content_hash == version.content_hash:

@@ -71,8 +71,21 @@ def score_rung(
     return path
 
 
+def worse_than_its_start(result: RungResult) -> Interval | None:
+    """GSB of a measured rung against the measured one that it started from, if the whole interval
+    lies below 1; None: not worse beyond chance, or not measured."""
+    start = result.stands_on.get("reference")
+    paths = [result.component.parent / "results.json"]
+    paths += [start.parent / "results.json"] if start is not None else []
+    if len(paths) < 2 or not all(path.is_file() for path in paths):
+        return None
+    comparison = measure(read_results(paths[0]), read_results(paths[1])).comparison
+    return comparison.gsb if comparison is not None and comparison.gsb.high < 1.0 else None
+
+
 def compare_rungs(results: Sequence[RungResult]) -> list[RungScores]:
-    """Scores of the generator rungs that were measured, each against the one before it."""
+    """Scores of the generator rungs that were measured, each against the last one before it that
+    was kept."""
     scores: list[RungScores] = []
     before: dict[str, Any] | None = None
     for result in results:
@@ -83,7 +96,7 @@ def compare_rungs(results: Sequence[RungResult]) -> list[RungScores]:
         steps = int(load_component(result.component).config["sampling"]["num_inference_steps"])
         evaluations = evaluations_of_clip(result.component, steps)
         scores.append(RungScores(result, evaluations, measure(found, before)))
-        before = found
+        before = found if result.kept else before
     return scores
 
 
@@ -115,6 +128,7 @@ def ladder_table(scores: Sequence[RungScores]) -> str:
         if comparison is not None:
             counts = f"{comparison.good} / {comparison.same} / {comparison.bad}"
             gsb = f"{_interval(comparison.gsb)} ({counts})"
+            gsb += "" if score.result.kept else ", set aside"
         lines.append(
             f"| {score.result.rung.name} | {score.result.rung.purpose} | {card['steps']} | "
             f"{card['samples']} | {card['wall_time_s'] / 60:.0f} | "

@@ -57,6 +57,9 @@ class PreferenceRecipe:
     """Pairs that people judged ('omnireel train preferences import'); None samples pairs and asks
     the oracles. Held-out pairs are the oracles' either way."""
     batch_size: int = 8
+    max_epochs: float = 16.0
+    """So often may a pair be seen. Few pairs seen often make a model worse: 30 passes over some
+    fifty pairs cost the tiny generator more than it had won in the round before."""
     objective: FlowDPOConfig = field(default_factory=FlowDPOConfig)
     held_out: int = 32
     """Prompts with held-out combinations for validation."""
@@ -128,8 +131,22 @@ class PreferenceRecipe:
             preview=self._preview(pairs),
             device=device,
         )
-        batches = PreferenceBatches(PreferenceSet(Path(pinned["pairs"])), self.batch_size)
+        training = PreferenceSet(Path(pinned["pairs"]))
+        batches = PreferenceBatches(training, self.batch_size)
+        self._check_epochs(len(training.decided()))
         return Assembly(objective, batches, pinned)
+
+    def _check_epochs(self, decided: int) -> None:
+        each_step = self.trainer.accumulate * self.batch_size
+        seen = self.trainer.num_steps * each_step / decided
+        if seen > self.max_epochs:
+            enough = int(self.max_epochs * decided) // each_step
+            raise InvalidInput(
+                f"{decided} pairs are few for {self.trainer.num_steps} steps: each would be "
+                f"seen {seen:.0f} times. Lower trainer.num_steps to {enough}, raise pairs.prompts, "
+                "or raise max_epochs if you know better",
+                field="trainer.num_steps",
+            )
 
     def component(self, weights: Mapping[str, Tensor], place: Workplace) -> ComponentParts:
         """The generator with its adapters merged."""

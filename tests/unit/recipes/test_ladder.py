@@ -100,7 +100,12 @@ def test_a_climb_begins_in_the_middle_from_a_model_that_is_there(tmp_path: Path)
         settings=("second.trainer.num_steps=1",),
     )  # fmt: skip
     heard: list[str] = []
-    results = climb(LADDER, config, lambda run: (), _quiet, lambda r: heard.append(r.rung.name))
+
+    def hear(result: RungResult) -> bool:
+        heard.append(result.rung.name)
+        return True
+
+    results = climb(LADDER, config, lambda run: (), _quiet, hear)
     assert heard == ["given-vae", "given-generator", "second"]
     assert results[-1].stands_on["reference"] == results[1].component
     assert verify(results[1].component)["sha256"] == verify(model / "generator")["sha256"]
@@ -108,6 +113,22 @@ def test_a_climb_begins_in_the_middle_from_a_model_that_is_there(tmp_path: Path)
     assert run.recipe.trainer.num_steps == 1 and run.init_from == str(results[1].component)
     again = climb(LADDER, config, lambda run: (), _quiet)
     assert all(r.was_done for r in again)
+
+
+def test_a_rung_that_is_not_accepted_is_set_aside(tmp_path: Path) -> None:
+    third = replace(SECOND, name="third", start="second")
+    ladder = Ladder("test", (VAE, FIRST, SECOND, third))
+    config = ClimbConfig(tmp_path / "out", tmp_path / "cache", smoke=True)
+
+    def all_but_second(result: RungResult) -> bool:
+        return result.rung.name != "second"
+
+    results = climb(ladder, config, lambda run: (), _quiet, all_but_second)
+    assert [r.kept for r in results] == [True, True, False, True]
+    first = results[1].component
+    assert results[3].stands_on["reference"] == first and results[2].parts["generator"] == first
+    again = climb(ladder, config, lambda run: (), _quiet, all_but_second)
+    assert all(r.was_done for r in again) and again[3].stands_on["reference"] == first
 
 
 def test_what_a_climb_in_the_middle_needs_is_said(tmp_path: Path) -> None:
@@ -123,6 +144,8 @@ def test_what_a_climb_in_the_middle_needs_is_said(tmp_path: Path) -> None:
 def test_ladders_are_checked() -> None:
     with pytest.raises(InvalidInput, match="no earlier rung"):
         Ladder("test", (SECOND, FIRST))
+    with pytest.raises(InvalidInput, match="fall back"):
+        Ladder("test", (replace(FIRST, optional=True),))
     with pytest.raises(InvalidInput, match="two rungs"):
         Ladder("test", (VAE, VAE))
     with pytest.raises(InvalidInput, match="tiny"):

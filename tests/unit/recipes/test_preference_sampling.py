@@ -9,6 +9,8 @@ import torch
 from omnireel.errors import InvalidInput
 from omnireel.generate import GeneratorPipeline
 from omnireel.generate.pipeline import seeded_noise
+from omnireel.recipes.base import Workplace
+from omnireel.recipes.preference import debug_preference
 from omnireel.recipes.preference_sampling import (
     PreferenceSamplingConfig,
     build_preferences,
@@ -66,3 +68,16 @@ def test_an_interrupted_set_is_completed_and_grows(weights: Path, tmp_path: Path
     assert other != folder
     with pytest.raises(InvalidInput, match="candidates"):
         replace(CONFIG, candidates=1)
+
+
+def test_few_pairs_are_not_seen_again_and_again(weights: Path, tmp_path: Path) -> None:
+    recipe = replace(debug_preference(), vae=weights / "vae", reference=weights / "generator")
+    recipe = replace(
+        recipe, pairs=CONFIG, held_out=1, trainer=replace(recipe.trainer, num_steps=100)
+    )
+    place = Workplace(tmp_path, lambda what, done, total: None)
+    with pytest.raises(InvalidInput, match=r"Lower trainer.num_steps to \d+") as told:
+        recipe.assemble(place, None)
+    enough = int(str(told.value).split("num_steps to ")[1].split(",")[0])
+    recipe = replace(recipe, trainer=replace(recipe.trainer, num_steps=enough))
+    assert recipe.assemble(place, None).data is not None
