@@ -11,7 +11,7 @@ DEBIAN := chromium postgresql redis-server rabbitmq-server prometheus
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
 
-.PHONY: demo test unit integration lint types protos bench bench-serving kill-test fuzz soak system-packages clean help
+.PHONY: demo test unit integration lint types protos bench bench-serving kill-test fuzz soak studio system-packages clean help
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,6 +53,9 @@ fuzz: $(VENV)/.fuzz  ## N hostile inputs to every door; the last line is the tot
 
 soak: $(VENV)/.dev  ## Serving under random kills; JOBS, DATABASE=sqlite|postgres, BROKER=files|redis|rabbitmq
 	@$(BIN)/python -m tests.soak.serving --jobs $(JOBS) --database $(DATABASE) --broker $(BROKER)
+
+studio:  ## Build the page of Studio into the package (needs npm)
+	cd studio && npm ci --no-audit --no-fund && npm run types && npm run build
 
 system-packages:  ## Programs for the tests, from Debian, when root: Chromium, PostgreSQL, Redis, RabbitMQ, promtool
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \

@@ -20,6 +20,7 @@ from services.common.stack.config import (
     DEFAULT_PORT,
     StackConfig,
     default_home,
+    key_file,
 )
 from services.common.stack.down import stop_stack
 from services.common.stack.probe import SERVING
@@ -63,6 +64,7 @@ def up(
     state = start_stack(config, console.print)
     console.print(f"Omnireel is up: gateway at {state.gateway}, home in {config.home}")
     console.print(f"HTTP API at http://{state.http}, described at http://{state.http}/docs")
+    console.print(f"Studio at http://{state.http}/studio; its key is in {key_file(config.home)}")
     if foreground:
         _stay(config, state, console)
 

@@ -85,13 +85,20 @@ def api_routes(door: Door) -> APIRouter:
     @routes.head("/api/v1/videos/{video_id}/outputs/{output}", include_in_schema=False)
     @routes.get("/api/v1/videos/{video_id}/outputs/{output}", response_class=Response)
     def read_output(
-        video_id: str, output: OutputName, request: Request, caller: Reader
+        video_id: str,
+        output: OutputName,
+        request: Request,
+        caller: Reader,
+        redirect: bool = True,
     ) -> Response:
-        """The bytes of an output; understands Range and If-None-Match."""
+        """The bytes of an output; understands Range and If-None-Match.
+
+        With `redirect=false` never a way to the store, which a web page may not follow.
+        """
         outputs = videos.describe([videos.get(caller, video_id)])[0].outputs
         if not outputs.HasField(output):
             raise NotFound(f"video {video_id!r} has no {output} (yet)")
-        return send_media(door, request, getattr(outputs, output))
+        return send_media(door, request, getattr(outputs, output), redirect=redirect)
 
     @routes.get("/api/v1/capabilities", **message_answer(capabilities_pb2.Capabilities))
     def get_capabilities(_caller: Reader) -> Response:

@@ -27,6 +27,7 @@ from services.gateway.http.media import media_routes
 from services.gateway.http.openapi import describe
 from services.gateway.http.origins import OriginCheck
 from services.gateway.http.settings import HttpSettings
+from services.gateway.http.studio_page import studio_routes
 
 DESCRIPTION = """Videos from words, pictures, clips and elements. `/api/v1` is the JSON form of the
 gRPC API; `/v1/videos` is what clients of OpenAI's video API speak."""
@@ -68,7 +69,13 @@ def build_app(
         redirect_slashes=False,
     )
     app.state.authenticator = application.authenticator
-    for routes in (api_routes(door), media_routes(door), compat_routes(door), docs_routes()):
+    for routes in (
+        api_routes(door),
+        media_routes(door),
+        compat_routes(door),
+        docs_routes(),
+        studio_routes(),
+    ):
         app.include_router(routes)
     _add_probes(app, health)
     description = describe(app, MESSAGES)

@@ -64,11 +64,17 @@ def media_routes(door: Door) -> APIRouter:
     @routes.head("/api/v1/media/content", include_in_schema=False)
     @routes.get("/api/v1/media/content", response_class=Response)
     def read_media(
-        request: Request, caller: Reader, uri: Annotated[str, Query(max_length=1024)]
+        request: Request,
+        caller: Reader,
+        uri: Annotated[str, Query(max_length=1024)],
+        redirect: bool = True,
     ) -> Response:
-        """The bytes of one of your objects; understands Range and If-None-Match."""
+        """The bytes of one of your objects; understands Range and If-None-Match.
+
+        With `redirect=false` never a way to the store, which a web page may not follow.
+        """
         media = door.media(caller, uri)
-        return send_media(door, request, media)
+        return send_media(door, request, media, redirect=redirect)
 
     @routes.head("/links/{token}", include_in_schema=False)
     @routes.get("/links/{token}", response_class=Response)
@@ -100,10 +106,13 @@ async def store_upload(
     return await anyio.to_thread.run_sync(receive, limiter=door.uploads)
 
 
-def send_media(door: Door, request: Request, media: media_pb2.Media) -> Response:
+def send_media(
+    door: Door, request: Request, media: media_pb2.Media, *, redirect: bool = True
+) -> Response:
     """The bytes, or the way to them. A file of this name is what a browser saves."""
     library = door.application.library
-    elsewhere = library.store_link(media.uri) if door.settings.redirect_downloads else ""
+    may_redirect = redirect and door.settings.redirect_downloads
+    elsewhere = library.store_link(media.uri) if may_redirect else ""
     filename = media.uri.rpartition("/")[2]
     store = door.application.store
     return content_answer(request, media, store, filename=filename, redirect_to=elsewhere)

@@ -22,6 +22,7 @@ from services.gateway.identity.principal import Scope
 from tests.support.served import Served, served
 
 OPEN = {"/docs", "/docs/page.js", "/docs/page.css", "/openapi.json", "/healthz", "/readyz"}
+OPEN |= {"/studio", "/studio/studio.js", "/studio/studio.css", "/studio/icon.svg"}
 WRITERS = {"/api/v1/webhook_secret"}
 """Routes that read what a reader has no use for."""
 PATIENCE_S = 120.0
