@@ -31,6 +31,8 @@ async def watch(
             print("here", flush=True)
             first = False
             continue
+        if event.state == video_pb2.VIDEO_STATE_QUEUED:
+            continue  # a new place in the queue, which is no numbered event
         written = event.progress.update_time.ToNanoseconds() / 1e9
         seen.append((event.resume_token, time.time() - written))
     return seen
