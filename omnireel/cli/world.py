@@ -107,10 +107,13 @@ def save_sample(sample: TaskSample, folder: Path) -> None:
                 write_png(clip, folder / f"{stem}.png")
             else:
                 write_mp4(clip, folder / f"{stem}.mp4")
-    if sample.edit_mask_THW is not None:
-        mask = np.repeat(sample.edit_mask_THW[..., None], 3, axis=-1).astype(np.uint8) * 255
-        write_mp4(Clip(mask, fps=sample.target.fps), folder / "edit_mask.mp4")
+    for name, mask_THW in (("edit_mask", sample.edit_mask_THW), ("matte", sample.matte_THW)):
+        if mask_THW is not None:
+            mask = np.repeat(mask_THW[..., None], 3, axis=-1).astype(np.uint8) * 255
+            write_mp4(Clip(mask, fps=sample.target.fps), folder / f"{name}.mp4")
     lines = [f"prompt: {sample.prompt.text}", f"vague: {sample.vague_prompt.text}"]
+    if sample.solution is not None:
+        lines.append(f"solution: {sample.solution.text}")
     lines += [f"input @{i.name}: {i.kind.value}, {i.role.value}" for i in sample.prompt.inputs]
     lines += [
         f"element @{e.name}: {len(sample.media[e.name])} images" for e in sample.prompt.elements

@@ -100,10 +100,13 @@ def pose(body: Body, times_T: F32, duration_s: float) -> Pose:
     turn = rotation(1, track.yaw)
     if not is_character:
         turn = _roll(body, track) @ turn
+    path = np.stack([track.dx, track.dy + bob, track.dz], -1)
+    if body.motion.bearing:
+        steer = rotation(1, np.full_like(track.dx, body.motion.bearing))
+        turn = steer @ turn
+        path = (steer @ path[..., None])[..., 0]
     matrix = (turn * scale[:, None, :]).astype(np.float32)
-    ground = np.stack([track.dx, track.dy + bob, track.dz], -1) + np.asarray(
-        body.position, np.float32
-    )
+    ground = path + np.asarray(body.position, np.float32)
     origin = ground.astype(np.float32)
     if body.kind in ("ball", "ring"):  # these turn about their middle, not about their foot
         middle = np.asarray([0.0, 0.5, 0.0], np.float32)

@@ -58,8 +58,15 @@ def frame_times(fmt: VideoFormat) -> F32:
     return (np.arange(fmt.num_frames) / fmt.fps).astype(np.float32)
 
 
+def scene_times(scene: Scene, times_T: F32) -> F32:
+    """The scene's own times that a clip shows at ``times_T`` seconds."""
+    clock = scene.clock
+    return (np.float32(clock.start_s) + np.float32(clock.pace) * times_T).astype(np.float32)
+
+
 def render_times(scene: Scene, width: int, height: int, times_T: F32) -> Frames:
-    """Render the given times (seconds) in order."""
+    """Render the given times (seconds of the clip) in order."""
+    times_T = scene_times(scene, times_T)
     path = camera_path(scene.camera, times_T, scene.duration_s, width, height)
     out = np.empty((len(times_T), height, width, 3), np.uint8)
     size = max(1, CHUNK_PIXELS // (width * height))
@@ -91,7 +98,7 @@ def render_linear(scene: Scene, camera: CameraPath, times_T: F32) -> Shot:
     color = place.color_CTHW
     poses = [pose(body, times_T, scene.duration_s) for body in scene.bodies]
     glowing = effect_body(scene) if scene.effect == "glow" else None
-    cast_of_parts = _parts(scene, poses, glowing)
+    cast_of_parts = scene_parts(scene, poses, glowing)
     shadows = [o for body, p in zip(scene.bodies, poses, strict=True) for o in occluders(body, p)]
     cast(light, camera, shadows, color, place.ground_THW)
     if glowing is not None:
@@ -102,7 +109,7 @@ def render_linear(scene: Scene, camera: CameraPath, times_T: F32) -> Shot:
         layers = [trace(camera, part.solid, part.pose) for part in cast_of_parts]
         layers, nearest = cull(layers, depth.size)
         stacked = stack(layers, depth.size)
-        blend(stacked, _colors(light, cast_of_parts, layers), color)
+        blend(stacked, shaded(light, cast_of_parts, layers), color)
         depth = np.minimum(depth, nearest.reshape(depth.shape))
         owner = np.repeat(np.arange(len(layers)), [len(layer.pixel_N) for layer in layers])
         shown = stacked.weight_N > 0.5
@@ -116,8 +123,8 @@ GLOW = 0.45
 """Light that a glowing body gives off itself, as a share of its albedo."""
 
 
-def _parts(scene: Scene, poses: list[Pose], glowing: int | None) -> list[Part]:
-    """All parts of all bodies in order."""
+def scene_parts(scene: Scene, poses: list[Pose], glowing: int | None = None) -> list[Part]:
+    """All parts of all bodies in order; those of the body with index ``glowing`` give light."""
     out = []
     for index, (body, body_pose) in enumerate(zip(scene.bodies, poses, strict=True)):
         for part in parts(body, body_pose):
@@ -126,7 +133,7 @@ def _parts(scene: Scene, poses: list[Pose], glowing: int | None) -> list[Part]:
     return out
 
 
-def _colors(light: Light, all_parts: list[Part], layers: list[Fragments]) -> F32:
+def shaded(light: Light, all_parts: list[Part], layers: list[Fragments]) -> F32:
     """Shaded linear RGB (3, N) of all fragments, in order."""
     colors = []
     for part, layer in zip(all_parts, layers, strict=True):

@@ -59,6 +59,9 @@ class Motion:
     kind: str = "still"
     speed: float = 1.0
     phase: float = 0.0
+    bearing: float = 0.0
+    """Radians by which a straight path is turned on the ground: what moves right moves right and
+    away for a positive one."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,17 @@ class Camera:
 
 
 @dataclass(frozen=True)
+class Clock:
+    """Which of a scene's times a clip shows: ``start_s + pace * t`` seconds at its time ``t``.
+
+    Pace 0 freezes the scene; a start at the end of another clip continues it.
+    """
+
+    start_s: float = 0.0
+    pace: float = 1.0
+
+
+@dataclass(frozen=True)
 class Scene:
     """Everything in a clip. Two scenes that are equal render to equal bytes."""
 
@@ -116,6 +130,7 @@ class Scene:
     """Seeds only what the graph does not name: cloud shapes, building layout, snow flakes."""
     duration_s: float = 2.125
     """Length that motions and camera moves are laid out over, in seconds."""
+    clock: Clock = Clock()
 
 
 Level = Literal["terse", "short", "full", "elaborate"]

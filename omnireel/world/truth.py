@@ -17,7 +17,7 @@ from omnireel.world.composite import stack
 from omnireel.world.figure import parts
 from omnireel.world.kinematics import Pose, pose
 from omnireel.world.palette import F32
-from omnireel.world.render import CHUNK_PIXELS, check_format, frame_times
+from omnireel.world.render import CHUNK_PIXELS, check_format, frame_times, scene_times
 from omnireel.world.scene import Scene
 from omnireel.world.trace import trace
 
@@ -58,7 +58,7 @@ class Truth:
 def render_truth(scene: Scene, fmt: VideoFormat) -> Truth:
     """The truth of ``scene`` in every frame of ``fmt``; raises InvalidInput as `render_clip`."""
     check_format(fmt)
-    times = frame_times(fmt)
+    times = scene_times(scene, frame_times(fmt))
     path = camera_path(scene.camera, times, scene.duration_s, fmt.width, fmt.height)
     poses = [pose(body, times, scene.duration_s) for body in scene.bodies]
     shape = (len(scene.bodies), fmt.num_frames, fmt.height, fmt.width)

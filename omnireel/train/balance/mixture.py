@@ -14,7 +14,7 @@ from omnireel.train.balance.lengths import SampleLength, grid_tokens
 from omnireel.types import Role, VideoFormat
 from omnireel.world.tasks.catalog import draw_plan
 from omnireel.world.tasks.mix import TaskMix, default_weights
-from omnireel.world.tasks.plan import Footage, Given, Plan, TargetFrame
+from omnireel.world.tasks.plan import Footage, Given, Plan, Storyboard, TargetFrame
 
 _RESIZED_TO_TARGET = frozenset(
     {Role.SOURCE, Role.FIRST_FRAME, Role.LAST_FRAME, Role.ANNOTATION, Role.MOTION, Role.CAMERA}
@@ -95,9 +95,9 @@ def _shots(given: Given) -> Sequence[object]:
 def _shot_shape(shot: object, role: Role, fmt: VideoFormat) -> tuple[int, int, int]:
     t, h, w = latent_shape(fmt)
     frames = t if isinstance(shot, Footage) else 1
+    wide = isinstance(shot, Footage | TargetFrame | Storyboard)
     if role in _RESIZED_TO_TARGET:
         return frames, h, w
     side = min(fmt.width, fmt.height)
-    square = not isinstance(shot, Footage | TargetFrame)
-    height, width = token_grid_size(*((side, side) if square else (fmt.height, fmt.width)), side)
+    height, width = token_grid_size(*((fmt.height, fmt.width) if wide else (side, side)), side)
     return latent_shape(VideoFormat(width, height, 1 + 4 * (frames - 1), fmt.fps))

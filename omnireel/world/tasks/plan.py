@@ -42,7 +42,46 @@ class TargetFrame:
     index: int
 
 
-Shot = Picture | Footage | TargetFrame
+@dataclass(frozen=True)
+class Storyboard:
+    """``side`` times ``side`` small frames of the target in order, in its size altogether."""
+
+    side: int
+
+
+@dataclass(frozen=True)
+class Marked:
+    """The first frame of a scene, in the size of the target, with marks drawn on it.
+
+    ``arrows`` are the bodies whose path through the *target* an arrow shows, ``boxes`` those whose
+    place in the target's first frame a box shows.
+    """
+
+    scene: Scene
+    arrows: tuple[str, ...] = ()
+    boxes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A drawing of a scene's first frame in the size of the target: outlines or dark shapes."""
+
+    scene: Scene
+    filled: bool = False
+
+
+Shot = Picture | Footage | TargetFrame | Storyboard | Marked | Sketch
+
+
+@dataclass(frozen=True)
+class Matte:
+    """The target shows only these bodies of the scene, on a plain ground.
+
+    ``ground`` is one of COLORS, or "" for a mask: the bodies white and the ground black.
+    """
+
+    bodies: tuple[str, ...]
+    ground: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,11 +107,20 @@ class Plan:
     touched; None: the task edits nothing."""
     left_open: frozenset[OpenFact] = frozenset()
     """Facts of the scene that neither words nor media tell."""
+    cuts: tuple[Scene, ...] = ()
+    """Scenes that follow ``scene`` in the target, each for an equal share of the frames."""
+    matte: Matte | None = None
+    """What is cut out of the scene in the target."""
+    solution: str = ""
+    """Exact words for the answer when ``text`` is a puzzle."""
 
     def given_scenes(self) -> Iterator[Scene]:
-        """Every scene that the conditions show."""
+        """Every scene that the conditions show, later shots of the target included."""
+        yield from self.cuts
         for given in self.given:
-            yield from (shot.scene for shot in given.shots if not isinstance(shot, TargetFrame))
+            for shot in given.shots:
+                if not isinstance(shot, TargetFrame | Storyboard):
+                    yield shot.scene
 
 
 @dataclass(frozen=True)

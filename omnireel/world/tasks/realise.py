@@ -9,22 +9,40 @@ from omnireel.mvl import Element, Input, Prompt, parse
 from omnireel.types import Clip, MediaKind, Role, VideoFormat
 from omnireel.world.render import render_clip, render_image
 from omnireel.world.scene import Scene
-from omnireel.world.tasks.plan import Given, Picture, Plan, Shot, TargetFrame
+from omnireel.world.tasks.film import draw, film, matte, panel_frames
+from omnireel.world.tasks.plan import (
+    Footage,
+    Given,
+    Marked,
+    Picture,
+    Plan,
+    Shot,
+    Sketch,
+    Storyboard,
+    TargetFrame,
+)
 from omnireel.world.tasks.sample import TaskSample
-from omnireel.world.truth import render_truth
+from omnireel.world.truth import MASK_SHARE, render_truth
 
 
 def realise(plan: Plan, capability: str, seed: int, fmt: VideoFormat) -> TaskSample:
     """Renders ``plan``; equal arguments give equal bytes."""
-    target = Clip(render_clip(plan.scene, fmt), fps=fmt.fps)
+    subject: npt.NDArray[np.bool_] | None = None
+    if plan.matte is None:
+        target = Clip(film(plan, fmt), fps=fmt.fps)
+    else:
+        frames, coverage = matte(plan, plan.matte, fmt)
+        target, subject = Clip(frames, fps=fmt.fps), coverage > MASK_SHARE
     media = {
-        given.name: tuple(_render(shot, target, fmt) for shot in given.shots)
+        given.name: tuple(_render(shot, plan, target, fmt) for shot in given.shots)
         for given in plan.given
     }
     mask = None
     if plan.edited is not None and plan.source_scene is not None:
         source = next(media[g.name][0] for g in plan.given if g.role is Role.SOURCE)
         mask = edit_mask(source, target, (plan.source_scene, plan.scene), plan.edited)
+        if subject is not None:  # outside the subject everything is new
+            mask = (source.frames_THWC != target.frames_THWC).any(axis=-1) | ~subject
     return TaskSample(
         capability=capability,
         seed=seed,
@@ -36,6 +54,10 @@ def realise(plan: Plan, capability: str, seed: int, fmt: VideoFormat) -> TaskSam
         source_scene=plan.source_scene,
         edit_mask_THW=mask,
         left_open=plan.left_open,
+        cuts=plan.cuts,
+        matte_THW=subject,
+        panels=_panels(plan, fmt),
+        solution=_prompt(plan.solution, plan.given) if plan.solution else None,
     )
 
 
@@ -58,7 +80,14 @@ def edit_mask(
     return mask
 
 
-def _render(shot: Shot, target: Clip, fmt: VideoFormat) -> Clip:
+def _panels(plan: Plan, fmt: VideoFormat) -> tuple[int, ...]:
+    boards = [s for given in plan.given for s in given.shots if isinstance(s, Storyboard)]
+    return panel_frames(boards[0].side, fmt.num_frames) if boards else ()
+
+
+def _render(shot: Shot, plan: Plan, target: Clip, fmt: VideoFormat) -> Clip:
+    if isinstance(shot, Storyboard | Marked | Sketch):
+        return Clip(draw(shot, plan, fmt), fps=fmt.fps)
     if isinstance(shot, TargetFrame):
         index = range(len(target.frames_THWC))[shot.index]
         return Clip(target.frames_THWC[index : index + 1], fps=fmt.fps)
@@ -75,5 +104,5 @@ def _prompt(text: str, given: tuple[Given, ...]) -> Prompt:
 
 
 def _kind(given: Given) -> MediaKind:
-    still = isinstance(given.shots[0], Picture | TargetFrame)
-    return MediaKind.IMAGE if still else MediaKind.VIDEO
+    moving = isinstance(given.shots[0], Footage)
+    return MediaKind.VIDEO if moving else MediaKind.IMAGE

@@ -39,3 +39,11 @@ class TaskSample:
     """Where the target may differ from the source; None for tasks that edit nothing."""
     left_open: frozenset[OpenFact]
     """Facts of the target that neither words nor media tell: any answer is right."""
+    cuts: tuple[Scene, ...] = ()
+    """Scenes that follow ``scene`` in the target, each for an equal share of the frames."""
+    matte_THW: npt.NDArray[np.bool_] | None = None
+    """Where the target shows a subject cut out of the source; None for all other tasks."""
+    panels: tuple[int, ...] = ()
+    """Frames of the target that the panels of a storyboard show, in order."""
+    solution: Prompt | None = None
+    """The prompt with its puzzle solved, as an enhancer shall write it."""

@@ -203,7 +203,7 @@ def test_64_ranks_wait_less_than_one_percent_on_the_mixture_of_tasks() -> None:
 def test_planned_lengths_are_those_of_encoded_samples(tmp_path: Path) -> None:
     vae = load_vae(save_small_vae(tmp_path / "vae"))
     fmt = VideoFormat(32, 48, 5, 8.0)
-    for name in ("C1", "C2", "C8", "C18", "C20"):
+    for name in ("C1", "C2", "C8", "C15", "C18", "C20", "C22", "C24"):
         data = LatentCacheConfig(count=1, formats=(fmt,), format_shares=(1,), weights={name: 1.0})
         record = SampleEncoder(vae, data).record(3, fmt)
         plan = draw_plan(name, 3, fmt.duration_s, "train")

@@ -92,14 +92,14 @@ def attribute(draw: Draw) -> Plan:
         return _plan(source, _place(draw, source))
     if change == "texture":
         return _plan(source, _texture(draw, source))
-    while not _fitting_colors(source):  # a rare scene leaves its subject no other clear colour
+    while not fitting_colors(source):  # a rare scene leaves its subject no other clear colour
         source = draw.scene(distribution=NATURAL)
     return _plan(source, _color(draw, source))
 
 
 def _color(draw: Draw, source: Scene) -> Change:
     body = source.bodies[0]
-    color = draw.one_of(_fitting_colors(source))
+    color = draw.one_of(fitting_colors(source))
     new = replace(body, material=replace(body.material, color=color))
     clothed = body.kind in CLOTHED
     return Change(
@@ -112,7 +112,8 @@ def _color(draw: Draw, source: Scene) -> Change:
     )
 
 
-def _fitting_colors(scene: Scene) -> tuple[str, ...]:
+def fitting_colors(scene: Scene) -> tuple[str, ...]:
+    """Other colours in which the first body still stands out."""
     return tuple(c for c in COLORS if _color_suits(c, scene))
 
 

@@ -8,9 +8,8 @@ from omnireel.types import Role
 from omnireel.world.captions import vague_name
 from omnireel.world.captions.grammar import appearance, definite, motion_of, relation
 from omnireel.world.distribution import SceneDistribution
-from omnireel.world.sampler import sample_companion, with_visible_spin
 from omnireel.world.scene import Body, Scene
-from omnireel.world.staging import width_factor
+from omnireel.world.tasks.casting import stand_in
 from omnireel.world.tasks.plan import Builder, Draw, Footage, Given, Plan
 from omnireel.world.tasks.portraits import portrait
 
@@ -98,19 +97,8 @@ def _with_first_replaced(draw: Draw) -> tuple[Scene, Scene]:
     source = draw.scene(distribution=EDIT_SCENES)
     old = source.bodies[0]
     others = source.bodies[1:]
-    taken = {b.kind for b in others} | {b.material.color for b in others}
-    while True:
-        new = sample_companion(draw.rng, old, old.id, place=source.place, distribution=EDIT_SCENES)
-        if not taken & {new.kind, new.material.color}:
-            break
-    new = replace(
-        new,
-        size=old.size * width_factor(new.kind) / width_factor(old.kind),
-        position=old.position,
-        heading=old.heading,
-        motion=old.motion,
-    )
-    return source, replace(source, bodies=(with_visible_spin(new), *others))
+    new = stand_in(draw, old, others, place=source.place, distribution=EDIT_SCENES)
+    return source, replace(source, bodies=(new, *others))
 
 
 def _edit(
