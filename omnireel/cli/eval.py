@@ -39,7 +39,8 @@ def quick(
         int | None, typer.Option(min=1, help="Denoising steps; default: the model's own.")
     ] = None,
     capability: Annotated[
-        list[str] | None, typer.Option(help="Row of the table (repeatable); default: all.")
+        list[str] | None,
+        typer.Option(help="Row of the table (repeatable); default: all that it was trained for."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Which fixed set of cases.")] = 0,
     folder: Annotated[
@@ -69,10 +70,14 @@ def quick(
     from omnireel.world.tasks import CAPABILITIES
 
     scenes = CLEAR_SCENES if clear else SceneDistribution()
-    config = CaseConfig(tuple(capability or CAPABILITIES), count=count, seed=seed, scenes=scenes)
+    if capability:  # a wrong name is told before anything is loaded
+        CaseConfig(tuple(capability), count=count, seed=seed)
+    pipeline = GeneratorPipeline.load(weights or SHIPPED_TINY)
+    trained = tuple(c for c in CAPABILITIES if c in pipeline.limits.capabilities)
+    rows = tuple(capability or trained or CAPABILITIES)
+    config = CaseConfig(rows, count=count, seed=seed, scenes=scenes)
     wordings = _wordings(vague)
     eyes = load_perception()
-    pipeline = GeneratorPipeline.load(weights or SHIPPED_TINY)
     maker = PipelineMaker(pipeline, steps or pipeline.defaults.num_inference_steps)
     folder.mkdir(parents=True, exist_ok=True)
     evaluation = _run(maker, eyes, config, wordings, folder)

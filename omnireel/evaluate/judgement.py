@@ -13,6 +13,7 @@ from omnireel.evaluate.perception.reader import KIND_CLASSES
 from omnireel.types import Clip
 from omnireel.world.scene import COLORS, Body
 from omnireel.world.tasks import TaskSample
+from omnireel.world.truth import Truth, render_truth
 
 MOST_SUBJECTS = 4
 """Subjects beyond the largest few are not matched to bodies."""
@@ -50,6 +51,11 @@ class Judgement:
     def seen(self) -> Observation:
         """What the result shows."""
         return self.viewer.look(self.result)
+
+    @cached_property
+    def truth(self) -> Truth:
+        """Masks and tracks of the asked scene, in the format of the exact answer."""
+        return render_truth(self.asked.scene, self.asked.target.format)
 
     @cached_property
     def pairs(self) -> tuple[tuple[Body, Subject | None], ...]:

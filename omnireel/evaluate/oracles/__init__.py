@@ -6,7 +6,17 @@ A new metric is a new :class:`Oracle` here and its name in ``BY_CAPABILITY``.
 from __future__ import annotations
 
 from omnireel.errors import InvalidInput
-from omnireel.evaluate.oracles import identity, movement, pixels, setting, subjects, transfer
+from omnireel.evaluate.oracles import (
+    areas,
+    candidates,
+    changes,
+    identity,
+    movement,
+    pixels,
+    setting,
+    subjects,
+    transfer,
+)
 from omnireel.evaluate.oracles.base import Oracle
 
 _LOOK = (subjects.COLOR, subjects.KIND, subjects.COUNT)
@@ -22,7 +32,13 @@ BY_CAPABILITY: dict[str, tuple[Oracle, ...]] = {
     "C6": (*_LOOK, movement.MOTION, *_EDIT),
     "C7": (setting.STYLE, movement.MOTION, setting.PLACE, pixels.EDIT),
     "C8": (*_LOOK, setting.PLACE, setting.WEATHER, movement.MOTION, *_EDIT),
+    "C9": (candidates.EFFECT, movement.MOTION, *_EDIT),
+    "C10": (areas.MATTE, *_EDIT),
+    "C11": (identity.IDENTITY, *_LOOK, movement.MOTION, setting.PLACE, *_EDIT),
     "C12": (identity.IDENTITY, *_LOOK, movement.MOTION, *_EDIT),
+    "C13": (identity.IDENTITY, *_LOOK, movement.MOTION, *_SETTING, setting.WEATHER, areas.JOINT),
+    "C14": (identity.IDENTITY, *_LOOK, movement.MOTION, *_SETTING, setting.WEATHER, areas.JOINT),
+    "C15": (candidates.ANGLE, movement.PATH, identity.IDENTITY, *_LOOK, *_SETTING, pixels.TARGET),
     "C16": (transfer.MOTION_PATH, movement.MOTION, *_LOOK, *_SETTING),
     "C17": (movement.CAMERA, transfer.CAMERA_PATH, *_LOOK, *_SETTING),
     "C18": (pixels.FIRST_FRAME, movement.MOTION, *_LOOK, pixels.TARGET),
@@ -31,6 +47,11 @@ BY_CAPABILITY: dict[str, tuple[Oracle, ...]] = {
         movement.RECOGNISABLE, *_LOOK, movement.MOTION, *_SETTING, setting.WEATHER,
         movement.CAMERA,
     ),
+    "C21": (changes.CHANGES, *_LOOK, movement.MOTION, *_SETTING, setting.WEATHER, pixels.EDIT),
+    "C22": (movement.PATH, areas.BOX, *_LOOK, movement.MOTION, *_SETTING, pixels.TARGET),
+    "C23": (movement.SOLVED, *_LOOK, movement.MOTION, setting.PLACE, pixels.FIRST_FRAME),
+    "C24": (candidates.ORDER, *_LOOK, movement.MOTION, *_SETTING, pixels.TARGET),
+    "C25": (areas.LAYOUT, *_LOOK, movement.MOTION, *_SETTING, pixels.TARGET),
 }  # fmt: skip
 """The first oracle of each row is the capability's headline."""
 

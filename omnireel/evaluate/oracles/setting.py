@@ -8,7 +8,7 @@ from omnireel.world.scene import PLACES, STYLES, WEATHERS
 
 
 def _place(case: Judgement) -> float | None:
-    if "place" in case.asked.left_open:
+    if "place" in case.asked.left_open or case.asked.cuts:
         return None
     return float(PLACES[int(case.seen.place_P.argmax())] == case.asked.scene.place)
 
