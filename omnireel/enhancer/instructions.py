@@ -25,6 +25,7 @@ Rules:
 - The description must stand alone and must repeat every @name of the request exactly as written; \
 invent no other @name.
 - Fill in what the user left open plausibly and briefly.
+- If the request is a puzzle, a comparison or a question, solve it and describe the answer.
 - For an edit of a given video, say what changes and that everything else stays the same.
 """
 

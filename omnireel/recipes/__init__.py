@@ -31,6 +31,9 @@ RECIPES: dict[str, RecipeEntry] = {
     "enhancer-tiny": RecipeEntry(
         "omnireel.recipes.enhancer:tiny_enhancer", "the shipped prompt enhancer"
     ),
+    "enhancer-tiny-all": RecipeEntry(
+        "omnireel.recipes.enhancer:tiny_enhancer_all", "prompt enhancer of all 25 capabilities"
+    ),
     "enhancer-rl-debug": RecipeEntry(
         "omnireel.recipes.enhancer_policy:debug_enhancer_policy",
         "prompt enhancer with rewards, one minute, no use",
@@ -57,6 +60,10 @@ RECIPES: dict[str, RecipeEntry] = {
     ),
     "generator-tiny": RecipeEntry(
         "omnireel.recipes.generator_tiny:tiny_generator", "Omni-Generator, third stage: all tasks"
+    ),
+    "generator-tiny-all": RecipeEntry(
+        "omnireel.recipes.generator_tiny:tiny_generator_all",
+        "Omni-Generator: all 25 capabilities, from weights of the stages before",
     ),
     "generator-tiny-quality": RecipeEntry(
         "omnireel.recipes.generator_tiny:tiny_generator_quality",

@@ -24,13 +24,8 @@ from omnireel.enhancer.tiny.vocabulary import SIGHT_END, build_tokenizer
 from omnireel.errors import InvalidInput
 from omnireel.recipes import enhancer_words as words
 from omnireel.recipes.base import Assembly, ComponentParts, Report, Workplace, module_weights
-from omnireel.recipes.enhancer_data import (
-    Lesson,
-    capability_of,
-    default_mix,
-    draw_lesson,
-    with_slots,
-)
+from omnireel.recipes.enhancer_data import Lesson, draw_lesson, with_slots
+from omnireel.recipes.enhancer_mix import capability_of, default_mix, full_mix
 from omnireel.recipes.enhancer_scores import score
 from omnireel.registry import atomic_folder
 from omnireel.train import FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
@@ -271,3 +266,9 @@ def tiny_enhancer() -> EnhancerRecipe:
             feed=FeedConfig(workers=1, depth=3),
         ),
     )
+
+
+def tiny_enhancer_all() -> EnhancerRecipe:
+    """The enhancer of all 25 capabilities, puzzles included."""
+    recipe = tiny_enhancer()
+    return replace(recipe, data=replace(recipe.data, count=16_000, mix=full_mix()))

@@ -23,17 +23,29 @@ from omnireel.enhancer.tiny.dialogue import Dialogue
 from omnireel.enhancer.tiny.facts import Lexicon
 from omnireel.mvl import Element, Input, Prompt, parse
 from omnireel.recipes.enhancer_variation import vary
-from omnireel.types import Clip, MediaKind, Role
+from omnireel.types import Clip, MediaKind, Role, VideoFormat
 from omnireel.world.captions import caption, structured
 from omnireel.world.holdout import Split, split_of
 from omnireel.world.lexicon import NOUNS, PLACE_NOUNS, STYLE_NOUNS
 from omnireel.world.render import render_image
 from omnireel.world.scene import Level, Scene
 from omnireel.world.tasks.catalog import BUILDERS, MAX_DRAWS
-from omnireel.world.tasks.plan import Draw, Given, Picture, Plan, TargetFrame
+from omnireel.world.tasks.film import draw as draw_picture
+from omnireel.world.tasks.plan import (
+    Draw,
+    Footage,
+    Given,
+    Marked,
+    Picture,
+    Plan,
+    Sketch,
+    Storyboard,
+    TargetFrame,
+)
 
 PICTURE_SIDE = 64
 DURATION_S = 2.125
+PICTURES = VideoFormat(PICTURE_SIDE, PICTURE_SIDE, 17, 8.0)
 SUBJECT_ROLES = (Role.REFERENCE, Role.ELEMENT)
 
 
@@ -61,22 +73,6 @@ class Lesson:
     source_scene: Scene | None
 
 
-def default_mix() -> dict[str, float]:
-    """How often each capability is taught: mostly text alone, and first frames."""
-    return {
-        "C1": 0.06, "C2": 0.04, "C3": 0.04, "C4": 0.04, "C5": 0.04, "C6": 0.04, "C7": 0.03,
-        "C8": 0.06, "C12": 0.03, "C16": 0.05, "C17": 0.05, "C18": 0.14, "C19": 0.04, "C20": 0.34,
-    }  # fmt: skip
-
-
-def capability_of(mix: Mapping[str, float], seed: int) -> str:
-    """The capability of example ``seed``, drawn with the relative weights of ``mix``."""
-    names = sorted(mix)
-    weights = np.array([mix[n] for n in names])
-    rng = np.random.default_rng((0x656E68, seed))
-    return names[int(rng.choice(len(names), p=weights / weights.sum()))]
-
-
 def draw_lesson(capability: str, seed: int, split: Split, lexicon: Lexicon) -> Lesson:
     """The lesson that belongs to these arguments (equal arguments, equal lessons)."""
     key = zlib.crc32(f"enhancer|{capability}|{split}".encode())
@@ -91,11 +87,13 @@ def draw_lesson(capability: str, seed: int, split: Split, lexicon: Lexicon) -> L
     elif missing:
         raise RuntimeError(f"{capability} loses {missing}: {description!r}")
     answer = _answer(plan, description)
-    question, answer, sees = vary(question, answer, _sees(plan), lexicon, rng)
+    sees = _sees(plan)
+    if not plan.solution:  # other words would make another puzzle
+        question, answer, sees = vary(question, answer, sees, lexicon, rng)
     return Lesson(
         capability=capability,
         prompt=_prompt(question, plan.given),
-        media={g.name: (_first_frame(g, plan.scene),) for g in plan.given if _is_seen(g)},
+        media={g.name: (_first_frame(g, plan),) for g in plan.given if _is_seen(g)},
         sees=sees,
         answer=answer,
         scene=plan.scene,
@@ -107,7 +105,8 @@ def exact_text(capability: str, seed: int) -> str:
     """An exact text of the training split, as the generator is trained on; nothing is rendered."""
     key = zlib.crc32(f"enhancer|{capability}|text".encode())
     draw = FullDraw(np.random.default_rng((key, seed)), "train", DURATION_S)
-    return _draw_plan(capability, draw).text
+    plan = _draw_plan(capability, draw)
+    return plan.solution or plan.text
 
 
 def with_slots(
@@ -142,13 +141,16 @@ def _draw_plan(capability: str, draw: Draw) -> Plan:
 def mentions_lost(plan: Plan) -> bool:
     """Whether the exact text leaves out a mention of the careless one (frames are repaired)."""
     frames = any(g.role in (Role.FIRST_FRAME, Role.LAST_FRAME) for g in plan.given)
-    lost = mentions(_prompt(plan.vague_text, plan.given)) - mentions(_prompt(plan.text, plan.given))
+    exact = _prompt(plan.solution or plan.text, plan.given)
+    lost = mentions(_prompt(plan.vague_text, plan.given)) - mentions(exact)
     return bool(lost) and not frames
 
 
 def _question(plan: Plan, rng: np.random.Generator) -> tuple[str, str]:
     """What the user writes and the exact text: mostly careless, sometimes exact already."""
     u = rng.random()
+    if plan.solution:
+        return (plan.text if u < 0.5 else plan.vague_text), plan.solution
     plain = all(g.role in (Role.FIRST_FRAME, Role.LAST_FRAME) for g in plan.given)
     if u < 0.12:
         return plan.text, plan.text
@@ -199,7 +201,8 @@ def _kept(plan: Plan) -> str:
     for g in plan.given:
         match g.role:
             case Role.SOURCE:
-                said.append(f"everything else in @{g.name}")
+                what = "everything else in" if plan.matte is None else "the subject of"
+                said.append(f"{what} @{g.name}")
             case Role.REFERENCE | Role.ELEMENT:
                 said.append(f"the look of @{g.name}")
             case Role.FIRST_FRAME:
@@ -210,6 +213,10 @@ def _kept(plan: Plan) -> str:
                 said.append(f"the motion of @{g.name}")
             case Role.CAMERA:
                 said.append(f"the camera of @{g.name}")
+            case Role.STORYBOARD:
+                said.append(f"the panels of @{g.name}")
+            case Role.ANNOTATION:
+                said.append(f"the drawing of @{g.name}")
     return ", ".join(said)
 
 
@@ -230,6 +237,10 @@ def _sees(plan: Plan) -> str:
         if not _is_seen(g):
             continue
         scene = _shown(g, plan.scene)
+        if isinstance(g.shots[0], Sketch):  # no colours, and hardly a place
+            kinds = " and ".join(NOUNS[b.kind][0] for b in scene.bodies)
+            said.append(f"@{g.name} drawing {kinds}")
+            continue
         bodies = " and ".join(f"{b.material.color} {NOUNS[b.kind][0]}" for b in scene.bodies)
         place = f" {PLACE_NOUNS[scene.place]}" if g.role is not Role.ELEMENT else ""
         style = "" if scene.style == "natural" else f" {STYLE_NOUNS[scene.style]}"
@@ -243,16 +254,18 @@ def _is_seen(given: Given) -> bool:
 
 def _shown(given: Given, target: Scene) -> Scene:
     shot = given.shots[0]
-    return target if isinstance(shot, TargetFrame) else shot.scene
+    return target if isinstance(shot, TargetFrame | Storyboard) else shot.scene
 
 
-def _first_frame(given: Given, target: Scene) -> Clip:
+def _first_frame(given: Given, plan: Plan) -> Clip:
     shot, time_s = given.shots[0], 0.0
+    if isinstance(shot, Storyboard | Marked | Sketch):
+        return Clip(draw_picture(shot, plan, PICTURES))
     if isinstance(shot, Picture):
         time_s = shot.time_s
     elif isinstance(shot, TargetFrame) and shot.index < 0:
         time_s = DURATION_S
-    scene = _shown(given, target)
+    scene = _shown(given, plan.scene)
     return Clip(render_image(scene, PICTURE_SIDE, PICTURE_SIDE, time_s))
 
 
@@ -260,7 +273,7 @@ def _prompt(text: str, given: tuple[Given, ...]) -> Prompt:
     inputs = [
         Input(
             g.name,
-            MediaKind.IMAGE if isinstance(g.shots[0], Picture | TargetFrame) else MediaKind.VIDEO,
+            MediaKind.VIDEO if isinstance(g.shots[0], Footage) else MediaKind.IMAGE,
             role=g.role,
         )
         for g in given

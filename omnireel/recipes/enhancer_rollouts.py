@@ -24,7 +24,8 @@ from omnireel.enhancer.tiny.sft import thought_tokens
 from omnireel.enhancer.tiny.vocabulary import END, THINK_END, join_tokens
 from omnireel.enhancer.tiny.writing import ByChance, Written, write
 from omnireel.errors import InvalidInput
-from omnireel.recipes.enhancer_data import capability_of, default_mix, draw_lesson, with_slots
+from omnireel.recipes.enhancer_data import draw_lesson, with_slots
+from omnireel.recipes.enhancer_mix import capability_of, default_mix
 from omnireel.recipes.enhancer_rewards import Judge, RewardCase
 from omnireel.train.objectives.group_relative_policy import Rollout
 

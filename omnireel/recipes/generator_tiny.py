@@ -20,6 +20,13 @@ TINY_CAPABILITY_WEIGHTS: Mapping[str, float] = {
 """Shares of the capabilities: text to video teaches what all others build on."""
 
 
+ALL_CAPABILITY_WEIGHTS: Mapping[str, float] = {
+    **{name: 0.62 * weight for name, weight in TINY_CAPABILITY_WEIGHTS.items()},
+    "C9": 0.05, "C10": 0.03, "C11": 0.04, "C13": 0.03, "C14": 0.03, "C15": 0.04, "C21": 0.05,
+    "C22": 0.04, "C23": 0.03, "C24": 0.02, "C25": 0.02,
+}  # fmt: skip
+"""The same with every other row of the capability table."""
+
 TASK_SCENES = replace(
     CLEAR_SCENES, two_bodies=0.25, small=0.1, textured=0.25, effect=0.05, moving_camera=0.15
 )
@@ -113,6 +120,15 @@ def tiny_generator() -> GeneratorRecipe:
         objective=FlowMatchingConfig(
             shift=3.0, even_below=0.5, vague_share=0.05, changed_focus=2.0
         ),
+    )
+
+
+def tiny_generator_all() -> GeneratorRecipe:
+    """The mixture of all capabilities, for weights that know the smaller one already."""
+    recipe = tiny_generator()
+    return replace(
+        recipe,
+        data=replace(recipe.data, weights=dict(ALL_CAPABILITY_WEIGHTS), seed=4_000_000),
     )
 
 

@@ -22,6 +22,12 @@ SURE = 0.5
 """Least probability of a colour or kind that the model says it sees."""
 _COPY = re.compile(r"<w\d>")
 _BORROWED_PLACE = re.compile(r"(background of|place of|scene shown in|scene of) (<m|@)")
+_PUZZLE = re.compile(
+    r"\b((the|its|of that|next) color (of|is)|(that|next) color|plus|less (one|two)|only one of|"
+    r"from the first on|of them|turn (its|this|that|the)? ?(motion )?around|happens next)\b"
+)
+_IN_PUZZLES = frozenset({"color", "kind", "motion", "place"})
+"""What a puzzle speaks of without wanting it to be seen."""
 _SOME_SUBJECT = re.compile(r"\b(thing|something|object|someone|figure|character|toy)\b")
 
 
@@ -76,11 +82,15 @@ def check_draft(
 
 def lost_facts(lexicon: Lexicon, said: str, prompt: Prompt, written: str) -> list[Fact]:
     """Facts that the user said and the description ``written`` does not; what it takes from a
-    given video or picture instead ("moves as in <m0>") is not lost."""
+    given video or picture instead ("moves as in <m0>") is not lost, nor what a puzzle speaks of."""
     roles = {i.role for i in prompt.inputs}
     ignore = {"motion"} if roles & {Role.MOTION, Role.SOURCE} else set[str]()
     if _BORROWED_PLACE.search(written):
         ignore.add("place")
+    if Role.ANNOTATION in roles:
+        ignore.add("style")  # who gives a sketch speaks of it, and does not ask for one
+    if _PUZZLE.search(said):
+        ignore |= _IN_PUZZLES
     return [facts[0] for facts in lexicon.lost(said, written, ignore=frozenset(ignore))]
 
 

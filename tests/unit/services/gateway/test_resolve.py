@@ -222,3 +222,17 @@ def test_pinned_versions(can: Can) -> None:
     asked.model_versions.generator = "test-0"
     with pytest.raises(FailedPrecondition, match=r"model_versions\.generator.*'test-1'"):
         run(asked, can)
+
+
+def test_inputs_for_what_the_generator_was_not_trained_for_are_refused(can: Can) -> None:
+    asked = with_input("IMAGE", "STORYBOARD", "image")
+    with pytest.raises(InvalidInput, match="not trained for C24") as caught:
+        run(asked, can)
+    assert caught.value.violations[0].field == "prompt.inputs[0].role"
+    can.tasks.add(id="C24", trained=True)
+    assert run(asked, can).prompt.inputs[0].role == mvl_pb2.ROLE_STORYBOARD
+
+
+def test_a_generator_that_does_not_say_what_it_can_is_asked_for_anything(can: Can) -> None:
+    del can.tasks[:]
+    run(with_input("IMAGE", "ANNOTATION", "image"), can)
