@@ -10,6 +10,7 @@ from services.common.convert_mvl import prompt_from_proto, prompt_to_proto
 from services.gateway.capabilities import prompt_limits
 from services.gateway.check_fields import check_versions, field_violations
 from services.gateway.check_media import FindMedia, media_violations
+from services.gateway.check_tasks import task_violations
 from services.gateway.output_format import resolve_format
 
 DRAWN_SEEDS = 2**32
@@ -36,6 +37,9 @@ def resolve(
     plain = tuple(field_violations(request, can, now))
     if plain:
         wrong.append(_joined(plain))
+    untrained = tuple(task_violations(request.prompt, can))
+    if untrained:
+        wrong.append(_joined(untrained))
     resolved = video_pb2.CreateVideoRequest()
     resolved.CopyFrom(request)
     try:
