@@ -19,7 +19,7 @@ help:  ## List the targets
 demo: $(VENV)/.serve  ## Make four videos with the real services; the last line is the folder
 	@$(BIN)/omnireel demo --out $(OUT)
 
-test: lint types unit integration  ## Install everything and pass every check
+test: system-packages lint types unit integration  ## Install everything and pass every check
 
 lint: $(VENV)/.dev  ## Style and import contracts
 	$(BIN)/ruff check .

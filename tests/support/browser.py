@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.support.programs import program
+
 PATIENCE_MS = 60_000
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 @contextmanager
@@ -17,15 +17,12 @@ def chromium() -> Iterator[Browser]:
     """A browser without a window.
 
     Raises:
-        RuntimeError: there is no browser; the message says how to get one.
+        MissingProgram: there is no browser; the message says how to get one.
 
     """
-    program = next((found for name in _NAMES if (found := shutil.which(name))), None)
-    if program is None:
-        raise RuntimeError("Chromium is not installed; run `make system-packages` as root")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=program,
+            executable_path=program("chromium", "chromium-browser", "google-chrome"),
             # As root, in containers, Chromium's own sandbox cannot start.
             args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
         )

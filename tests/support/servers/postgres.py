@@ -13,9 +13,10 @@ from pathlib import Path
 
 import psycopg
 
-from tests.support.servers.server import Server, free_port, new_folder, program
+from tests.support.programs import program
+from tests.support.servers.server import Server, free_port, new_folder
 
-PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+PROGRAMS = tuple(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "fsync": "off",  # the machine does not lose power during a test
@@ -61,7 +62,7 @@ def running_postgres() -> Iterator[Postgres]:
     if user:
         shutil.chown(folder, user, user)
     data = folder / "data"
-    initdb = [program("initdb", *PROGRAMS), "-D", str(data), "-U", "omnireel", "-A", "trust"]
+    initdb = [program("initdb", folders=PROGRAMS), "-D", str(data), "-U", "omnireel", "-A", "trust"]
     subprocess.run(
         [*initdb, "--no-sync", "-E", "UTF8", "--no-locale"],
         check=True,
@@ -72,7 +73,15 @@ def running_postgres() -> Iterator[Postgres]:
         extra_groups=[] if user else None,
     )
     given = [part for key, value in SETTINGS.items() for part in ("-c", f"{key}={value}")]
-    command = [program("postgres", *PROGRAMS), "-D", str(data), "-p", str(port), "-k", str(folder)]
+    command = [
+        program("postgres", folders=PROGRAMS),
+        "-D",
+        str(data),
+        "-p",
+        str(port),
+        "-k",
+        str(folder),
+    ]
     server = Server(
         f"postgresql+psycopg://omnireel@127.0.0.1:{port}/postgres",
         [*command, *given],

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.servers.server import Server, accepts, free_port, new_folder, program
+from tests.support.programs import program
+from tests.support.servers.server import Server, accepts, free_port, new_folder
 
 PROGRAMS = Path("/usr/lib/rabbitmq/bin")  # the script in /usr/sbin insists on the system's user
 AMQP_HEADER = b"AMQP\x00\x00\x09\x01"
@@ -43,7 +44,7 @@ def running_rabbitmq() -> Iterator[Server]:
     }
     server = Server(
         f"amqp://guest:guest@127.0.0.1:{port}//",
-        [program("rabbitmq-server", PROGRAMS)],
+        [program("rabbitmq-server", folders=(PROGRAMS,))],
         lambda: _speaks_amqp(port),
         folder,
         environment=environment,

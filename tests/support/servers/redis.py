@@ -6,7 +6,8 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.support.servers.server import Server, accepts, free_port, new_folder, program
+from tests.support.programs import program
+from tests.support.servers.server import Server, accepts, free_port, new_folder
 
 
 @contextmanager

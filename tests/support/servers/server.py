@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -70,14 +69,6 @@ class Server:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(30)
         self.process = None
-
-
-def program(name: str, *folders: Path) -> str:
-    """The path of a program; ``folders`` are looked into before the usual ones."""
-    found = shutil.which(name, path=os.pathsep.join([*map(str, folders), os.environ["PATH"]]))
-    if found is None:
-        raise RuntimeError(f"{name} is not installed; run `make system-packages` as root")
-    return found
 
 
 def free_port() -> int:

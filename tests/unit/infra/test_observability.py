@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from services.common.telemetry import JobMetrics, ModelMetrics, RpcMetrics
 from services.gateway.metrics import GatewayMetrics
 from tests.support.jobs import Clock, new_store
+from tests.support.programs import program
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "infra" / "observability"
@@ -90,7 +90,6 @@ def test_panels_have_their_own_places() -> None:
         assert len(places) == len({panel["id"] for panel in panels}) == len(panels)
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs Debian's package prometheus")
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -101,5 +100,7 @@ def test_panels_have_their_own_places() -> None:
     ids=" ".join,
 )
 def test_prometheus_takes_the_files(arguments: tuple[str, ...]) -> None:
-    done = subprocess.run(["promtool", *arguments], cwd=FOLDER, capture_output=True, text=True)
+    done = subprocess.run(
+        [program("promtool"), *arguments], cwd=FOLDER, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
