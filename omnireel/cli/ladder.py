@@ -73,14 +73,16 @@ def ladder(
     """
     from omnireel.recipes.climb import ClimbConfig, climb
     from omnireel.recipes.ladder import build_ladder
+    from omnireel.recipes.ladder_versions import climb_run
 
     rungs = build_ladder(size)
     landing = _Landing(rungs, f"{size}-smoke" if smoke else size, mlflow, cases, curve or ())
     folder = folder or Path("runs") / f"ladder-{size}{'-smoke' if smoke else ''}"
+    above = climb_run(folder, landing.name, mlflow) if mlflow != "off" else ""
     results = climb(
         rungs,
         ClimbConfig(folder, cache, smoke, first, last, start, tuple(settings or ())),
-        lambda run: run_callbacks(mlflow, run),
+        lambda run: run_callbacks(mlflow, run, name=run.parent.name, parent=above),
         data_report(),
         landing,
         command=shlex.join(["omnireel", *sys.argv[1:]]),
@@ -105,6 +107,7 @@ class _Landing:
         from omnireel.recipes.ladder_versions import LadderVersions
 
         self._rungs, self._cases, self._curve = rungs, cases, curve
+        self.name = name
         self._registered = LadderVersions(name, mlflow) if mlflow != "off" else None
         self.versions: dict[str, ModelVersion] = {}
 

@@ -11,8 +11,13 @@ if TYPE_CHECKING:
     from omnireel.train import Callback
 
 
-def run_callbacks(mlflow: str, out: Path) -> tuple[Callback, ...]:
-    """A progress bar, the newest validation pictures, and MLflow unless it is "off"."""
+def run_callbacks(
+    mlflow: str, out: Path, *, name: str = "", parent: str = ""
+) -> tuple[Callback, ...]:
+    """A progress bar, the newest validation pictures, and MLflow unless it is "off".
+
+    ``name`` is the run's there, by default its folder's; ``parent`` the id of the run above it.
+    """
     from omnireel.train import ProgressBar
     from omnireel.train.pictures import ValidationFiles
 
@@ -20,7 +25,7 @@ def run_callbacks(mlflow: str, out: Path) -> tuple[Callback, ...]:
     if mlflow != "off":
         from omnireel.train.mlflow_callback import MlflowCallback
 
-        callbacks += (MlflowCallback(mlflow),)
+        callbacks += (MlflowCallback(mlflow, name=name, parent=parent),)
     return callbacks
 
 

@@ -272,9 +272,14 @@ def _check_plan(folder: Path, plan: Mapping[str, Any]) -> None:
     if before == plan:
         return
     old, new = before["settings"], plan["settings"]
-    changed = sorted(k for k in old.keys() | new.keys() if old.get(k) != new.get(k))
+    # A field that is newer than the plan had no say: at its default it changes nothing.
+    defaults = json.loads(json.dumps(flatten(build_recipe(plan["recipe"]))))
+    newer = {k for k in new.keys() - old.keys() if new[k] == defaults.get(k)}
+    changed = sorted(k for k in (old.keys() | new.keys()) - newer if old.get(k) != new.get(k))
     if before["stands_on"] != plan["stands_on"]:
         changed.append("an earlier rung")
+    if not changed and before["recipe"] == plan["recipe"]:
+        return
     raise FailedPrecondition(
         f"{folder} was made with other settings ({', '.join(changed[:5]) or 'recipe'}); climb in "
         f"another folder, or delete {folder} and the rungs after it"

@@ -26,8 +26,16 @@ class MlflowCallback(Callback):
     run at the start with a clear error.
     """
 
-    def __init__(self, tracking_uri: str, experiment: str = "omnireel") -> None:
+    def __init__(
+        self, tracking_uri: str, experiment: str = "omnireel", *, name: str = "", parent: str = ""
+    ) -> None:
         """Import MLflow.
+
+        Args:
+            tracking_uri: MLflow's address.
+            experiment: of the run.
+            name: of the run; by default that of its folder.
+            parent: id of the run that this one is a part of.
 
         Raises:
             FailedPrecondition: it is not installed.
@@ -46,6 +54,7 @@ class MlflowCallback(Callback):
         self._experiment = experiment
         self._client: Any = None
         self._run_id = self._name = ""
+        self._run_name, self._parent = name, parent
 
     def on_start(self, info: RunInfo) -> None:
         """Open the run (or the one that is being resumed) and log the configuration."""
@@ -94,7 +103,10 @@ class MlflowCallback(Callback):
             return run_id
         from omnireel.train.revision import git_revision
 
-        tags = {"mlflow.runName": info.folder.name, "git_revision": git_revision()}
+        name = self._run_name or info.folder.name
+        tags = {"mlflow.runName": name, "git_revision": git_revision()}
+        if self._parent:
+            tags["mlflow.parentRunId"] = self._parent
         run_id = str(self._client.create_run(experiment_id, tags=tags).info.run_id)
         note.write_text(run_id + "\n", encoding="utf-8")
         self._client.log_param(run_id, "recipe", info.name)

@@ -141,6 +141,19 @@ def test_what_a_climb_in_the_middle_needs_is_said(tmp_path: Path) -> None:
         climb(LADDER, ClimbConfig(*place, settings=("secnd.held_out=1",)), lambda r: (), _quiet)
 
 
+def test_a_field_that_is_newer_than_a_climb_changes_nothing_at_its_default(tmp_path: Path) -> None:
+    _climb(tmp_path, last="first")
+    path = tmp_path / "out/first/plan.json"
+    plan = json.loads(path.read_text())
+    del plan["settings"]["trainer.clip_norm"]
+    path.write_text(json.dumps(plan))
+    assert all(r.was_done for r in _climb(tmp_path, last="first"))
+    del plan["settings"]["held_out"]  # overridden: not its default
+    path.write_text(json.dumps(plan))
+    with pytest.raises(FailedPrecondition, match="held_out"):
+        _climb(tmp_path, last="first")
+
+
 def test_ladders_are_checked() -> None:
     with pytest.raises(InvalidInput, match="no earlier rung"):
         Ladder("test", (SECOND, FIRST))
