@@ -165,7 +165,7 @@ def _scores_figure(scores: Mapping[str, Mapping[str, Interval]]) -> Figure:
         axes.set_ylim(0.0, 1.0)
         lowest = number + columns >= len(names)
         labels = list(scores) if lowest else [""] * len(scores)
-        axes.set_xticks(range(len(scores)), labels, rotation=45, ha="right")
+        axes.set_xticks(range(len(scores)), labels, rotation=90)
         axes.set_yticks([0.0, 0.5, 1.0], ["0", "0.5", "1"] if number % columns == 0 else [""] * 3)
     figure.suptitle("What every rung is worth: score and 95 % interval")
     return figure
