@@ -33,7 +33,7 @@ def tools() -> Path:
     """The page's build tools; installed once, as the lock file says."""
     npm = shutil.which("npm")
     if npm is None:
-        pytest.skip("npm is not installed; CI has it")
+        pytest.skip("npm is not installed, so the page cannot be built anew")
     installed = SOURCES / "node_modules" / ".package-lock.json"
     lock = SOURCES / "package-lock.json"
     with (SOURCES / "package.json").open() as one:

@@ -16,7 +16,7 @@ from tests.support.toy_training import ToyObjective, toy_trainer
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    mlflow = pytest.importorskip("mlflow")
+    import mlflow
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
