@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from omnireel.errors import InvalidInput
@@ -49,9 +50,10 @@ def load_signing_key(path: Path) -> SigningKey:
 
 def _make(path: Path) -> None:
     """Written beside and then linked to its name, so that nobody reads half of it; of several
-    processes that begin at once, one wins and the others read what it made."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    that begin at once, one wins and the others read what it made. They may be threads, or replicas
+    that all are process 1 of their containers, so the name beside is random."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    partial = Path(name)
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(secrets.token_hex(KEY_BYTES) + "\n")
     try:
