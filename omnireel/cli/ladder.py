@@ -113,7 +113,7 @@ class _Landing:
 
     def __call__(self, result: RungResult) -> bool:
         from omnireel.evaluate.cases import CaseConfig
-        from omnireel.recipes.generator_tiny import TINY_CAPABILITY_WEIGHTS
+        from omnireel.recipes.generator_tiny import ALL_CAPABILITY_WEIGHTS
         from omnireel.recipes.ladder_scores import score_rung, worse_than_its_start
 
         rung, version = result.rung, ""
@@ -123,7 +123,7 @@ class _Landing:
         state = "was done" if result.was_done else "done"
         typer.echo(f"{rung.name}: {state}{version}, {result.component}")
         if self._cases and rung.part == "generator":
-            config = CaseConfig(tuple(TINY_CAPABILITY_WEIGHTS), count=self._cases)
+            config = CaseConfig(tuple(ALL_CAPABILITY_WEIGHTS), count=self._cases)
             score_rung(result, config)
             for steps in self._curve if self._rungs.in_distillation(rung) else ():
                 score_rung(result, config, steps=steps)

@@ -22,7 +22,7 @@ from omnireel.model.sequence import pack
 from omnireel.model.transformer import OmniTransformer
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
 from omnireel.recipes.generator import GENERATOR_OPTIMIZER
-from omnireel.recipes.generator_tiny import debug_generator, tiny_generator
+from omnireel.recipes.generator_tiny import debug_generator, tiny_generator_all
 from omnireel.recipes.latents import LatentFolders
 from omnireel.recipes.post_training import load_network, refined_component
 from omnireel.recipes.preview import GeneratorPreview, Rival, started_from
@@ -224,8 +224,8 @@ def tiny_trajectory() -> DistillationRecipe:
             ema=EmaConfig(decays=(0.99,)),
             feed=FeedConfig(workers=1, depth=3),
         ),
-        objective=TrajectoryMatchingConfig(last=tiny_generator().sampling.last),
-        data=tiny_generator().data,
+        objective=TrajectoryMatchingConfig(last=tiny_generator_all().sampling.last),
+        data=tiny_generator_all().data,
     )
 
 

@@ -13,19 +13,18 @@ from omnireel.train.objectives.flow_matching import FlowMatchingConfig
 from omnireel.types import VideoFormat
 from omnireel.world.distribution import CLEAR_SCENES
 
-TINY_CAPABILITY_WEIGHTS: Mapping[str, float] = {
+CORE_CAPABILITY_WEIGHTS: Mapping[str, float] = {
     "C1": 0.05, "C2": 0.11, "C3": 0.02, "C4": 0.02, "C5": 0.02, "C6": 0.03, "C7": 0.04,
     "C8": 0.15, "C12": 0.02, "C16": 0.02, "C17": 0.02, "C18": 0.12, "C19": 0.02, "C20": 0.36,
 }  # fmt: skip
-"""Shares of the capabilities: text to video teaches what all others build on."""
-
+"""The first mixture: text to video teaches what all others build on."""
 
 ALL_CAPABILITY_WEIGHTS: Mapping[str, float] = {
-    **{name: 0.62 * weight for name, weight in TINY_CAPABILITY_WEIGHTS.items()},
-    "C9": 0.05, "C10": 0.03, "C11": 0.04, "C13": 0.03, "C14": 0.03, "C15": 0.04, "C21": 0.05,
-    "C22": 0.04, "C23": 0.03, "C24": 0.02, "C25": 0.02,
+    **{name: 0.45 * weight for name, weight in CORE_CAPABILITY_WEIGHTS.items()},
+    "C9": 0.06, "C10": 0.04, "C11": 0.06, "C13": 0.05, "C14": 0.05, "C15": 0.06, "C21": 0.06,
+    "C22": 0.06, "C23": 0.05, "C24": 0.03, "C25": 0.03,
 }  # fmt: skip
-"""The same with every other row of the capability table."""
+"""Every row of the capability table: what is new gets more than half, what is known is kept up."""
 
 TASK_SCENES = replace(
     CLEAR_SCENES, two_bodies=0.25, small=0.1, textured=0.25, effect=0.05, moving_camera=0.15
@@ -37,8 +36,8 @@ QUALITY_SCENES = replace(TASK_SCENES, small=0.0, other_weather=0.1, textured=0.2
 """What the best clips look like: subjects large enough to be seen, few distractions."""
 
 QUALITY_WEIGHTS: Mapping[str, float] = {
-    name: 0.14 if name == "C20" else 0.86 / (len(TINY_CAPABILITY_WEIGHTS) - 1)
-    for name in TINY_CAPABILITY_WEIGHTS
+    name: 0.14 if name == "C20" else 0.86 / (len(ALL_CAPABILITY_WEIGHTS) - 1)
+    for name in ALL_CAPABILITY_WEIGHTS
 }
 """Balanced: the rare tasks as often as each other, text to video twice as often."""
 
@@ -112,7 +111,7 @@ def tiny_generator() -> GeneratorRecipe:
         data=LatentCacheConfig(
             count=24_000,
             format_shares=(8, 1, 1),
-            weights=dict(TINY_CAPABILITY_WEIGHTS),
+            weights=dict(CORE_CAPABILITY_WEIGHTS),
             scenes=TASK_SCENES,
         ),
         batch_size=32,
@@ -128,7 +127,9 @@ def tiny_generator_all() -> GeneratorRecipe:
     recipe = tiny_generator()
     return replace(
         recipe,
-        data=replace(recipe.data, weights=dict(ALL_CAPABILITY_WEIGHTS), seed=4_000_000),
+        data=replace(
+            recipe.data, count=32_000, weights=dict(ALL_CAPABILITY_WEIGHTS), seed=4_000_000
+        ),
     )
 
 

@@ -101,12 +101,16 @@ def tiny_ladder() -> Ladder:
                 "generator-tiny-clips", "generator-debug", start="images",
             ),
             Rung(
-                "tasks", "all tasks: references, edits, first frames", "generator",
+                "tasks", "references, edits, first frames", "generator",
                 "generator-tiny", "generator-debug", start="clips",
             ),
             Rung(
+                "all-tasks", "every task of the table", "generator",
+                "generator-tiny-all", "generator-debug", start="tasks",
+            ),
+            Rung(
                 "quality", "few, balanced, clear and precisely told", "generator",
-                "generator-tiny-quality", "generator-debug", start="tasks", optional=True,
+                "generator-tiny-quality", "generator-debug", start="all-tasks", optional=True,
             ),
             Rung(
                 "preference", "what its own better clips have in common", "generator",
@@ -129,7 +133,7 @@ def tiny_ladder() -> Ladder:
             ),
             Rung(
                 "upscaler", "twice the size", "upscaler",
-                "upscaler-tiny", "upscaler-debug", start="tasks",
+                "upscaler-tiny", "upscaler-debug", start="all-tasks",
             ),
             Rung(
                 "upscaler-distilled", "twice the size in one step", "upscaler",

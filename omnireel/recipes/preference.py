@@ -20,7 +20,7 @@ from omnireel.generate.components import (
 from omnireel.model.lora import LoraConfig, add_lora, merge_lora
 from omnireel.model.sequence import pack
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
-from omnireel.recipes.generator_tiny import TINY_CAPABILITY_WEIGHTS
+from omnireel.recipes.generator_tiny import ALL_CAPABILITY_WEIGHTS
 from omnireel.recipes.post_training import load_network, refined_component
 from omnireel.recipes.preference_answers import check_judged
 from omnireel.recipes.preference_sampling import PreferenceSamplingConfig, build_preferences
@@ -228,7 +228,7 @@ def tiny_preference() -> PreferenceRecipe:
             feed=FeedConfig(workers=1, depth=2),
         ),
         pairs=PreferenceSamplingConfig(
-            prompts=512, weights=dict(TINY_CAPABILITY_WEIGHTS), scenes=CLEAR_SCENES
+            prompts=512, weights=dict(ALL_CAPABILITY_WEIGHTS), scenes=CLEAR_SCENES
         ),
         objective=FlowDPOConfig(even_below=0.5),
     )

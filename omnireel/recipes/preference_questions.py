@@ -25,7 +25,7 @@ from omnireel.generate.components import (
     sampling_defaults,
 )
 from omnireel.generate.pipeline import GeneratorPipeline
-from omnireel.recipes.generator_tiny import TINY_CAPABILITY_WEIGHTS
+from omnireel.recipes.generator_tiny import ALL_CAPABILITY_WEIGHTS
 from omnireel.recipes.preference_sampling import (
     PreferenceSamplingConfig,
     open_pipeline,
@@ -53,7 +53,7 @@ def questions_of(
     component = load_component(generator, kind="generator")
     limits, defaults = model_limits(component), sampling_defaults(component)
     width, height = limits.sizes[0]
-    weights = {n: w for n, w in TINY_CAPABILITY_WEIGHTS.items() if n in limits.capabilities}
+    weights = {n: w for n, w in ALL_CAPABILITY_WEIGHTS.items() if n in limits.capabilities}
     return PreferenceSamplingConfig(
         prompts=prompts,
         candidates=candidates,

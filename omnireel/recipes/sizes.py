@@ -15,7 +15,7 @@ from omnireel.recipes.generator import (
     GeneratorRecipe,
     TransformerSize,
 )
-from omnireel.recipes.generator_tiny import TINY_CAPABILITY_WEIGHTS
+from omnireel.recipes.generator_tiny import ALL_CAPABILITY_WEIGHTS
 from omnireel.train import EmaConfig, FeedConfig, ScheduleConfig, TrainerConfig
 from omnireel.train.latent_cache import LatentCacheConfig
 from omnireel.train.objectives.flow_matching import FlowMatchingConfig
@@ -50,7 +50,7 @@ def base_generator() -> GeneratorRecipe:
                 VideoFormat(*_WIDE, 49, _FPS), VideoFormat(*_TALL, 49, _FPS),
             ),
             format_shares=(2, 3, 2, 1),
-            weights=dict(TINY_CAPABILITY_WEIGHTS),
+            weights=dict(ALL_CAPABILITY_WEIGHTS),
         ),
         batch_size=1,
         objective=FlowMatchingConfig(shift=5.0, even_below=0.5, vague_share=0.05),
