@@ -1,0 +1,24 @@
+"""Which checks there are, in the order in which they are asked and written down.
+
+A new check is a class in a file of this package and a line here.
+"""
+
+from __future__ import annotations
+
+from omnireel.data.checks.base import Check, Judged
+from omnireel.data.checks.container import Readable
+from omnireel.data.checks.picture import Resolution
+
+BASIC: tuple[type[Check], ...] = (Readable, Resolution)
+"""Tier 1."""
+TEMPORAL: tuple[type[Check], ...] = ()
+"""Tier 2."""
+CROSS_MODAL: tuple[type[Check], ...] = ()
+"""Tier 3; asked only about what passed tiers 1 and 2 and is no duplicate."""
+
+CHECKS: tuple[type[Check], ...] = (*BASIC, *TEMPORAL, *CROSS_MODAL)
+
+DUPLICATES: tuple[type[Judged], ...] = ()
+"""Checks of a candidate against the others; asked after tier 2."""
+
+ALL: tuple[type[Judged], ...] = (*BASIC, *TEMPORAL, *DUPLICATES, *CROSS_MODAL)
