@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from omnireel.cli.bench import bench
 from omnireel.cli.printing import err, out
 from omnireel.shipped import SHIPPED_TINY
 
@@ -209,3 +210,6 @@ def _save(evaluation: Evaluation, folder: Path, model: Mapping[str, Any]) -> dic
     write_png(overview_sheet(evaluation), folder / "overview.png")
     atomic_write(folder / "results.json", (json.dumps(data, indent=1) + "\n").encode())
     return data
+
+
+app.command("bench")(bench)

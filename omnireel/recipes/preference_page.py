@@ -11,12 +11,10 @@ Answers stay in the browser until they are saved as the JSON that
 from __future__ import annotations
 
 import base64
-import io
 import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,16 +22,14 @@ from omnireel.errors import InvalidInput
 from omnireel.files import atomic_write
 from omnireel.generate.components import latent_space_sha256, load_vae
 from omnireel.generate.frames import video_to_frames
+from omnireel.media.sprites import write_sprite
 from omnireel.model.vae import VideoVAE
 from omnireel.recipes.preference_answers import FORMAT_VERSION
 from omnireel.recipes.preference_questions import questions_hash, questions_manifest
 from omnireel.train.preferences import PreferencePair, PreferenceSet
-from omnireel.types import Frames
+from omnireel.types import Clip
 
 _TEMPLATE = Path(__file__).with_name("preference_page.html")
-_MAX_SIDE = 16_000
-"""Pixels; WebP ends at 16383."""
-_QUALITY = 90
 
 
 def write_page(folder: Path, vae: Path, out: Path) -> int:
@@ -84,33 +80,5 @@ def _pair(pair: PreferencePair, vae: VideoVAE, fps: float) -> dict[str, Any]:
 @torch.inference_mode()
 def _clip(latents_CTHW: Tensor, vae: VideoVAE, fps: float) -> dict[str, Any]:
     frames = video_to_frames(vae.decode(latents_CTHW[None])[0])
-    sheet, columns = sprite_sheet(frames)
-    count, height, width, _ = frames.shape
-    return {
-        "sprite": _data_uri(sheet),
-        "frames": count,
-        "columns": columns,
-        "width": width,
-        "height": height,
-        "fps": fps,
-    }
-
-
-def sprite_sheet(frames_THWC: Frames) -> tuple[Frames, int]:
-    """All frames in rows on one picture ``[1, H, W, 3]``, and how many stand in a row."""
-    count, height, width, channels = frames_THWC.shape
-    columns = max(1, min(count, _MAX_SIDE // width))
-    rows = -(-count // columns)
-    sheet = np.zeros((rows * height, columns * width, channels), np.uint8)
-    for n, frame in enumerate(frames_THWC):
-        y, x = (n // columns) * height, (n % columns) * width
-        sheet[y : y + height, x : x + width] = frame
-    return sheet[None], columns
-
-
-def _data_uri(sheet_1HWC: Frames) -> str:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(sheet_1HWC[0]).save(buffer, "WEBP", quality=_QUALITY, method=4)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+    sheet, shape = write_sprite(Clip(frames, fps=fps))
+    return {"sprite": "data:image/webp;base64," + base64.b64encode(sheet).decode(), **shape}

@@ -25,6 +25,7 @@ from omnireel.generate.components import (
     sampling_defaults,
 )
 from omnireel.generate.pipeline import GeneratorPipeline
+from omnireel.processes import Report, build_missing
 from omnireel.recipes.generator_tiny import ALL_CAPABILITY_WEIGHTS
 from omnireel.recipes.preference_sampling import (
     PreferenceSamplingConfig,
@@ -34,7 +35,7 @@ from omnireel.recipes.preference_sampling import (
 )
 from omnireel.registry import load_component, verify, write_text_atomic
 from omnireel.train.preferences import PreferencePair, Verdict, write_pairs
-from omnireel.train.shards import Report, build_missing, read_manifest, world_version
+from omnireel.train.shards import read_manifest, world_version
 from omnireel.types import VideoFormat
 from omnireel.world.distribution import CLEAR_SCENES
 

@@ -26,15 +26,10 @@ from omnireel.evaluate.perception import Perception, load_perception
 from omnireel.generate.pipeline import GeneratorPipeline, seeded_noise
 from omnireel.generate.settings import GenerationSettings
 from omnireel.model.sequence import Segment
+from omnireel.processes import Report, build_missing, one_thread
 from omnireel.registry import verify
 from omnireel.train.preferences import Candidate, PreferencePair, Verdict, write_pairs
-from omnireel.train.shards import (
-    Report,
-    build_missing,
-    one_thread,
-    open_cache_folder,
-    world_version,
-)
+from omnireel.train.shards import open_cache_folder, world_version
 from omnireel.types import VideoFormat
 from omnireel.world.distribution import SceneDistribution
 from omnireel.world.holdout import Split

@@ -14,15 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from omnireel.errors import InvalidInput
-from omnireel.train.shards import (
-    Report,
-    build_missing,
-    one_thread,
-    open_cache_folder,
-    read_manifest,
-    save_array,
-    world_version,
-)
+from omnireel.processes import Report, build_missing, one_thread
+from omnireel.train.shards import open_cache_folder, read_manifest, save_array, world_version
 from omnireel.types import Frames, VideoFormat
 from omnireel.world.holdout import Split
 from omnireel.world.render import render_clip

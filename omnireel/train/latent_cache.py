@@ -27,19 +27,12 @@ from omnireel.generate.frames import frames_to_video, resize_video
 from omnireel.model.sequence import Segment
 from omnireel.model.text import Tokenizer
 from omnireel.model.vae import VideoVAE
+from omnireel.processes import Report, build_missing, one_thread
 from omnireel.registry import write_text_atomic
 from omnireel.registry.folders import sha256_file
 from omnireel.train.clip_cache import BASE_FORMATS
 from omnireel.train.latent_record import LatentRecord, pack_records, read_record
-from omnireel.train.shards import (
-    Report,
-    build_missing,
-    one_thread,
-    open_cache_folder,
-    read_manifest,
-    save_array,
-    world_version,
-)
+from omnireel.train.shards import open_cache_folder, read_manifest, save_array, world_version
 from omnireel.types import Role, VideoFormat
 from omnireel.world.distribution import SceneDistribution
 from omnireel.world.holdout import Split

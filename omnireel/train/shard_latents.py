@@ -34,16 +34,10 @@ from omnireel.generate.settings import ModelLimits
 from omnireel.media import DecodeLimits
 from omnireel.model.text import Tokenizer
 from omnireel.model.vae import TIME_STRIDE, VideoVAE
+from omnireel.processes import Report, build_missing, one_thread
 from omnireel.registry import write_text_atomic
 from omnireel.train.latent_record import LatentRecord, pack_records, read_record
-from omnireel.train.shards import (
-    Report,
-    build_missing,
-    one_thread,
-    open_cache_folder,
-    read_manifest,
-    save_array,
-)
+from omnireel.train.shards import open_cache_folder, read_manifest, save_array
 from omnireel.types import Clip, MediaKind, VideoFormat
 
 _KIND = "shard-latents"

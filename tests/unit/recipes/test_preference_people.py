@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from omnireel.cli import train
 from omnireel.errors import AlreadyExists, InvalidInput, NotFound, OmnireelError
 from omnireel.generate.pipeline import seeded_noise
+from omnireel.media.sprites import sprite_sheet
 from omnireel.recipes.base import Workplace
 from omnireel.recipes.preference import debug_preference
 from omnireel.recipes.preference_answers import (
@@ -23,7 +24,7 @@ from omnireel.recipes.preference_answers import (
     import_answers,
     joined_verdicts,
 )
-from omnireel.recipes.preference_page import sprite_sheet, write_page
+from omnireel.recipes.preference_page import write_page
 from omnireel.recipes.preference_questions import (
     NOBODY,
     build_questions,

@@ -12,7 +12,7 @@ from pathlib import Path
 PROGRAM = """
 import functools, sys
 from pathlib import Path
-from omnireel.train.shards import build_missing
+from omnireel.processes import build_missing
 from tests.support.slow_shard import write_pid_and_wait
 folder = Path(sys.argv[1])
 if __name__ == "__main__":

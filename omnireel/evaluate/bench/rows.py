@@ -1,0 +1,123 @@
+"""From records of cases to one row for each capability: score, floor, ceiling, interval."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from omnireel.evaluate.bench.case_run import COLUMNS
+from omnireel.evaluate.bench.families import (
+    FAMILIES,
+    Family,
+    bench_oracles,
+    case_score,
+    family_of,
+    family_scores,
+)
+from omnireel.evaluate.bootstrap import mean_interval
+
+Record = Mapping[str, Any]
+Answers = dict[str, float | None]
+
+
+def rows_of(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """One row for each capability that has records, in the order of the table.
+
+    ``score`` with its 95 % ``interval``, ``floor`` and ``ceiling`` are means over cases with
+    combinations as in training; ``held_out`` over those that training never shows. ``span`` is
+    where the score lies between floor (0) and ceiling (1). None where there is no such case.
+    """
+    names = sorted({r["capability"] for r in records}, key=lambda name: int(name[1:]))
+    return [_row(name, [r for r in records if r["capability"] == name]) for name in names]
+
+
+def _row(capability: str, records: Sequence[Record]) -> dict[str, Any]:
+    held_in = [r for r in records if r["split"] == "train"]
+    held_out = [r for r in records if r["split"] == "held_out"]
+    return {
+        "id": capability,
+        "trained": records[0]["trained"],
+        "cases": len(records),
+        **_columns(held_in, score_in),
+        "held_out": (outside := _columns(held_out, score_in))["score"],
+        "held_out_span": outside["span"],
+        "families": {
+            family: _columns(held_in, _family_value(family))
+            for family in FAMILIES
+            if any(family in families_in(r, "score") for r in held_in)
+        },
+        "oracles": [_oracle(capability, oracle, held_in) for oracle in bench_oracles(capability)],
+    }
+
+
+def _oracle(capability: str, oracle: Any, records: Sequence[Record]) -> dict[str, Any]:
+    return {
+        "name": oracle.name,
+        "meaning": oracle.meaning,
+        "unit": oracle.unit,
+        "family": family_of(capability, oracle.name),
+        **_columns(records, lambda r, c: answers_in(r, c).get(oracle.name)),
+    }
+
+
+def _family_value(family: Family) -> Callable[[Record, str], float | None]:
+    return lambda record, column: families_in(record, column).get(family)
+
+
+def answers_in(record: Record, column: str) -> Answers:
+    """Answers by oracle in one column."""
+    return {name: found[column] for name, found in record["answers"].items()}
+
+
+def families_in(record: Record, column: str) -> dict[Family, float]:
+    """The families of a case in one column, 0..1."""
+    return family_scores(record["capability"], answers_in(record, column))
+
+
+def score_in(record: Record, column: str) -> float:
+    """A case's one number in one column."""
+    return case_score(record["capability"], answers_in(record, column))
+
+
+def _columns(
+    records: Sequence[Record], value: Callable[[Record, str], float | None]
+) -> dict[str, Any]:
+    means: dict[str, Any] = {}
+    for column in COLUMNS:
+        found = [v for r in records if (v := value(r, column)) is not None]
+        interval = mean_interval(found) if found else None
+        means[column] = interval and round(interval.estimate, 4)
+        if column == "score":
+            bounds = interval and [round(interval.low, 4), round(interval.high, 4)]
+            means["interval"] = bounds
+    return {**means, "span": span(means["score"], means["floor"], means["ceiling"])}
+
+
+def span(score: float | None, floor: float | None, ceiling: float | None) -> float | None:
+    """Where a score lies between floor and ceiling; None where these do not differ."""
+    if score is None or floor is None or ceiling is None or ceiling - floor < 1e-3:
+        return None
+    return round((score - floor) / (ceiling - floor), 4)
+
+
+def summary_of(records: Sequence[Record], manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that ``results.json`` says but the cases."""
+    rows = rows_of(records)
+    costs = [r["cost"] for r in records]
+    spans = [row["span"] for row in rows if row["span"] is not None]
+    return {
+        "format_version": 1,
+        **manifest,
+        "cases": len(records),
+        "evaluations": _mean([r["evaluations"] for r in records]),
+        "cpu_s": {k: round(sum(c[k] for c in costs), 1) for k in (costs[0] if costs else ())},
+        "mean": {
+            "score": _mean([row["score"] for row in rows if row["score"] is not None]),
+            "span": _mean(spans),
+        },
+        "rows": rows,
+    }
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return round(sum(values) / len(values), 4) if values else None

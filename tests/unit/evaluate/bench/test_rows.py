@@ -1,0 +1,64 @@
+"""From answers of oracles to rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from omnireel.evaluate.bench.families import case_score, family_of, family_scores
+from omnireel.evaluate.bench.rows import rows_of, span, summary_of
+from omnireel.evaluate.bench.table import detail_table, scores_table
+
+
+def _record(number: int, score: float, *, split: str = "train") -> dict[str, Any]:
+    """A case of C10, whose matte has ``score`` between a floor of 0.2 and a ceiling of 0.8."""
+    columns = {"score": score, "floor": 0.2, "ceiling": 0.8, "truth": 1.0}
+    names = ("matte", "kept", "edit", "liveliness")
+    answers = {name: dict.fromkeys(columns, None) for name in names}
+    return {
+        "id": f"C10-{number:02d}", "capability": "C10", "split": split, "trained": False,
+        "answers": {**answers, "matte": columns}, "evaluations": 20,
+        "cost": {"making_cpu_s": 1.0, "judging_cpu_s": 0.5},
+    }  # fmt: skip
+
+
+def test_a_row_has_score_floor_ceiling_interval_and_held_out() -> None:
+    records = [_record(0, 0.3), _record(1, 0.7), _record(16, 0.4, split="held_out")]
+    (row,) = rows_of(records)
+    assert (row["score"], row["floor"], row["ceiling"]) == (0.5, 0.2, 0.8)
+    assert row["interval"] == [0.3, 0.7]
+    assert row["span"] == 0.5
+    assert (row["held_out"], row["held_out_span"]) == (0.4, pytest.approx(1 / 3, abs=1e-4))
+    assert row["oracles"][0]["name"] == "matte"
+    assert row["oracles"][0]["truth"] == 1.0
+    assert list(row["families"]) == ["prompt"]
+
+
+def test_rows_come_in_the_order_of_the_table() -> None:
+    other = {**_record(0, 0.5), "capability": "C9", "answers": {}}
+    other["answers"] = {"effect": {"score": 1.0, "floor": 0.0, "ceiling": 1.0, "truth": 1.0}}
+    assert [row["id"] for row in rows_of([_record(0, 0.5), other])] == ["C9", "C10"]
+
+
+def test_families_count_alike_and_decibels_are_shares() -> None:
+    answers = {"color": 1.0, "kind": 0.0, "count": 1.0, "motion": 0.0, "kept": 25.0, "edit": 5.0}
+    found = family_scores("C4", {**answers, "liveliness": None})
+    assert found == {"dynamics": 0.0, "prompt": pytest.approx(2 / 3), "consistency": 0.5}
+    assert case_score("C4", answers) == pytest.approx((0 + 2 / 3 + 0.5) / 3)
+    assert family_of("C4", "edit") is None
+    assert family_of("C7", "edit") == "consistency"
+
+
+def test_a_span_needs_room() -> None:
+    assert span(0.5, 0.5, 0.5) is None
+    assert span(0.9, 0.1, 0.9) == 1.0
+
+
+def test_tables_say_what_was_not_trained() -> None:
+    summary = summary_of([_record(0, 0.3), _record(1, 0.7)], {"bench": {"version": 1}})
+    table = scores_table(summary["rows"])
+    assert "matting (not trained)" in table
+    assert "[0.30..0.70]" in table
+    assert len({len(line) for line in table.splitlines()}) == 1
+    assert "matte" in detail_table(summary["rows"])
