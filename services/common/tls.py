@@ -87,7 +87,7 @@ class ClientTls:
 
 
 def open_channel(
-    address: str, tls: ClientTls | None, options: tuple[tuple[str, int], ...]
+    address: str, tls: ClientTls | None, options: tuple[tuple[str, int | str], ...]
 ) -> grpc.Channel:
     """A channel to another service."""
     if tls is None:

@@ -17,9 +17,9 @@ from omnireel.api.v1 import (
 )
 from omnireel.errors import OmnireelError, Unavailable
 from omnireel.mvl import PromptLimits
+from services.common.channels import open_balanced_channel
 from services.common.logs import get_logger
 from services.common.status import error_from_rpc
-from services.common.tls import open_channel
 from services.gateway.settings import GatewaySettings
 
 log = get_logger(__name__)
@@ -65,8 +65,7 @@ class CapabilityBook:
         ask: dict[str, Any] = {}
         tls = self._settings.models_tls
         for kind, stub in stubs.items():
-            options = (("grpc.max_reconnect_backoff_ms", 2000), ("grpc.enable_http_proxy", 0))
-            channel = open_channel(getattr(self._settings, kind), tls, options)
+            channel = open_balanced_channel(getattr(self._settings, kind), tls)
             self._channels.append(channel)
             ask[kind] = stub(channel).GetModelInfo
         return ask

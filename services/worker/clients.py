@@ -13,20 +13,15 @@ from omnireel.api.v1 import (
     prompt_enhancer_pb2_grpc,
     super_resolver_pb2_grpc,
 )
+from services.common.channels import open_balanced_channel
 from services.common.interceptors import call_metadata
 from services.common.jobs import Job
 from services.common.logs import get_logger
-from services.common.tls import ClientTls, open_channel
+from services.common.tls import ClientTls
 
 log = get_logger(__name__)
 
 PREEMPT_TIMEOUT_S = 5.0
-CHANNEL_OPTIONS = (
-    # A service that comes back is found within seconds; gRPC's default waits up to two minutes.
-    ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.max_reconnect_backoff_ms", 2000),
-    ("grpc.enable_http_proxy", 0),
-)
 
 
 class ResponseStream(Protocol):
@@ -58,7 +53,7 @@ class ModelCall:
 
 
 class ModelClients:
-    """One channel per service; gRPC balances over the addresses that a name stands for."""
+    """One channel per service, to all its replicas."""
 
     def __init__(
         self,
@@ -69,7 +64,7 @@ class ModelClients:
         tls: ClientTls | None = None,
     ) -> None:
         self._channels = [
-            open_channel(address, tls, CHANNEL_OPTIONS)
+            open_balanced_channel(address, tls)
             for address in (prompt_enhancer, generator, super_resolver)
         ]
         enhancer, generate, upscale = self._channels
