@@ -1,0 +1,57 @@
+"""A wrong value gives one sentence that names it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.charts import PRODUCTION, HelmRefused, Object, render
+
+HOSTS = {"host": "a.example.com", "grpcHost": "a.example.com"}
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"replicas": 2}, "Additional property replicas is not allowed"),
+        ({"gateway": {"replica": 2}}, "gateway: Additional property replica is not allowed"),
+        (
+            {"gateway": {"settings": {"max_queued_job": 2}}},
+            "gateway.settings: Additional property max_queued_job is not allowed",
+        ),
+        (
+            {"gateway": {"settings": {"database_url": "x"}}},
+            "gateway.settings: Additional property database_url is not allowed",
+        ),
+        (
+            {"gateway": {"settings": {"max_queued_jobs": 0}}},
+            "gateway.settings.max_queued_jobs: Must be greater than or equal to 1",
+        ),
+        ({"worker": {"slots": "two"}}, "worker.slots: Invalid type. Expected: integer"),
+        ({"weights": {"source": "ftp"}}, "weights.source must be one of the following"),
+        ({"store": {"url": "https://host/bucket"}}, "store.url: Does not match pattern"),
+        ({"store": {"url": "s3://key:secret@host"}}, "store.url: Does not match pattern"),
+        ({"database": {"port": 70000}}, "database.port: Must be less than or equal to 65535"),
+        ({"worker": {"safety": ""}}, "worker.safety is not set: name the classifier"),
+        ({"database": {"existingSecret": ""}}, "database.existingSecret is not set"),
+        ({"store": {"url": ""}}, "store.url is not set"),
+        ({"weights": {"source": "pvc"}}, "weights.pvc.claimName is not set"),
+        ({"tls": {"gateway": {"mode": "secret"}}}, "tls.gateway.secret is not set"),
+        ({"tls": {"services": {"mode": "certManager"}}}, "tls.services.issuerRef.name is not set"),
+        ({"routes": {"ingress": {"enabled": True}}}, "routes.ingress.host and"),
+        ({"routes": {"ingress": {"enabled": True, **HOSTS}}}, "need names of their own"),
+        (
+            {"autoscaling": {"minReplicas": 5, "maxReplicas": 2}},
+            "autoscaling.minReplicas is 5 and maxReplicas 2",
+        ),
+        ({"dev": {"enabled": True}}, "dev.password is not set"),
+    ],
+)
+def test_a_wrong_value_is_named(values: Object, sentence: str) -> None:
+    with pytest.raises(HelmRefused) as refusal:
+        render(PRODUCTION, values)
+    assert sentence in str(refusal.value)
+
+
+def test_the_bare_chart_says_what_is_missing() -> None:
+    with pytest.raises(HelmRefused, match=r"worker\.safety is not set"):
+        render()
