@@ -11,7 +11,7 @@ DEBIAN := chromium postgresql redis-server rabbitmq-server prometheus
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
 
-.PHONY: demo test unit integration lint types protos bench bench-serving kill-test fuzz soak studio system-packages clean help
+.PHONY: demo test unit integration lint types protos bench bench-serving kill-test fuzz soak studio system-packages images base-image clean help
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -62,6 +62,12 @@ system-packages:  ## Programs for the tests, from Debian, when root: Chromium, P
 	  apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(DEBIAN); \
 	else echo "not root, or no apt-get; install by hand: $(DEBIAN)"; fi
+
+images:  ## Build the images with docker, podman or buildah; BASE=image, REGISTRY=prefix
+	@$(PYTHON) -m infra.images.build $(if $(BASE),--base $(BASE)) $(if $(REGISTRY),--registry $(REGISTRY))
+
+base-image:  ## A base image from Debian packages, where no registry is in reach (root, mmdebstrap, buildah)
+	@$(PYTHON) -m infra.images.base
 
 clean:  ## Remove the environment and caches
 	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
