@@ -1,4 +1,4 @@
-"""``omnireel data``: folders of clips -> training shards, and a look into these."""
+"""``omnireel data``: raw media -> training shards, and a look into these."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ from typing import Annotated
 
 import typer
 
+from omnireel.cli.curate import curate
+from omnireel.cli.forget import forget
 from omnireel.cli.printing import EXIT_INVALID_INPUT, err
 from omnireel.cli.run_output import data_report
 from omnireel.errors import InvalidInput
 
 app = typer.Typer(
     name="data",
-    help="Pack and look at training data.\n\nExample: omnireel data pack my_clips my_shards",
+    help="Curate, pack and look at training data.\n\nExample: omnireel data curate footage curated",
     no_args_is_help=True,
 )
+
+
+app.command("curate")(curate)
+app.command("forget")(forget)
 
 
 @app.command("pack")

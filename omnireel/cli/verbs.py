@@ -44,7 +44,7 @@ BUILT_IN = (
     Verb("generate", "omnireel.cli.generate:generate", "Make a video.", "client"),
     Verb("videos", "omnireel.cli.videos:app", "List, show, cancel, delete, download.", "client"),
     Verb("world", "omnireel.cli.world:app", "Render scenes of the procedural world."),
-    Verb("data", "omnireel.cli.data:app", "Pack and look at training data.", "train"),
+    Verb("data", "omnireel.cli.data:app", "Curate, pack and look at training data.", "train"),
     Verb("train", "omnireel.cli.train:app", "Train a model by recipe.", "train"),
     Verb("eval", "omnireel.cli.eval:app", "Measure a model with exact oracles.", "train"),
     Verb("models", "omnireel.cli.models:app", "Show model components and their cards.", "model"),

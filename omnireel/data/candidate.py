@@ -137,6 +137,8 @@ class Candidate:
     sha256: str
     """Of the file."""
     file: FileFacts
+    """To checks without frames: of the whole file. To the others: as far as it was read when the
+    shot ended, because frames of a long file are not kept until then."""
     shot: Shot = field(default_factory=Shot)
     frames: SampledFrames | None = None
     """None: nothing could be decoded; only checks that need none are asked."""

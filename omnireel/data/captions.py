@@ -39,18 +39,30 @@ def read_table(folder: Path) -> tuple[dict[str, Caption], list[FieldViolation]]:
         return {}, [FieldViolation(tables[1], f"there is {tables[0]} too; keep one of them")]
     for name in tables:
         try:
-            text = _read(folder / name, _MAX_TABLE_BYTES)
-            rows = _csv_rows(text) if name.endswith(".csv") else _jsonl_rows(text)
-            for line, file, caption in rows:
-                where = f"{name}:{line}"
-                if file is None or caption is None:
-                    wrong.append(FieldViolation(where, "needs a text 'file' and a text 'caption'"))
-                elif (key := _normal(file)) in found:
-                    wrong.append(FieldViolation(where, f"{file} has a caption above already"))
-                else:
-                    found[key] = Caption(caption, where)
+            found, wrong = read_rows(name, _read(folder / name, _MAX_TABLE_BYTES))
         except InvalidInput as error:
             wrong.append(FieldViolation(name, error.message))
+    return found, wrong
+
+
+def read_rows(name: str, text: str) -> tuple[dict[str, Caption], list[FieldViolation]]:
+    """The captions of the table called ``name`` by file, and what is wrong with its lines.
+
+    Raises:
+        InvalidInput: it is no such table.
+
+    """
+    found: dict[str, Caption] = {}
+    wrong: list[FieldViolation] = []
+    rows = _csv_rows(text) if name.endswith(".csv") else _jsonl_rows(text)
+    for line, file, caption in rows:
+        where = f"{name}:{line}"
+        if file is None or caption is None:
+            wrong.append(FieldViolation(where, "needs a text 'file' and a text 'caption'"))
+        elif (key := _normal(file)) in found:
+            wrong.append(FieldViolation(where, f"{file} has a caption above already"))
+        else:
+            found[key] = Caption(caption, where)
     return found, wrong
 
 

@@ -47,7 +47,7 @@ class TrainingSample:
     key: str
     target: Media
     text: str
-    """The prompt in the text form of MVL."""
+    """The prompt in the text form of MVL; empty: nobody has described it yet."""
     vague_text: str = ""
     """The same wish as people say it who know no better; empty: nobody wrote one."""
     captions: Mapping[str, str] = field(default_factory=dict)
@@ -91,7 +91,8 @@ class TrainingSample:
                     f"{self.key}: element @{given.name} holds a video; give images",
                     field=f"inputs.{given.name}",
                 )
-        _ = self.prompt, self.vague_prompt, [self.caption(level) for level in self.captions]
+        if self.text or self.vague_text or self.captions:
+            _ = self.prompt, self.vague_prompt, [self.caption(level) for level in self.captions]
 
     def digest(self) -> str:
         """SHA-256 of everything in the sample."""

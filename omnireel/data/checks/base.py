@@ -187,9 +187,14 @@ def rate(check: Judged, bounds: Bounds, key: str, found: Measurement) -> Verdict
         low=bounds.low,
         high=bounds.high,
         score=found.score,
-        reason="" if kept else f"{check.name} {found.score:.4g}, {bounds} is kept",
+        reason="" if kept else _reason(check, bounds, found),
         detail=found.detail,
     )
+
+
+def _reason(check: Judged, bounds: Bounds, found: Measurement) -> str:
+    error = found.detail.get("error")
+    return str(error) if error else f"{check.name} {found.score:.4g}, {bounds} is kept"
 
 
 def verdict_of(

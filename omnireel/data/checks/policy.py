@@ -39,7 +39,7 @@ class ShotConfig:
 
     split: bool = True
     """False: every file is one shot."""
-    cut: float = 0.5
+    cut: float = 0.3
     """Change between neighbouring sampled frames that counts as a cut, 0 to 1."""
     max_seconds: float = 10.0
     """Longer ones become several samples."""

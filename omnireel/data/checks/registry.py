@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from omnireel.data.checks.base import Check, Judged
 from omnireel.data.checks.container import Readable
+from omnireel.data.checks.copies import ExactDuplicate
 from omnireel.data.checks.picture import Resolution
 
 BASIC: tuple[type[Check], ...] = (Readable, Resolution)
@@ -18,7 +19,7 @@ CROSS_MODAL: tuple[type[Check], ...] = ()
 
 CHECKS: tuple[type[Check], ...] = (*BASIC, *TEMPORAL, *CROSS_MODAL)
 
-DUPLICATES: tuple[type[Judged], ...] = ()
+DUPLICATES: tuple[type[Judged], ...] = (ExactDuplicate,)
 """Checks of a candidate against the others; asked after tier 2."""
 
 ALL: tuple[type[Judged], ...] = (*BASIC, *TEMPORAL, *DUPLICATES, *CROSS_MODAL)

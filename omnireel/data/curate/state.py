@@ -1,0 +1,148 @@
+"""What a curation has found out so far, safe from a kill at any moment: one SQLite file.
+
+The plan (policy, input, layout) is written first; work of another plan in the same folder is
+refused. Results are rows: one that is there is never made again, unless its file changed since.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from omnireel.errors import AlreadyExists, FailedPrecondition, IntegrityError, ResourceExhausted
+from omnireel.files import disk_errors
+
+WORK = ".work"
+_TABLES = """
+CREATE TABLE IF NOT EXISTS plan (one INTEGER PRIMARY KEY CHECK (one = 1), text TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS results (
+    stage TEXT NOT NULL, key TEXT NOT NULL, stamp TEXT NOT NULL, result BLOB NOT NULL,
+    seconds REAL NOT NULL, PRIMARY KEY (stage, key)
+) WITHOUT ROWID;
+"""
+
+
+class State:
+    """Results by stage and key. ``stamp`` says of what state of the file a result is."""
+
+    def __init__(self, connection: sqlite3.Connection, folder: Path) -> None:
+        """Use :func:`open_state`."""
+        self._connection = connection
+        self._folder = folder
+
+    def get(self, stage: str, key: str, stamp: str) -> bytes | None:
+        """A result, if it is there and not outdated."""
+        with _sql_errors(self._folder):
+            row = self._connection.execute(
+                "SELECT result FROM results WHERE stage = ? AND key = ? AND stamp = ?",
+                (stage, key, stamp),
+            ).fetchone()
+        return row[0] if row else None
+
+    def has(self, stage: str, key: str, stamp: str) -> bool:
+        """Whether it is there."""
+        with _sql_errors(self._folder):
+            row = self._connection.execute(
+                "SELECT 1 FROM results WHERE stage = ? AND key = ? AND stamp = ?",
+                (stage, key, stamp),
+            ).fetchone()
+        return row is not None
+
+    def put(self, stage: str, key: str, stamp: str, result: bytes, seconds: float) -> None:
+        """Keep a result; when this returns, no kill of this process can undo it."""
+        with _sql_errors(self._folder):
+            self._connection.execute(
+                "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?)",
+                (stage, key, stamp, result, seconds),
+            )
+
+    def drop(self, stage: str, key: str) -> None:
+        """Drop one result."""
+        with _sql_errors(self._folder):
+            self._connection.execute(
+                "DELETE FROM results WHERE stage = ? AND key = ?", (stage, key)
+            )
+
+    def times(self) -> Iterator[tuple[str, str, float]]:
+        """``(stage, key, seconds)`` of everything, in order."""
+        with _sql_errors(self._folder):
+            yield from self._connection.execute(
+                "SELECT stage, key, seconds FROM results ORDER BY stage, key"
+            )
+
+
+@contextmanager
+def open_state(out: Path, plan: Mapping[str, Any]) -> Iterator[State]:
+    """The state below ``out``, held by this process alone during the block.
+
+    Raises:
+        AlreadyExists: ``out`` holds something else, or unfinished work of another plan.
+        FailedPrecondition: another process works there, or the folder cannot be written.
+        ResourceExhausted: the disk is full.
+
+    """
+    work = out / WORK
+    if out.exists() and not out.is_dir():
+        raise AlreadyExists(f"{out} is a file; choose another folder")
+    if not work.is_dir() and out.is_dir() and any(out.iterdir()):
+        raise AlreadyExists(f"{out} holds other files; choose an empty or a new folder")
+    with disk_errors(out):
+        work.mkdir(parents=True, exist_ok=True)
+        lock = os.open(work / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    connection = None
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise FailedPrecondition(
+                f"another process works in {out}; wait for it, or choose another folder"
+            ) from error
+        connection = sqlite3.connect(work / "state.sqlite", isolation_level=None)
+        with _sql_errors(out):
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.executescript(_TABLES)
+            _claim(connection, out, plan)
+        yield State(connection, out)
+    finally:
+        if connection is not None:
+            connection.close()
+        os.close(lock)
+
+
+def _claim(connection: sqlite3.Connection, out: Path, plan: Mapping[str, Any]) -> None:
+    row = connection.execute("SELECT text FROM plan").fetchone()
+    if row is None:
+        text = json.dumps(dict(plan), sort_keys=True)
+        connection.execute("INSERT INTO plan VALUES (1, ?)", (text,))
+        return
+    there = json.loads(row[0])
+    other = [name for name in plan if there.get(name) != plan[name]]
+    if other:
+        was = ", ".join(f"{name} {there.get(name)!r}, not {plan[name]!r}" for name in other)
+        raise AlreadyExists(
+            f"{out} holds work with {was}; go on with that, or choose another folder"
+        )
+
+
+@contextmanager
+def _sql_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "full" in str(error) or "disk I/O" in str(error):
+            raise ResourceExhausted(
+                f"no space left to write in {folder}; free some space and run the same command "
+                "again, it goes on"
+            ) from error
+        raise FailedPrecondition(f"the state in {folder / WORK} cannot be used: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise IntegrityError(
+            f"the state in {folder / WORK} is damaged ({error}); delete {folder} and start anew"
+        ) from error
