@@ -11,7 +11,7 @@ DEBIAN := chromium postgresql redis-server rabbitmq-server prometheus
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
 
-.PHONY: demo test unit integration lint types protos bench bench-serving kill-test fuzz soak studio system-packages images base-image clean help
+.PHONY: demo test unit integration lint types protos bench bench-data bench-serving kill-test fuzz soak studio system-packages images base-image clean help
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -40,6 +40,9 @@ protos: $(VENV)/.dev  ## Regenerate omnireel/api from protos/
 
 bench: $(VENV)/.dev  ## Measurements: renderer speed, condition cache, recomputation, packing, encoding
 	$(BIN)/python -m pytest tests/bench -s
+
+bench-data: $(VENV)/.dev  ## What curation costs beside merely decoding; scaling over two workers
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.data.main --scaling 16
 
 bench-serving: $(VENV)/.dev  ## What serving costs: jobs/s, watchers, latency, memory
 	@$(BIN)/python -m tests.bench.serving.main

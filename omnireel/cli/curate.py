@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from omnireel.cli.printing import err
 from omnireel.cli.stages import StageBars
+
+if TYPE_CHECKING:
+    from omnireel.data.executors import Executor
 
 
 def curate(
@@ -22,6 +25,9 @@ def curate(
     workers: Annotated[
         int, typer.Option(help="Processes; 0: one for each core.", min=0, max=1024)
     ] = 0,
+    ray: Annotated[
+        bool, typer.Option("--ray", help="Run the stages on Ray (pip install 'omnireel[ray]').")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of the order of the samples.")] = 0,
     shard_mib: Annotated[float, typer.Option(help="Size of one shard in MiB.", min=0.01)] = 256.0,
 ) -> None:
@@ -47,7 +53,7 @@ def curate(
         layout = ShardWriterConfig(seed=seed, shard_bytes=max(1, round(shard_mib * 2**20)))
         request = CurateRequest(media, out, chosen, layout)
         with StageBars() as bars:
-            done = run(request, LocalExecutor(workers), bars.show)
+            done = run(request, _ray(workers) if ray else LocalExecutor(workers), bars.show)
     say_ignored(done.ignored)
     if done.uncaptioned:
         err().print(
@@ -58,3 +64,21 @@ def curate(
         f"{out}: {done.manifest.num_samples} of {count_of(done.samples, 'sample')} kept, in "
         f"{count_of(len(done.manifest.files), 'shard')}; see {out / 'report.html'}"
     )
+
+
+def _ray(workers: int) -> Executor:
+    """Ray's executor.
+
+    Raises:
+        FailedPrecondition: Ray is not installed.
+
+    """
+    from omnireel.errors import FailedPrecondition
+
+    try:
+        from omnireel.data.executors.ray import RayExecutor
+    except ModuleNotFoundError as error:
+        raise FailedPrecondition(
+            f"--ray needs {error.name}, which is not installed: pip install 'omnireel[ray]'"
+        ) from error
+    return RayExecutor(workers)
