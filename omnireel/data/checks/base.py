@@ -193,8 +193,10 @@ def rate(check: Judged, bounds: Bounds, key: str, found: Measurement) -> Verdict
 
 
 def _reason(check: Judged, bounds: Bounds, found: Measurement) -> str:
-    error = found.detail.get("error")
-    return str(error) if error else f"{check.name} {found.score:.4g}, {bounds} is kept"
+    if error := found.detail.get("error"):
+        return str(error)
+    of = f" of {found.detail['of']}" if "of" in found.detail else ""
+    return f"{check.name}{of} {found.score:.4g}, {bounds} is kept"
 
 
 def verdict_of(

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from omnireel.data.checks.base import NearDuplicates
 from omnireel.data.curate.inputs import Inputs
 from omnireel.data.curate.listing import Item
-from omnireel.errors import NotFound
 from omnireel.store.chunks import sha256_of
 
 Quality = tuple[float, ...]
@@ -69,7 +68,7 @@ def _digest(item: Item, inputs: Inputs) -> str:
         for name in (item.name, *(c.entry.name for c in item.companions)):
             with inputs.local(name) as path:
                 digest.update(sha256_of(path).encode())
-    except (NotFound, PermissionError):
+    except PermissionError:
         return ""
     if item.companions:
         digest.update(item.caption.text.encode())

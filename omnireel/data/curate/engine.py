@@ -49,6 +49,8 @@ Progress = Callable[[str, int, int], None]
 """Told (stage, done, all) as the work goes on."""
 FORMAT = 1
 """Of the state; raise it when records change."""
+WITH_MODELS = 64 << 30
+"""Address space of workers that hold models, which map far more than they touch."""
 HASH, MEASURE, JUDGE, CUT = "hash", "measure", "judge", "cut"
 
 
@@ -144,7 +146,11 @@ class _Run:
     def _measure(self, copies: Mapping[str, str]) -> None:
         policy, items = self.request.policy, self.listing.items
         self._do(
-            Stage(MEASURE, MeasureStage(self.request.address, policy)),
+            Stage(
+                MEASURE,
+                MeasureStage(self.request.address, policy),
+                memory_bytes=WITH_MODELS if policy.models.unsafe else Stage.memory_bytes,
+            ),
             {name: item for name, item in items.items() if name not in copies},
             items,
             lambda name, why: lost_file(items[name], policy, why).to_json(),
@@ -161,6 +167,7 @@ class _Run:
                 JUDGE,
                 JudgeStage(self.request.address, policy),
                 gpus=max(kind.gpus for kind in kinds),
+                memory_bytes=WITH_MODELS,
             ),
             {key: JudgeTask(choice.item, choice.shot, key) for key, choice in choices.items()},
             {key: choice.item for key, choice in choices.items()},

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from omnireel.errors import InvalidInput, NotFound
+from omnireel.files import disk_errors
 from omnireel.store.base import ObjectStore
 from omnireel.store.open import open_store
 
@@ -40,7 +41,7 @@ class Inputs(Protocol):
         """A local file with the content of ``name`` for the length of the block.
 
         Raises:
-            NotFound: it is gone.
+            NotFound: it is gone; that is no fault of one file, the input changed.
             Unavailable: the store cannot be reached.
 
         """
@@ -80,7 +81,7 @@ class FolderInputs:
         """The file itself."""
         path = self._folder / name
         if not path.is_file():
-            raise NotFound(f"{name} is gone")
+            raise NotFound(f"{name} is gone since the folder was listed; run the command again")
         yield path
 
     def text(self, name: str) -> str:
@@ -105,7 +106,7 @@ class BucketInputs:
         """A copy of the object, removed after the block."""
         with tempfile.TemporaryDirectory(prefix="omnireel-input-") as folder:
             path = Path(folder, "file" + Path(name).suffix)
-            with path.open("wb") as file:
+            with disk_errors(path.parent), path.open("wb") as file:
                 for chunk in self._store.open_range(self._store.uri(name)):
                     file.write(chunk)
             yield path

@@ -100,7 +100,9 @@ def list_items(inputs: Inputs, where: str) -> Listing:
     media = [n for n in entries if PurePosixPath(n).suffix.lower() in SUFFIXES]
     if not media:
         raise InvalidInput(
-            f"{where} holds no clips or images ({', '.join(sorted(SUFFIXES))})", field="input"
+            f"{where} holds no clips or images ({', '.join(sorted(SUFFIXES))})"
+            + (", or there is no such bucket" if "://" in where else ""),
+            field="input",
         )
     companions, mains = _companions(media, entries, wrong)
     captions, used = _captions(inputs, entries, mains, wrong)

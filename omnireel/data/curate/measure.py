@@ -28,7 +28,6 @@ from omnireel.data.curate.inputs import Inputs, open_inputs
 from omnireel.data.curate.listing import Item
 from omnireel.data.curate.reading import ReadShot, read_file, whole_if_alone
 from omnireel.data.curate.records import FileRecord, ShotRecord
-from omnireel.errors import NotFound
 from omnireel.media.sheet import spread
 from omnireel.store.chunks import sha256_of
 from omnireel.types import MediaKind
@@ -78,7 +77,8 @@ def measure_file(
     Checks that need frames are asked when the shot ends, the others when the file has been read.
 
     Raises:
-        Unavailable, ResourceExhausted: the input cannot be reached, or there is no space for it.
+        NotFound, Unavailable, ResourceExhausted: the input changed, cannot be reached, or there is
+            no space for a copy of it.
 
     """
     seen: list[ShotRecord] = []
@@ -172,7 +172,7 @@ def blank_candidate(stack: ExitStack, inputs: Inputs, item: Item) -> tuple[Candi
             companions.append(Companion(file.name, file.role, local, file.kind, sha256_of(local)))
         path = stack.enter_context(inputs.local(item.name))
         sha256 = sha256_of(path)
-    except (NotFound, OSError) as error:
+    except OSError as error:
         problem = f"{type(error).__name__}: {error}"
         companions += [
             Companion(file.name, file.role, Path(file.entry.name), file.kind)

@@ -57,7 +57,7 @@ class Executor(Protocol):
         """Every task once.
 
         Raises:
-            Unavailable, ResourceExhausted, FailedPrecondition: what is wrong is not the task's
-                fault; nothing is recorded about it.
+            NotFound, Unavailable, ResourceExhausted, FailedPrecondition: what is wrong is not the
+                task's fault; nothing is recorded about it.
 
         """

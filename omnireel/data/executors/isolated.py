@@ -18,9 +18,9 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 from omnireel.data.executors.base import Done, Lost, Stage, Task
-from omnireel.errors import FailedPrecondition, ResourceExhausted, Unavailable
+from omnireel.errors import FailedPrecondition, NotFound, ResourceExhausted, Unavailable
 
-_NOT_THE_TASK = (Unavailable, ResourceExhausted, FailedPrecondition)
+_NOT_THE_TASK = (NotFound, Unavailable, ResourceExhausted, FailedPrecondition)
 _BEAT_S = 1.0
 _ALIVE = "alive"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -19,7 +18,7 @@ from omnireel.data.curate.engine import CurateRequest, curate
 from omnireel.data.curate.ledger import LEDGER, read_rows
 from omnireel.data.executors import LocalExecutor
 from omnireel.data.shards import ShardReader
-from omnireel.errors import Unavailable
+from omnireel.errors import InvalidInput, Unavailable
 from omnireel.store.open import open_store
 from tests.support.footage import POLICY, mixed_folder
 from tests.support.s3_server import build, go_toolchain, running_s3_server
@@ -127,10 +126,12 @@ def test_a_bucket_is_curated_and_its_loss_costs_nothing(
             "good2.mp4",
         }
         assert done.uncaptioned == 0
+        empty = address.replace("/raw?", "/nothing?")
+        with pytest.raises(InvalidInput, match="or there is no such bucket"):
+            curate(CurateRequest(empty, tmp_path / "empty", policy), LocalExecutor(1))
     lost = CurateRequest(address, tmp_path / "lost", policy)
     with pytest.raises(Unavailable, match="cannot be reached"):
         curate(lost, LocalExecutor(1))
-    shutil.rmtree(tmp_path / "lost", ignore_errors=True)
 
 
 def test_the_ledger_has_every_sample(place: Path) -> None:
