@@ -38,7 +38,7 @@ class ShotConfig:
     """How files are cut into shots."""
 
     split: bool = True
-    """False: every file is one shot."""
+    """False: every file is one shot, however long. A file with companions always is."""
     cut: float = 0.3
     """Change between neighbouring sampled frames that counts as a cut, 0 to 1."""
     max_seconds: float = 10.0

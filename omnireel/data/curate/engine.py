@@ -148,7 +148,7 @@ class _Run:
         self._do(
             Stage(
                 MEASURE,
-                MeasureStage(self.request.address, policy),
+                MeasureStage(_place(self.request.address), policy),
                 memory_bytes=WITH_MODELS if policy.models.unsafe else Stage.memory_bytes,
             ),
             {name: item for name, item in items.items() if name not in copies},
@@ -165,7 +165,7 @@ class _Run:
         self._do(
             Stage(
                 JUDGE,
-                JudgeStage(self.request.address, policy),
+                JudgeStage(_place(self.request.address), policy),
                 gpus=max(kind.gpus for kind in kinds),
                 memory_bytes=WITH_MODELS,
             ),
@@ -178,7 +178,7 @@ class _Run:
 
     def _cut(self, chooser: Chooser) -> dict[str, Kept]:
         """What passed, with a clip of its own for every shot that is a part of a file."""
-        clips = self.request.out / WORK / "clips"
+        clips = self.request.out.resolve() / WORK / "clips"
         parts = {c.key: c for c in chooser.passed() if not c.shot.whole}
         if parts:
             with disk_errors(self.request.out):
@@ -190,7 +190,7 @@ class _Run:
                 if not found.startswith(b"lost") and not _clip(clips, key).is_file():
                     self.state.drop(CUT, key)
         self._do(
-            Stage(CUT, CutStage(self.request.address)),
+            Stage(CUT, CutStage(_place(self.request.address))),
             {
                 key: CutTask(choice.item.name, choice.shot, _clip(clips, key))
                 for key, choice in parts.items()

@@ -13,7 +13,7 @@ from omnireel.data.checks.base import Outcome, Tier, Verdict, judge, verdict_of
 from omnireel.data.checks.policy import Policy
 from omnireel.data.curate.inputs import open_inputs
 from omnireel.data.curate.listing import Item
-from omnireel.data.curate.measure import blank_candidate
+from omnireel.data.curate.measure import blank_candidate, shots_of
 from omnireel.data.curate.reading import ReadShot, read_file
 from omnireel.data.curate.records import verdict_json
 
@@ -57,7 +57,7 @@ class JudgeStage:
                         shown.append(judge(check, policy.bounds[check.name], candidate))
                         beat()
 
-                read_file(blank.path, policy.shots, on_shot, beat=beat)
+                read_file(blank.path, shots_of(task.item, policy), on_shot, beat=beat)
             return _json(shown)
 
         return judge_sample

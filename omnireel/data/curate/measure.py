@@ -22,7 +22,7 @@ from omnireel.data.checks.base import (
     verdict_of,
 )
 from omnireel.data.checks.container import Readable
-from omnireel.data.checks.policy import Policy
+from omnireel.data.checks.policy import Policy, ShotConfig
 from omnireel.data.checks.registry import DUPLICATES
 from omnireel.data.curate.inputs import Inputs, open_inputs
 from omnireel.data.curate.listing import Item
@@ -102,7 +102,7 @@ def measure_file(
 
         facts = blank.file
         if not problem:
-            facts = read_file(blank.path, policy.shots, on_shot, beat=beat).facts
+            facts = read_file(blank.path, shots_of(item, policy), on_shot, beat=beat).facts
         if not seen:
             return _undecoded(item, policy, facts, blank.sha256)
         whole = whole_if_alone([record.shot for record in seen])
@@ -143,6 +143,11 @@ def _undecoded(item: Item, policy: Policy, facts: FileFacts, sha256: str = "") -
         else:
             verdicts.append(verdict_of(kind, bounds, item.name, Outcome.SKIPPED, "not readable"))
     return FileRecord(item.name, sha256, facts, (ShotRecord(Shot(), tuple(verdicts)),))
+
+
+def shots_of(item: Item, policy: Policy) -> ShotConfig:
+    """How a file is cut; one with companions stays whole, for they go with all of it."""
+    return replace(policy.shots, split=policy.shots.split and not item.companions)
 
 
 def strip_of(frames: SampledFrames) -> bytes:

@@ -36,6 +36,7 @@ from omnireel.data.curate.probe import AudioProbe, PictureProbe
 from omnireel.data.curate.shots import CutFinder
 from omnireel.errors import InvalidInput, OmnireelError
 from omnireel.media import DecodeLimits, read_media
+from omnireel.media.image import count_pictures
 from omnireel.media.limits import shrunk_size
 from omnireel.media.sniff import FileKind, read_head, sniff
 from omnireel.types import Clip, Frames, MediaKind
@@ -99,7 +100,7 @@ def read_file(
             return _Pass(path, found.format, shots, on_shot, beat, config).run()
         if found.kind is FileKind.OTHER:
             return _failed(size, f"it is {found.words}")
-        if found.format == "GIF":
+        if found.format == "GIF" and count_pictures(path, found, config.limits, "the file") > 1:
             return _Pass(path, "gif", shots, on_shot, beat, config).run()
         kind, clip = read_media(path, field="the file")
     except (OmnireelError, OSError, av.error.FFmpegError) as error:
@@ -325,7 +326,7 @@ class _Pass:
         if self.open and is_cut:
             # The cut lies between the two sampled frames; neither shot gets what is there.
             self._end_shot(self.sampled_s + 0.5 / (self.picture.fps or FRAMES_PER_SECOND))
-        elif self.open and time_s - self.open.start_s >= self.shots.max_seconds - 1e-6:
+        elif self.open and self.shots.split and self._is_long(time_s):
             self._end_shot(time_s)
         self.sampled_s = time_s
         if self.open is None:
@@ -335,6 +336,10 @@ class _Pass:
         if time_s >= self.open.next_detail_s:
             self.open.details.add((time_s, frame))
             self.open.next_detail_s = time_s + self.config.details_every_s
+
+    def _is_long(self, time_s: float) -> bool:
+        assert self.open is not None
+        return time_s - self.open.start_s >= self.shots.max_seconds - 1e-6
 
     def _end_shot(self, end_s: float) -> None:
         shot, self.open = self.open, None
