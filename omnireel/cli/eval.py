@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from omnireel.cli.bench import bench
+from omnireel.cli.gate import gate
 from omnireel.cli.printing import err, out
 from omnireel.shipped import SHIPPED_TINY
 
@@ -28,6 +29,9 @@ app = typer.Typer(
 @app.callback()
 def group() -> None:
     """Measure a model against what the world knows."""
+
+
+app.command("gate")(gate)
 
 
 @app.command("quick")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shlex
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,13 +13,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from omnireel.cli.gate import write_answer
+from omnireel.cli.launch.recipe import Job, Launcher, RecipeRun, launch, launcher_of
 from omnireel.cli.printing import err, out
 from omnireel.cli.run_output import data_report, run_callbacks
 
 if TYPE_CHECKING:
-    from omnireel.recipes.climb import RungResult
+    from omnireel.recipes.climb import RungResult, RunRung
     from omnireel.recipes.ladder import Ladder
     from omnireel.recipes.ladder_promotion import PartOutcome
+    from omnireel.recipes.run import RunRequest
     from omnireel.registry.versions import ModelVersion
 
 Size = Annotated[str, typer.Option(help="Which ladder: tiny.")]
@@ -62,6 +67,14 @@ def ladder(
     mlflow: Annotated[
         str, typer.Option(help="MLflow tracking address; 'off' logs only metrics.jsonl.")
     ] = "sqlite:///runs/mlflow.db",
+    launcher: Launcher = "local",
+    job: Job = None,
+    result: Annotated[
+        Path | None, typer.Option(help="Write what became of the last rung as JSON.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Also put the newest parts into this new folder.")
+    ] = None,
 ) -> None:
     """Train a whole model, rung by rung, and promote what passes the gate.
 
@@ -78,6 +91,7 @@ def ladder(
     rungs = build_ladder(size)
     landing = _Landing(rungs, f"{size}-smoke" if smoke else size, mlflow, cases, curve or ())
     folder = folder or Path("runs") / f"ladder-{size}{'-smoke' if smoke else ''}"
+    elsewhere = launcher_of(launcher, job) == "trainjob"
     above = climb_run(folder, landing.name, mlflow) if mlflow != "off" else ""
     results = climb(
         rungs,
@@ -86,16 +100,57 @@ def ladder(
         data_report(),
         landing,
         command=shlex.join(["omnireel", *sys.argv[1:]]),
+        run=_as_job(mlflow, above, job or ()) if elsewhere else None,
     )
     if cases:
         _write_table(rungs, results, folder)
     typer.echo(f"model: {folder / 'model'}")
+    if model is not None:
+        shutil.copytree(folder / "model", model, dirs_exist_ok=True)
+    if result is not None:
+        _write_result(results[-1], landing.versions, result)
     if last and last != rungs.rungs[-1].name:
         typer.echo(f"stopped after {last}: the gate stands at the top of the ladder")
     elif mlflow == "off":
         typer.echo("nothing can be promoted: --mlflow off keeps no versions")
     else:
         _promote(size, smoke, results, landing.versions, folder / "gate", mlflow)
+
+
+def _as_job(mlflow: str, above: str, job: Sequence[str]) -> RunRung:
+    """Trains each rung as a TrainJob; exports, versions and scores are made here."""
+
+    def run(request: RunRequest) -> bool:
+        launch(
+            RecipeRun(
+                request.recipe, request.out, request.cache, mlflow, request.init_from,
+                request.overrides, request.out.parent.name, above,
+            ),
+            job,
+        )  # fmt: skip
+        return True
+
+    return run
+
+
+def rung_names(size: str) -> tuple[str, ...]:
+    """The rungs of a ladder from the bottom to the top."""
+    from omnireel.recipes.ladder import build_ladder
+
+    return tuple(rung.name for rung in build_ladder(size).rungs)
+
+
+def _write_result(result: RungResult, versions: Mapping[str, ModelVersion], path: Path) -> None:
+    version = versions.get(result.rung.name)
+    data = {
+        "rung": result.rung.name,
+        "part": result.rung.part,
+        "version": version.ref if version else None,
+        "content_hash": version.content_hash if version else None,
+        "component": str(result.component),
+        "kept": result.kept,
+    }
+    write_answer(path, json.dumps(data, indent=1) + "\n")
 
 
 class _Landing:

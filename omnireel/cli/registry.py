@@ -112,6 +112,63 @@ def fetch(
     out().print(f"{folder}: {version.ref}  {version.content_hash}")
 
 
+@app.command("assemble")
+def assemble(
+    reference: Reference,
+    folder: Annotated[Path, typer.Option("--out", help="Model folder to write.")],
+    mlflow: Mlflow = _MLFLOW,
+) -> None:
+    """Download a version and the autoencoder that it stands on, as a model folder.
+
+    Example: omnireel registry assemble omnireel-tiny-generator/3 --out out/model
+    """
+    from omnireel.registry.assembling import assemble as assemble_model
+
+    for version in assemble_model(reference, folder, tracking_uri=mlflow):
+        out().print(f"{folder / version.kind}: {version.ref}  {version.content_hash}")
+
+
+@app.command("buckets")
+def buckets(
+    addresses: Annotated[
+        list[str], typer.Argument(help="As s3://bucket?endpoint=http://host:port (repeatable).")
+    ],
+) -> None:
+    """Make buckets that are not there. Example: omnireel registry buckets s3://models."""
+    from omnireel.errors import InvalidInput
+    from omnireel.store.open import open_store
+    from omnireel.store.s3 import S3Store
+
+    stores = [open_store(address) for address in addresses]
+    for address, store in zip(addresses, stores, strict=True):
+        if not isinstance(store, S3Store):
+            raise InvalidInput(f"{address} is no bucket", field="addresses")
+        store.ensure_bucket()
+        out().print(f"{address.partition('?')[0]}: there", markup=False)
+
+
+@app.command("champion")
+def champion(
+    name: Annotated[str, typer.Argument(help="Of the model.")],
+    answer: Annotated[
+        Path | None, typer.Option(help="Write the reference, or 'none', to this file.")
+    ] = None,
+    mlflow: Mlflow = _MLFLOW,
+) -> None:
+    """Print the version that is champion now, or 'none'.
+
+    Example: omnireel registry champion omnireel-tiny-generator
+    """
+    from omnireel.cli.gate import write_answer
+    from omnireel.registry.versions import Registry
+
+    found = Registry.open(mlflow).champion(name)
+    text = found.ref if found is not None else "none"
+    out().print(text)
+    if answer is not None:
+        write_answer(answer, text)
+
+
 @app.command("alias")
 def alias(
     reference: Reference,

@@ -12,6 +12,16 @@ from typing import Annotated
 import typer
 
 from omnireel.cli import ladder, preferences
+from omnireel.cli.gate import rung_gate
+from omnireel.cli.launch import verbs as jobs
+from omnireel.cli.launch.recipe import (
+    STOPPED_EARLY,
+    Job,
+    Launcher,
+    RecipeRun,
+    launch,
+    launcher_of,
+)
 from omnireel.cli.lora import lora
 from omnireel.cli.run_output import data_report, run_callbacks
 from omnireel.recipes import RECIPES
@@ -110,6 +120,14 @@ def _train_command(name: str) -> None:
         ] = None,
         cache: Cache = Path("runs/cache"),
         resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
+        go_on: Annotated[
+            bool,
+            typer.Option(
+                "--continue",
+                help="Go on from the last checkpoint, or begin where there is none; stopped before "
+                f"the end, exit with {STOPPED_EARLY}. For jobs that are started again.",
+            ),
+        ] = False,
         init_from: Annotated[
             Path | None, typer.Option(help="Start from the weights of this component folder.")
         ] = None,
@@ -131,13 +149,25 @@ def _train_command(name: str) -> None:
                 "when one fails; 0: this process alone, or one that torchrun started."
             ),
         ] = 0,
+        launcher: Launcher = "local",
+        job: Job = None,
+        run_name: Annotated[str, typer.Option(help="Of the run in MLflow.")] = "",
+        run_parent: Annotated[str, typer.Option(help="Id of the MLflow run above it.")] = "",
     ) -> None:
         from omnireel.recipes.run import RunRequest, on_main_rank, run_recipe
+        from omnireel.train.checkpoint import latest_checkpoint
 
         overrides = list(assign or [])
         if max_minutes is not None:
             overrides.append(f"trainer.max_minutes={max_minutes}")
         folder = out or Path("runs") / name
+        if launcher_of(launcher, job) == "trainjob":
+            launch(
+                RecipeRun(name, folder, cache, mlflow, init_from, overrides, run_name, run_parent),
+                job,
+            )
+            return
+        resume = resume or (go_on and latest_checkpoint(folder) is not None)
         if ranks:
             given = {"--out": folder, "--cache": cache, "--mlflow": mlflow}
             _supervise(name, ranks, given, init_from, overrides, resume=resume)
@@ -151,8 +181,11 @@ def _train_command(name: str) -> None:
             overrides=tuple(overrides),
             command=shlex.join(["omnireel", *sys.argv[1:]]),
         )
-        callbacks = run_callbacks(mlflow, request.out) if on_main_rank() else ()
+        named = {"name": run_name, "parent": run_parent}
+        callbacks = run_callbacks(mlflow, request.out, **named) if on_main_rank() else ()
         result = run_recipe(request, callbacks, data_report())
+        if result.stopped_early and go_on:
+            raise typer.Exit(STOPPED_EARLY)
         if not on_main_rank():
             return
         typer.echo(
@@ -210,6 +243,8 @@ def _scores(assignments: list[str] | None) -> dict[str, float]:
 app.command("lora")(lora)
 app.command("ladder")(ladder.ladder)
 app.command("report")(ladder.report)
+app.command("gate")(rung_gate)
 app.add_typer(preferences.app)
+app.add_typer(jobs.app)
 for _name in RECIPES:
     _train_command(_name)

@@ -75,6 +75,8 @@ OnRung = Callable[[RungResult], bool]
 """Hears of a rung that is there; says whether later rungs go on from it."""
 CallbacksOf = Callable[[Path], tuple[Callback, ...]]
 """Callbacks of the run in a folder."""
+RunRung = Callable[[RunRequest], bool]
+"""Runs a recipe to its end, here or elsewhere; False: it was stopped before."""
 
 
 def given_name(part: Part) -> str:
@@ -90,11 +92,12 @@ def climb(
     on_rung: OnRung = lambda result: True,
     *,
     command: str = "",
+    run: RunRung | None = None,
 ) -> list[RungResult]:
     """Climb ``ladder``; ``on_rung`` hears of every rung, done now or before, in order.
 
     A rung that it does not accept is set aside: what would have gone on from it goes on from what
-    the rung itself started from.
+    the rung itself started from. ``run`` trains a rung; by default this process does.
 
     Raises:
         NotFound: ``first`` or ``last`` is no rung, or ``start`` lacks a part.
@@ -103,7 +106,7 @@ def climb(
 
     """
     skipped, rungs = _rungs_to_climb(ladder, config)
-    way = _Way(config, callbacks_of, report, command)
+    way = _Way(config, run or _here(callbacks_of, report), report, command)
     results: list[RungResult] = []
     for part in _given_parts(ladder, skipped, config):
         results.append(way.take(part))
@@ -114,6 +117,13 @@ def climb(
         results.append(result if on_rung(result) else way.set_aside(result))
     _assemble(way.parts, config.out / "model")
     return results
+
+
+def _here(callbacks_of: CallbacksOf, report: Report) -> RunRung:
+    def run(request: RunRequest) -> bool:
+        return not run_recipe(request, callbacks_of(request.out), report).stopped_early
+
+    return run
 
 
 def _rungs_to_climb(
@@ -162,10 +172,8 @@ def _given_parts(ladder: Ladder, skipped: Sequence[Rung], config: ClimbConfig) -
 class _Way:
     """The climb so far: newest part of every kind, component of every rung."""
 
-    def __init__(
-        self, config: ClimbConfig, callbacks_of: CallbacksOf, report: Report, command: str
-    ) -> None:
-        self._config, self._callbacks_of = config, callbacks_of
+    def __init__(self, config: ClimbConfig, run: RunRung, report: Report, command: str) -> None:
+        self._config, self._run = config, run
         self._report, self._command = report, command
         self.parts: dict[Part, Path] = {}
         self.components: dict[str, Path] = {}
@@ -234,7 +242,7 @@ class _Way:
             overrides=overrides,
             command=self._command,
         )
-        if run_recipe(request, self._callbacks_of(run), self._report).stopped_early:
+        if not self._run(request):
             raise FailedPrecondition(
                 f"{rung.name} was stopped; the same command goes on from its checkpoint"
             )

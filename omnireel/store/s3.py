@@ -96,10 +96,20 @@ class S3Store:
         """The URI's key."""
         return self._uris.key(uri)
 
+    def ensure_bucket(self) -> None:
+        """Make the bucket when it is not there (writes do so by themselves)."""
+        with self._bucket_lock:
+            if self._bucket_is_there:
+                return
+            with self._errors(self._uris.prefix):
+                if not self._client.bucket_exists(self._bucket):
+                    self._make_bucket()
+            self._bucket_is_there = True
+
     def put(self, key: str, data: bytes | Path) -> str:
         """Store bytes or a file."""
         uri = self.uri(key)
-        self._ensure_bucket()
+        self.ensure_bucket()
         with self._errors(uri):
             if isinstance(data, bytes):
                 self._upload(key, io.BytesIO(data), len(data))
@@ -124,7 +134,7 @@ class S3Store:
     ) -> ObjectInfo:
         """Store chunks as they come; at most one part is held in memory."""
         uri = self.uri(key)
-        self._ensure_bucket()
+        self.ensure_bucket()
         checked = CheckedChunks(
             chunks, max_bytes=max_bytes, expected_sha256=expected_sha256, field=field
         )
@@ -227,15 +237,6 @@ class S3Store:
             finally:
                 response.close()
                 response.release_conn()
-
-    def _ensure_bucket(self) -> None:
-        with self._bucket_lock:
-            if self._bucket_is_there:
-                return
-            with self._errors(self._uris.prefix):
-                if not self._client.bucket_exists(self._bucket):
-                    self._make_bucket()
-            self._bucket_is_there = True
 
     def _make_bucket(self) -> None:
         try:
