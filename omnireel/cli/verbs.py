@@ -56,7 +56,8 @@ def all_verbs() -> dict[str, Verb]:
     """Every verb by name; the built-in ones come first and cannot be replaced."""
     verbs = {verb.name: verb for verb in BUILT_IN}
     for point in sorted(entry_points(group=ENTRY_POINT_GROUP)):
-        verbs.setdefault(point.name, Verb(point.name, point.value, _doc_line(point.value), "serve"))
+        target, extra = f"{point.module}:{point.attr}", next(iter(point.extras), "serve")
+        verbs.setdefault(point.name, Verb(point.name, target, _doc_line(target), extra))
     return verbs
 
 
@@ -71,7 +72,7 @@ def load(verb: Verb) -> Any:
     try:
         found = getattr(importlib.import_module(module_name), attribute)
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] in ("omnireel", "services"):
+        if (error.name or "").partition(".")[0] in ("omnireel", "services", "pipelines"):
             raise
         remedy = f"pip install 'omnireel[{verb.extra}]'" if verb.extra else "reinstall omnireel"
         raise FailedPrecondition(

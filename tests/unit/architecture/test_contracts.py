@@ -45,19 +45,25 @@ def test_every_import_keeps_the_contracts() -> None:
         ("omnireel/media/x.py", "import torch", "without torch"),
         ("omnireel/generate/x.py", "import omnireel.train", "omnireel.train"),
         ("omnireel/cli/x.py", "import services.common", "never imports a service"),
+        ("omnireel/cli/y.py", "import pipelines", "never imports a service"),
+        ("omnireel/recipes/x.py", "import kubernetes", "no transport"),
+        ("pipelines/workflows/x.py", "import services.common", "no service"),
+        ("pipelines/components/x.py", "import omnireel.recipes", "omnireel.recipes"),
+        ("pipelines/components/y.py", "import pipelines.workflows", "made of components"),
         ("services/worker/x.py", "import services.gateway", "Services share"),
         ("services/gateway/x.py", "import omnireel.generate", "never a model"),
     ],
 )
 def test_a_wrong_import_is_found(tmp_path: Path, module: str, line: str, broken: str) -> None:
     """The same contracts over a tree of empty packages with one wrong line."""
-    for name in ("omnireel", "services"):
+    for name in ("omnireel", "services", "pipelines"):
         for package in (ROOT / name).iterdir():
             if (package / "__init__.py").exists():
                 target = tmp_path / name / package.name
                 target.mkdir(parents=True)
                 (target / "__init__.py").touch()
         (tmp_path / name / "__init__.py").touch()
+    (tmp_path / "pipelines/cli.py").touch()
     named = {
         m
         for c in contracts()

@@ -1,0 +1,77 @@
+"""The workflows by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
+from typing import Any
+
+from omnireel.errors import InvalidInput, NotFound
+from pipelines.workflows.place import Place
+from pipelines.workflows.train_ladder import TrainLadder, train_ladder
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """How a workflow is built: ``build(config, place)`` gives the ``kfp.dsl`` pipeline."""
+
+    build: Callable[[Any, Place], Any]
+    config: Any
+    """The settings as they are by default; they decide which steps there are."""
+    summary: str
+
+    def pipeline(self, place: Place, settings: Sequence[str] = ()) -> Any:
+        """The pipeline with ``field=value`` settings."""
+        return self.build(configured(self.config, settings), place)
+
+
+WORKFLOWS: Mapping[str, Workflow] = {
+    "train_ladder": Workflow(
+        train_ladder, TrainLadder(), "train a whole model, every rung a step, gates between them"
+    ),
+}
+
+
+def workflow(name: str) -> Workflow:
+    """The workflow of that name.
+
+    Raises:
+        NotFound: there is none.
+
+    """
+    if name not in WORKFLOWS:
+        near = get_close_matches(name.replace("-", "_"), WORKFLOWS, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(WORKFLOWS)}"
+        raise NotFound(f"there is no workflow {name!r}; {hint}")
+    return WORKFLOWS[name]
+
+
+def configured(config: Any, settings: Sequence[str]) -> Any:
+    """``config`` with ``field=value`` settings, each read as its field's present type.
+
+    Raises:
+        InvalidInput: no such field, or a value that is none of its.
+
+    """
+    known = {f.name: getattr(config, f.name) for f in fields(config)}
+    changes: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals or name not in known:
+            shown = ", ".join(f"{key}={value}" for key, value in known.items())
+            raise InvalidInput(f"{setting!r} sets no field; there are {shown}", field="set")
+        changes[name] = _read(name, text, known[name])
+    return replace(config, **changes)
+
+
+def _read(name: str, text: str, present: Any) -> Any:
+    if isinstance(present, bool):
+        if text not in ("true", "false"):
+            raise InvalidInput(f"{name} is true or false, not {text!r}", field=name)
+        return text == "true"
+    try:
+        return type(present)(text)
+    except ValueError:
+        kind = "a whole number" if isinstance(present, int) else "a number"
+        raise InvalidInput(f"{name} is {kind}, not {text!r}", field=name) from None

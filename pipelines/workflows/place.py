@@ -1,0 +1,104 @@
+"""Where a workflow's steps run: in a cluster, or on this machine."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from kfp import kubernetes
+
+from omnireel.errors import InvalidInput
+from pipelines.components.step import Verb, in_container, on_this_machine
+
+
+class Place(Protocol):
+    """Makes the task of a verb inside a workflow."""
+
+    @property
+    def launcher(self) -> str:
+        """How steps train (``omnireel train ... --launcher``)."""
+
+    def __call__(self, verb: Verb, **inputs: Any) -> Any:
+        """The task, a ``kfp.dsl.PipelineTask``."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Steps are containers of one image; what they share lies on one volume.
+
+    The names are those of charts/omnireel-training.
+    """
+
+    image: str
+    """With a tag or a digest that stays: it is part of the key of every cached result."""
+    volume: str = "omnireel-runs"
+    """PersistentVolumeClaim (ReadWriteMany) of runs and prepared data."""
+    mount: str = "/runs"
+    mlflow_secret: str = "omnireel-mlflow-client"
+    """Has username and password; may be missing where MLflow asks for none."""
+    storage_secret: str = "omnireel-storage"
+    """Has access-key and secret-key; may be missing."""
+    cpu: str = "2"
+    memory: str = "8Gi"
+    max_hours: int = 72
+    """A step that takes longer is stopped."""
+    launcher: str = "trainjob"
+
+    def __post_init__(self) -> None:
+        name = self.image.rpartition("/")[2]
+        if not re.search(r"[:@]", name) or name.endswith(":latest"):
+            raise InvalidInput(
+                f"{self.image!r} may be another image tomorrow, and results are cached by its "
+                "name; give a version or a digest, as registry/omnireel:1.2.0",
+                field="image",
+            )
+
+    def __call__(self, verb: Verb, **inputs: Any) -> Any:
+        """A container step with its volume, secrets, resources and retries."""
+        task = in_container(verb, self.image)(**inputs)
+        task.set_caching_options(verb.cached)
+        if verb.retries:
+            task.set_retry(verb.retries, backoff_duration="30s", backoff_factor=2.0)
+        task.set_cpu_request(self.cpu).set_memory_request(self.memory)
+        task.set_memory_limit(self.memory)
+        kubernetes.mount_pvc(task, self.volume, self.mount)
+        kubernetes.set_timeout(task, self.max_hours * 3600)
+        kubernetes.use_secret_as_env(
+            task,
+            self.mlflow_secret,
+            {"username": "MLFLOW_TRACKING_USERNAME", "password": "MLFLOW_TRACKING_PASSWORD"},
+            optional=True,
+        )
+        kubernetes.use_secret_as_env(
+            task,
+            self.storage_secret,
+            {"access-key": "AWS_ACCESS_KEY_ID", "secret-key": "AWS_SECRET_ACCESS_KEY"},
+            optional=True,
+        )
+        if verb.submits:
+            # Jobs name this pod as their owner, so that they go when it goes.
+            for name, path in OWNER.items():
+                kubernetes.use_field_path_as_env(task, name, path)
+        return task
+
+
+OWNER = {
+    "OMNIREEL_OWNER_NAME": "metadata.name",
+    "OMNIREEL_OWNER_UID": "metadata.uid",
+    "OMNIREEL_NAMESPACE": "metadata.namespace",
+}
+"""Environment variable -> field of the pod that the launcher reads."""
+
+
+@dataclass(frozen=True)
+class ThisMachine:
+    """Steps are processes on this machine (kfp's local runner)."""
+
+    launcher: str = "local"
+
+    def __call__(self, verb: Verb, **inputs: Any) -> Any:
+        """A local step; nothing is tried again or taken from a cache."""
+        task = on_this_machine(verb)(**inputs)
+        task.set_caching_options(False)
+        return task
