@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from omnireel.cli.printing import out
+from omnireel.cli.printing import err, out
 from omnireel.cli.run_output import data_report
 from omnireel.shipped import SHIPPED_TINY
 
@@ -80,7 +80,8 @@ def page(
 def import_(
     questions: Questions,
     answers: Annotated[
-        list[Path], typer.Argument(help="JSON files of the page, one for each judge.")
+        list[Path],
+        typer.Argument(help="JSON files of the page, one for each judge; or a folder of them."),
     ],
     folder: Annotated[Path, typer.Option("--out", help="Folder for the judged pairs.")],
 ) -> None:
@@ -90,10 +91,48 @@ def import_(
     """
     from omnireel.recipes.preference_answers import import_answers
 
-    made = import_answers(questions, answers, folder)
+    found = [sorted(path.glob("*.json")) if path.is_dir() else [path] for path in answers]
+    files = [file for several in found for file in several]
+    made = import_answers(questions, files, folder)
     agreement = "" if made.agreement is None else f", judges agree on {made.agreement:.0%}"
     out().print(
         f"{folder}: {made.pairs} pairs by {', '.join(made.judges)}, of these {made.ties} ties, "
         f"{made.unanswered} unanswered{agreement}"
     )
     out().print(f"train on them: omnireel train preference-tiny --set judged={folder}")
+
+
+@app.command("judge")
+def judge(
+    questions: Questions,
+    file: Annotated[Path, typer.Option("--out", help="JSON file of answers to write.")],
+) -> None:
+    """Let the oracles answer, as one more judge.
+
+    Example: omnireel train preferences judge runs/round-1 --out answers/oracles.json
+    """
+    from omnireel.recipes.preference_oracles import write_oracle_answers
+
+    counts = write_oracle_answers(questions, file)
+    shown = ", ".join(f"{verdict.value} {count}" for verdict, count in counts.items())
+    out().print(f"{file}: {shown}")
+
+
+@app.command("wait")
+def wait(
+    questions: Questions,
+    arriving: Annotated[Path, typer.Option("--from", help="Folder that answers are put into.")],
+    folder: Annotated[Path, typer.Option("--out", help="Folder to copy them to.")],
+    judges: Annotated[int, typer.Option(min=1, help="How many people must have answered.")] = 1,
+    hours: Annotated[float, typer.Option(help="Longest time to wait.")] = 72.0,
+) -> None:
+    """Wait until people have answered; files that do not fit are told and passed over.
+
+    Example: omnireel train preferences wait runs/round-1 --from answers --out runs/answers-1
+    """
+    from omnireel.recipes.preference_waiting import WaitConfig, wait_for_answers
+
+    names = wait_for_answers(
+        questions, arriving, folder, WaitConfig(judges, hours), lambda line: err().print(line)
+    )
+    out().print(f"{folder}: answers of {', '.join(names)}")

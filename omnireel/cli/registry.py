@@ -78,6 +78,9 @@ def register(
         str | None,
         typer.Option(help="Where a new database keeps files, as s3://bucket/prefix."),
     ] = None,
+    answer: Annotated[
+        Path | None, typer.Option(help="Also write the reference to this file.")
+    ] = None,
     mlflow: Mlflow = _MLFLOW,
 ) -> None:
     """Make a component folder a model version; the same content again stays the same version.
@@ -97,6 +100,10 @@ def register(
         artifact_root=artifacts,
     )
     out().print(f"{version.ref}  {version.content_hash}")
+    if answer is not None:
+        from omnireel.cli.gate import write_answer
+
+        write_answer(answer, version.ref)
 
 
 @app.command("fetch")
@@ -116,6 +123,9 @@ def fetch(
 def assemble(
     reference: Reference,
     folder: Annotated[Path, typer.Option("--out", help="Model folder to write.")],
+    pinned: Annotated[
+        bool, typer.Option("--pinned", help="Refuse references that may move, as NAME@champion.")
+    ] = False,
     mlflow: Mlflow = _MLFLOW,
 ) -> None:
     """Download a version and the autoencoder that it stands on, as a model folder.
@@ -123,7 +133,10 @@ def assemble(
     Example: omnireel registry assemble omnireel-tiny-generator/3 --out out/model
     """
     from omnireel.registry.assembling import assemble as assemble_model
+    from omnireel.registry.reference import check_pinned
 
+    if pinned:
+        check_pinned(reference)
     for version in assemble_model(reference, folder, tracking_uri=mlflow):
         out().print(f"{folder / version.kind}: {version.ref}  {version.content_hash}")
 
@@ -207,10 +220,44 @@ def lineage(
         out().print(str(draw_lineage(found, picture).resolve()))
 
 
+@app.command("judge")
+def judge(
+    reference: Reference,
+    folder: Annotated[Path, typer.Option("--work", help="Folder for models and results.")],
+    size: Annotated[str, typer.Option(help="Whose gates: tiny.")] = "tiny",
+    smoke: Annotated[bool, typer.Option(help="As few cases as the gates allow.")] = False,
+    answer: Annotated[
+        Path | None,
+        typer.Option(help="Write 'passed' or 'refused' to this file, and exit with 0 either way."),
+    ] = None,
+    verdict_file: Annotated[
+        Path | None, typer.Option("--out", help="Write the verdict, for 'registry promote'.")
+    ] = None,
+    mlflow: Mlflow = _MLFLOW,
+) -> None:
+    """Measure a version and the champion, and hold it against the bars of its part.
+
+    Example: omnireel registry judge generator/4 --work runs/judged-4 --out runs/judged-4.json
+    """
+    from omnireel.cli.gate import conclude
+    from omnireel.cli.printing import err
+    from omnireel.recipes.release_gate import judge_release
+
+    verdict = judge_release(
+        reference, size, folder, smoke=smoke, tracking_uri=mlflow, report=err().print
+    )
+    conclude(verdict, answer, verdict_file)
+
+
 @app.command("promote")
 def promote(
     reference: Reference,
-    results: Annotated[Path, typer.Option(help="results.json of 'omnireel eval quick'.")],
+    results: Annotated[
+        Path | None, typer.Option(help="results.json of 'omnireel eval quick'.")
+    ] = None,
+    verdict_file: Annotated[
+        Path | None, typer.Option("--verdict", help="Of 'omnireel registry judge', in its place.")
+    ] = None,
     champion_results: Annotated[
         Path | None, typer.Option(help="The champion's, on the same cases.")
     ] = None,
@@ -237,9 +284,18 @@ def promote(
     --champion-results old/results.json --require mean=0.5 --no-worse mean=0.01 --gsb 0.95
     """
     from omnireel.cli.parsing import named_numbers
+    from omnireel.errors import InvalidInput
     from omnireel.evaluate.gate import GateConfig, decide
     from omnireel.registry.promotion import promote as promote_version
 
+    if verdict_file is not None:
+        from omnireel.recipes.release_gate import read_verdict
+
+        judged = read_verdict(verdict_file)
+        _print_promotion(promote_version(reference, judged, tracking_uri=mlflow))
+        return
+    if results is None:
+        raise InvalidInput("say --results or --verdict: nothing is known of it", field="--results")
     config = GateConfig(
         named_numbers(require or (), "--require", "--require mean=0.5"),
         named_numbers(no_worse or (), "--no-worse", "--no-worse mean=0.01"),

@@ -23,7 +23,11 @@ from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_we
 from omnireel.recipes.generator_tiny import ALL_CAPABILITY_WEIGHTS
 from omnireel.recipes.post_training import load_network, refined_component
 from omnireel.recipes.preference_answers import check_judged
-from omnireel.recipes.preference_sampling import PreferenceSamplingConfig, build_preferences
+from omnireel.recipes.preference_sampling import (
+    JUDGE,
+    PreferenceSamplingConfig,
+    build_preferences,
+)
 from omnireel.recipes.preview import GeneratorPreview, Rival
 from omnireel.registry import load_component
 from omnireel.shipped import SHIPPED_TINY
@@ -179,8 +183,10 @@ class PreferenceRecipe:
             )
         manifest = check_judged(self.judged, self.vae)
         count = len(PreferenceSet(self.judged))
-        judges = len(manifest["judges"])
-        who = f"{judges} people" if judges > 1 else "one person"
+        people = [judge for judge in manifest["judges"] if judge != JUDGE]
+        who = f"{len(people)} people" if len(people) > 1 else "one person" if people else ""
+        if len(people) < len(manifest["judges"]):
+            who = f"{who} and the oracles" if who else "the oracles"
         return f"{count} pairs of clips, judged by {who} (round {manifest['round']})"
 
 

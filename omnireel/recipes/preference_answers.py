@@ -83,7 +83,8 @@ class Imported:
 def import_answers(folder: Path, paths: Sequence[Path], out: Path) -> Imported:
     """Write the answered questions of ``folder`` with their verdicts to ``out``.
 
-    Of several judges each has one vote; where the votes for both sides are equal, it is a tie.
+    The same answers again change nothing. Of several judges each has one vote; where the votes for
+    both sides are equal, it is a tie.
 
     Raises:
         InvalidInput: no answers, a file that does not fit, or a judge with two files.
@@ -100,19 +101,14 @@ def import_answers(folder: Path, paths: Sequence[Path], out: Path) -> Imported:
     joined = joined_verdicts(given)
     if not joined:
         raise InvalidInput("nobody has answered any question yet", field="answers")
-    if any(out.glob("pairs_*.json")):
-        raise AlreadyExists(f"{out} holds pairs already; choose another folder")
-    out.mkdir(parents=True, exist_ok=True)
-    manifest = {**manifest, "kind": "judged", "judges": judges, "questions": expected}
-    write_text_atomic(out / "manifest.json", json.dumps(manifest, indent=1) + "\n")
     numbers = sorted(joined)
-    judge = ", ".join(judges)
-    for shard, start in enumerate(range(0, len(numbers), _PAIRS_PER_SHARD)):
-        pairs = [
-            replace(found.pair(n), verdicts=(joined[n],), judge=judge)
-            for n in numbers[start : start + _PAIRS_PER_SHARD]
-        ]
-        write_pairs(out, shard, pairs)
+    verdicts = {str(number): joined[number].value for number in numbers}
+    manifest = {
+        **manifest, "kind": "judged", "judges": judges, "questions": expected,
+        "verdicts": verdicts,
+    }  # fmt: skip
+    if not _same_import(out, manifest):
+        _write_judged(out, manifest, found, joined)
     return Imported(
         pairs=len(numbers),
         ties=sum(verdict is Verdict.TIE for verdict in joined.values()),
@@ -120,6 +116,35 @@ def import_answers(folder: Path, paths: Sequence[Path], out: Path) -> Imported:
         judges=tuple(judges),
         agreement=agreement(given),
     )
+
+
+def _same_import(out: Path, manifest: Mapping[str, Any]) -> bool:
+    """Whether the very same answers were imported to ``out`` before.
+
+    Raises:
+        AlreadyExists: it holds other pairs, or only a part of these.
+
+    """
+    if not any(out.glob("pairs_*.json")):
+        return False
+    shards = -(-len(manifest["verdicts"]) // _PAIRS_PER_SHARD)
+    if manifest_of(out) == manifest and len(list(out.glob("pairs_*.json"))) == shards:
+        return True
+    raise AlreadyExists(f"{out} holds pairs already; choose another folder")
+
+
+def _write_judged(
+    out: Path, manifest: Mapping[str, Any], found: PreferenceSet, joined: Mapping[int, Verdict]
+) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    write_text_atomic(out / "manifest.json", json.dumps(manifest, indent=1) + "\n")
+    numbers, judge = sorted(joined), ", ".join(manifest["judges"])
+    for shard, start in enumerate(range(0, len(numbers), _PAIRS_PER_SHARD)):
+        pairs = [
+            replace(found.pair(n), verdicts=(joined[n],), judge=judge)
+            for n in numbers[start : start + _PAIRS_PER_SHARD]
+        ]
+        write_pairs(out, shard, pairs)
 
 
 def joined_verdicts(given: Sequence[Answers]) -> dict[int, Verdict]:

@@ -15,9 +15,11 @@ def assemble(
 ) -> tuple[ModelVersion, ...]:
     """Download a version to ``out/<kind>``, and the autoencoder of its lineage to ``out/vae``.
 
+    An enhancer that stands on none comes alone.
+
     Raises:
         NotFound: no such version.
-        FailedPrecondition: it names no autoencoder and is none.
+        FailedPrecondition: it needs an autoencoder and its lineage has none.
         IntegrityError: the stored files are not what was registered.
         Unavailable: MLflow or its artefact store does not answer.
 
@@ -25,14 +27,24 @@ def assemble(
     registry = Registry.open(tracking_uri)
     version = registry.resolve(reference)
     parts = [version]
-    if version.kind != "vae":
-        parents = [registry.resolve(parent) for parent in version.parents]
-        vae = next((parent for parent in parents if parent.kind == "vae"), None)
-        if vae is None:
-            raise FailedPrecondition(
-                f"{version.ref} does not say which autoencoder it stands on; register it with "
-                "--parent NAME/NUMBER of one"
-            )
+    vae = _autoencoder(registry, version)
+    if vae is not None:
         parts.append(vae)
+    elif version.kind in ("generator", "upscaler"):
+        raise FailedPrecondition(
+            f"{version.ref} does not say which autoencoder it stands on; register it with "
+            "--parent NAME/NUMBER of one"
+        )
     out.mkdir(parents=True, exist_ok=True)
     return tuple(fetch(part.ref, out / part.kind, tracking_uri=tracking_uri) for part in parts)
+
+
+def _autoencoder(registry: Registry, version: ModelVersion) -> ModelVersion | None:
+    """The nearest one among what a version was made from; None for one itself."""
+    generation = [version] if version.kind != "vae" else []
+    while generation:
+        generation = [registry.resolve(parent) for v in generation for parent in v.parents]
+        for ancestor in generation:
+            if ancestor.kind == "vae":
+                return ancestor
+    return None

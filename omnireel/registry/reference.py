@@ -42,6 +42,20 @@ def parse_reference(text: str) -> Reference:
     return Reference(name, number=int(number) if slash else None)
 
 
+def check_pinned(text: str) -> str:
+    """A reference that never moves: ``name/3``.
+
+    Raises:
+        InvalidInput: an alias, a hash, or no version.
+
+    """
+    if parse_reference(text).number is None:
+        raise InvalidInput(
+            f"{text!r} may mean another version tomorrow; pin one, as NAME/3", field="version"
+        )
+    return text
+
+
 def check_name(name: str) -> str:
     """A name that a model may be registered under.
 

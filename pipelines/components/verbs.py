@@ -2,11 +2,16 @@
 
 Each function says with which words a step calls ``omnireel``, and its annotations say what goes in
 and comes out. (They are evaluated here, for kfp reads them; so no postponed annotations.)
+
+``folder`` is a place on the volume that steps share: what takes long goes on there when a step is
+tried again. Artefacts are what a step hands on or people look at.
 """
 
-from kfp.dsl import Metrics, Model, Output
+from kfp.dsl import HTML, Input, Metrics, Model, Output, OutputPath
 
 from pipelines.components.step import Verb, Words
+
+# Training a ladder.
 
 
 def climb_rung(
@@ -38,11 +43,184 @@ def finish_climb(
     ]  # fmt: skip
 
 
+# Versions and evaluation.
+
+
+def fetch_model(version: str, folder: str, mlflow: str) -> Words:
+    """Put a pinned version and its autoencoder into a folder."""
+    return ["registry", "assemble", version, "--out", folder, "--pinned", "--mlflow", mlflow]
+
+
+def load_model(version: str, mlflow: str, model: Output[Model]) -> Words:
+    """A pinned version and its autoencoder as an artefact."""
+    return ["registry", "assemble", version, "--out", model.path, "--pinned", "--mlflow", mlflow]
+
+
+def evaluate_model(
+    model: Input[Model], capability: str, count: int, seed: int, results: Output[Metrics]
+) -> Words:
+    """Score a model on fixed cases; the artefact is a folder with results.json and pictures."""
+    return [
+        "eval", "quick", "--weights", model.path, "--capability", capability, "--count", count,
+        "--seed", seed, "--out", results.path,
+    ]  # fmt: skip
+
+
+def compare_models(
+    results: Input[Metrics], before: Input[Metrics], gsb: float, answer: OutputPath(str),  # type: ignore[valid-type]
+    verdict: Output[Metrics],
+) -> Words:  # fmt: skip
+    """Whether one model is good enough against another, by good, same and bad cases."""
+    return [
+        "eval", "gate", f"{results.path}/results.json", "--against", f"{before.path}/results.json",
+        "--opponent", "model before", "--gsb", gsb, "--answer", answer, "--out", verdict.path,
+    ]  # fmt: skip
+
+
+def set_alias(version: str, alias: str, mlflow: str) -> Words:
+    """Name a version; never the champion, which moves through a gate."""
+    return ["registry", "alias", version, alias, "--mlflow", mlflow]
+
+
+# A round of preferences.
+
+
+def sample_pairs(folder: str, prompts: int, number: int) -> Words:
+    """Clips in pairs, from the model of the round."""
+    return [
+        "train", "preferences", "sample", f"{folder}/questions",
+        "--generator", f"{folder}/model/generator", "--vae", f"{folder}/model/vae",
+        "--prompts", prompts, "--round", number,
+    ]  # fmt: skip
+
+
+def show_pairs(folder: str, page: Output[HTML]) -> Words:
+    """The page on which people judge."""
+    return [
+        "train", "preferences", "page", f"{folder}/questions", "--vae", f"{folder}/model/vae",
+        "--out", page.path,
+    ]  # fmt: skip
+
+
+def judge_pairs(folder: str) -> Words:
+    """Let the oracles answer."""
+    return [
+        "train", "preferences", "judge", f"{folder}/questions",
+        "--out", f"{folder}/answers/oracles.json",
+    ]  # fmt: skip
+
+
+def wait_for_people(folder: str, judges: int, hours: float) -> Words:
+    """Wait until people have put their answers into ``folder/inbox``."""
+    return [
+        "train", "preferences", "wait", f"{folder}/questions", "--from", f"{folder}/inbox",
+        "--out", f"{folder}/answers", "--judges", judges, "--hours", hours,
+    ]  # fmt: skip
+
+
+def import_answers(folder: str) -> Words:
+    """Turn answers into judged pairs."""
+    return [
+        "train", "preferences", "import", f"{folder}/questions", f"{folder}/answers",
+        "--out", f"{folder}/judged",
+    ]  # fmt: skip
+
+
+def tune_model(folder: str, recipe: str, cache: str, mlflow: str, launcher: str, job: str) -> Words:
+    """Preference tuning on the judged pairs."""
+    return [
+        "train", recipe, "--continue", "--out", f"{folder}/run", "--cache", cache,
+        "--mlflow", mlflow, "--launcher", launcher, "--job", job,
+        "--set", f"vae={folder}/model/vae", "--set", f"reference={folder}/model/generator",
+        "--set", f"judged={folder}/judged",
+    ]  # fmt: skip
+
+
+def export_model(folder: str, cache: str) -> Words:
+    """The tuned model as a component."""
+    return ["train", "export", f"{folder}/run", f"{folder}/component", "--cache", cache]
+
+
+def register_model(
+    folder: str,
+    name: str,
+    parent: str,
+    mlflow: str,
+    version: OutputPath(str),  # type: ignore[valid-type]
+) -> Words:
+    """Make it a version, with the one that it was tuned from and its data as lineage."""
+    return [
+        "registry", "register", f"{folder}/component", "--name", name, "--parent", parent,
+        "--data-manifest", f"{folder}/judged/manifest.json", "--answer", version,
+        "--mlflow", mlflow,
+    ]  # fmt: skip
+
+
+# A release.
+
+
+def judge_release(
+    version: str, size: str, smoke: str, folder: str, mlflow: str,
+    answer: OutputPath(str), verdict: Output[Metrics],  # type: ignore[valid-type]
+) -> Words:  # fmt: skip
+    """Hold a version against the champion and the bars of its part."""
+    return [
+        "registry", "judge", version, "--size", size, smoke, "--work", folder,
+        "--answer", answer, "--out", verdict.path, "--mlflow", mlflow,
+    ]  # fmt: skip
+
+
+def put_into_service(target: str, model: str, version: str) -> Words:
+    """Serve a pinned version."""
+    return ["rollout", "put", target, model, "--version", version]
+
+
+def take_back(target: str) -> Words:
+    """Serve what was served before."""
+    return ["rollout", "undo", target]
+
+
+def watch_service(
+    address: str,
+    requests: int,
+    max_failures: int,
+    answer: OutputPath(str),  # type: ignore[valid-type]
+) -> Words:
+    """Ask for videos and count what comes back."""
+    return [
+        "rollout", "watch", "--address", address, "--requests", requests,
+        "--max-failures", max_failures, "--answer", answer,
+    ]  # fmt: skip
+
+
+def promote_version(version: str, verdict: Input[Metrics], mlflow: str) -> Words:
+    """Make it the champion, if the verdict still holds."""
+    return ["registry", "promote", version, "--verdict", verdict.path, "--mlflow", mlflow]
+
+
 VERBS = {
     verb.name: verb
     for verb in (
         Verb(climb_rung, retries=2, submits=True),
         Verb(gate_rung),
         Verb(finish_climb, retries=2, submits=True),
+        Verb(fetch_model, retries=2),
+        Verb(load_model, retries=2, cached=True),
+        Verb(evaluate_model, retries=1, cached=True),
+        Verb(compare_models),
+        Verb(set_alias, retries=2),
+        Verb(sample_pairs, retries=2),
+        Verb(show_pairs, retries=1),
+        Verb(judge_pairs, retries=1),
+        Verb(wait_for_people, retries=2),
+        Verb(import_answers, retries=1),
+        Verb(tune_model, retries=2, submits=True),
+        Verb(export_model, retries=1),
+        Verb(register_model, retries=2),
+        Verb(judge_release, retries=1),
+        Verb(put_into_service, retries=1),
+        Verb(take_back),
+        Verb(watch_service),
+        Verb(promote_version),
     )
 }

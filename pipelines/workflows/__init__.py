@@ -9,6 +9,8 @@ from typing import Any
 
 from omnireel.errors import InvalidInput, NotFound
 from pipelines.workflows.place import Place
+from pipelines.workflows.preference_round import PreferenceRound, preference_round
+from pipelines.workflows.release import Release, release
 from pipelines.workflows.train_ladder import TrainLadder, train_ladder
 
 
@@ -29,6 +31,12 @@ class Workflow:
 WORKFLOWS: Mapping[str, Workflow] = {
     "train_ladder": Workflow(
         train_ladder, TrainLadder(), "train a whole model, every rung a step, gates between them"
+    ),
+    "preference_round": Workflow(
+        preference_round, PreferenceRound(), "sample, let oracles or people judge, tune, compare"
+    ),
+    "release": Workflow(
+        release, Release(), "judge against the champion, canary, promote or take back"
     ),
 }
 

@@ -1,4 +1,4 @@
-"""A small Kubernetes API server over real HTTP: TrainJobs, pods and logs in memory.
+"""A small Kubernetes API server over real HTTP: TrainJobs, pods, logs, Deployments in memory.
 
 It stores objects and plays a script; it is no Kubernetes, and there is no Trainer behind it. The
 test advances a job by hand (``api.set_state``), so nothing depends on time.
@@ -21,6 +21,7 @@ import yaml
 
 JOBS = re.compile(r"/apis/trainer.kubeflow.org/v1alpha1/namespaces/([^/]+)/trainjobs(?:/([^/]+))?$")
 PODS = re.compile(r"/api/v1/namespaces/([^/]+)/pods(?:/([^/]+?))?(/log)?$")
+DEPLOYMENTS = re.compile(r"/apis/apps/v1/namespaces/([^/]+)/deployments/([^/]+)$")
 AT = "2026-11-25T10:00:00Z"
 
 
@@ -31,6 +32,9 @@ class KubeApi:
     address: str
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     pods: dict[str, dict[str, Any]] = field(default_factory=dict)
+    deployments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Rolled out at once, unless ``stuck``."""
+    stuck: bool = False
     logs: dict[str, list[str]] = field(default_factory=dict)
     created: list[dict[str, Any]] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
@@ -54,6 +58,42 @@ class KubeApi:
             "metadata": {"name": name, "labels": labels, "creationTimestamp": AT},
             "status": {"phase": phase},
         }
+
+    def add_deployment(self, name: str, component: str) -> None:
+        """One of two replicas that serve what their chart says."""
+        self.deployments[name] = {
+            "metadata": {
+                "name": name, "generation": 1, "annotations": {},
+                "labels": {"app.kubernetes.io/component": component},
+            },
+            "spec": {
+                "replicas": 2, "selector": {"matchLabels": {"a": "b"}},
+                "template": {"spec": {"containers": [{"name": component, "env": []}]}},
+            },
+            "status": _rolled_out(1),
+        }  # fmt: skip
+
+    def weights_of(self, name: str) -> dict[str, str]:
+        """The environment of a Deployment's container."""
+        spec = self.deployments[name]["spec"]["template"]["spec"]
+        return {entry["name"]: entry["value"] for entry in spec["containers"][0]["env"]}
+
+    def patch(self, name: str, body: dict[str, Any]) -> None:
+        """What the patches of the rollout mean: notes, and one variable put or taken out."""
+        found = self.deployments[name]
+        for key, value in body["metadata"]["annotations"].items():
+            found["metadata"]["annotations"][key] = value
+        notes = found["metadata"]["annotations"]
+        found["metadata"]["annotations"] = {k: v for k, v in notes.items() if v is not None}
+        container = found["spec"]["template"]["spec"]["containers"][0]
+        (change,) = body["spec"]["template"]["spec"]["containers"]
+        assert change["name"] == container["name"]
+        (variable,) = change["env"]
+        rest = [entry for entry in container["env"] if entry["name"] != variable["name"]]
+        container["env"] = rest if "$patch" in variable else [*rest, variable]
+        found["metadata"]["generation"] += 1
+        if not self.stuck:
+            found["status"] = _rolled_out(found["metadata"]["generation"])
 
     def kubeconfig(self, folder: Path) -> Path:
         """A configuration file that leads here."""
@@ -97,6 +137,8 @@ def _handler(api: KubeApi) -> type[BaseHTTPRequestHandler]:
                 self._job(match[2], query)
             elif match := PODS.match(parts.path):
                 self._pod(match[2], bool(match[3]), query)
+            elif match := DEPLOYMENTS.match(parts.path):
+                self._deployment(match[2])
             else:
                 self._text(404, "404 page not found")
 
@@ -123,6 +165,20 @@ def _handler(api: KubeApi) -> type[BaseHTTPRequestHandler]:
                 self._text(200, "\n".join(lines) + "\n")
             else:
                 self._json(200, api.pods[name])
+
+        def _deployment(self, name: str) -> None:
+            if name in api.deployments:
+                self._json(200, api.deployments[name])
+            else:
+                self._status(404, f"deployments {name} not found")
+
+        def do_PATCH(self) -> None:
+            match = DEPLOYMENTS.match(urlsplit(self.path).path)
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            assert match is not None
+            assert self.headers["Content-Type"] == "application/strategic-merge-patch+json"
+            api.patch(match[2], body)
+            self._deployment(match[2])
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -168,6 +224,11 @@ def _handler(api: KubeApi) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
+
+
+def _rolled_out(generation: int) -> dict[str, int]:
+    replicas = {"replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}
+    return {"observedGeneration": generation, **replicas}
 
 
 def _selected(

@@ -28,6 +28,38 @@ _FIRST_RANK = "batch.kubernetes.io/job-completion-index=0"
 _OF_JOB = "jobset.sigs.k8s.io/jobset-name"
 
 
+def connected() -> tuple[ApiClient, str]:
+    """The API and the namespace that we are in, as the pod's service account or as kubectl.
+
+    Raises:
+        FailedPrecondition: the client is not installed, or no cluster is configured.
+
+    """
+    try:
+        from kubernetes import client, config
+    except ModuleNotFoundError as error:
+        raise FailedPrecondition(
+            "submitting jobs needs the Kubernetes client: pip install 'omnireel[kubernetes]'"
+        ) from error
+    settings = client.Configuration()
+    settings.retries = 2
+    try:
+        if (_SERVICE_ACCOUNT / "token").is_file():
+            config.load_incluster_config(client_configuration=settings)
+            here = (_SERVICE_ACCOUNT / "namespace").read_text(encoding="utf-8").strip()
+        else:
+            file = os.environ.get("KUBECONFIG")
+            config.load_kube_config(config_file=file, client_configuration=settings)
+            context = config.list_kube_config_contexts(config_file=file)[1]["context"]
+            here = context.get("namespace", "default")
+    except config.ConfigException as error:
+        raise FailedPrecondition(
+            f"no cluster is configured ({error}); set KUBECONFIG, or train here with "
+            "--launcher local"
+        ) from error
+    return client.ApiClient(settings), os.environ.get("OMNIREEL_NAMESPACE", "") or here
+
+
 class Cluster:
     """One namespace of one cluster."""
 
@@ -40,36 +72,9 @@ class Cluster:
 
     @classmethod
     def connect(cls, namespace: str = "") -> Cluster:
-        """As the pod's service account, or as kubectl does.
-
-        Raises:
-            FailedPrecondition: the client is not installed, or no cluster is configured.
-
-        """
-        try:
-            from kubernetes import client, config
-        except ModuleNotFoundError as error:
-            raise FailedPrecondition(
-                "submitting jobs needs the Kubernetes client: pip install 'omnireel[kubernetes]'"
-            ) from error
-        settings = client.Configuration()
-        settings.retries = 2
-        try:
-            if (_SERVICE_ACCOUNT / "token").is_file():
-                config.load_incluster_config(client_configuration=settings)
-                here = (_SERVICE_ACCOUNT / "namespace").read_text(encoding="utf-8").strip()
-            else:
-                file = os.environ.get("KUBECONFIG")
-                config.load_kube_config(config_file=file, client_configuration=settings)
-                context = config.list_kube_config_contexts(config_file=file)[1]["context"]
-                here = context.get("namespace", "default")
-        except config.ConfigException as error:
-            raise FailedPrecondition(
-                f"no cluster is configured ({error}); set KUBECONFIG, or train here with "
-                "--launcher local"
-            ) from error
-        wanted = namespace or os.environ.get("OMNIREEL_NAMESPACE", "") or here
-        return cls(client.ApiClient(settings), wanted)
+        """See :func:`connected`."""
+        api, here = connected()
+        return cls(api, namespace or here)
 
     def create(self, manifest: dict[str, Any]) -> None:
         """Make a TrainJob.
@@ -80,14 +85,14 @@ class Cluster:
             InvalidInput: it refuses this one, with its words.
 
         """
-        with _errors(f"namespace {self.namespace}"):
+        with kubernetes_errors(f"namespace {self.namespace}"):
             self._objects.create_namespaced_custom_object(
                 GROUP, VERSION, self.namespace, PLURAL, manifest, _request_timeout=_TIMEOUT_S
             )
 
     def get(self, name: str) -> dict[str, Any]:
         """A TrainJob as it is now."""
-        with _errors(f"job {name}"):
+        with kubernetes_errors(f"job {name}"):
             found: dict[str, Any] = self._objects.get_namespaced_custom_object(
                 GROUP, VERSION, self.namespace, PLURAL, name, _request_timeout=_TIMEOUT_S
             )
@@ -95,7 +100,7 @@ class Cluster:
 
     def jobs(self) -> list[dict[str, Any]]:
         """The TrainJobs that this command line made."""
-        with _errors(f"namespace {self.namespace}"):
+        with kubernetes_errors(f"namespace {self.namespace}"):
             found = self._objects.list_namespaced_custom_object(
                 GROUP, VERSION, self.namespace, PLURAL,
                 label_selector=f"{MANAGED_BY}=omnireel", _request_timeout=_TIMEOUT_S,
@@ -105,7 +110,7 @@ class Cluster:
     def delete(self, name: str) -> bool:
         """Delete a TrainJob and, before it is gone, its pods; False: it was not there."""
         try:
-            with _errors(f"job {name}"):
+            with kubernetes_errors(f"job {name}"):
                 self._objects.delete_namespaced_custom_object(
                     GROUP, VERSION, self.namespace, PLURAL, name,
                     propagation_policy="Foreground", _request_timeout=_TIMEOUT_S,
@@ -117,7 +122,7 @@ class Cluster:
     def pod_phase(self, name: str) -> str:
         """``Running``, ``Succeeded``, ...; empty when there is no such pod."""
         try:
-            with _errors(f"pod {name}"):
+            with kubernetes_errors(f"pod {name}"):
                 pod = self._core.read_namespaced_pod(
                     name, self.namespace, _request_timeout=_TIMEOUT_S
                 )
@@ -127,7 +132,7 @@ class Cluster:
 
     def first_pod(self, job: str) -> str:
         """The newest pod of a job's first node; empty when there is none."""
-        with _errors(f"job {job}"):
+        with kubernetes_errors(f"job {job}"):
             pods = self._core.list_namespaced_pod(
                 self.namespace, label_selector=f"{_OF_JOB}={job},{_FIRST_RANK}",
                 _request_timeout=_TIMEOUT_S,
@@ -140,7 +145,7 @@ class Cluster:
         """Lines of a pod, each after its time; none when its container has not started."""
         given = {} if since_s is None else {"since_seconds": max(1, since_s)}
         try:
-            with _errors(f"pod {pod}"):
+            with kubernetes_errors(f"pod {pod}"):
                 text = self._core.read_namespaced_pod_log(
                     pod, self.namespace, timestamps=True, _request_timeout=_TIMEOUT_S, **given
                 )
@@ -150,7 +155,7 @@ class Cluster:
 
 
 @contextmanager
-def _errors(what: str) -> Iterator[None]:
+def kubernetes_errors(what: str) -> Iterator[None]:
     """The cluster's answers and its silence as Omnireel's errors."""
     import urllib3
     from kubernetes.client import ApiException

@@ -3,43 +3,34 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from omnireel.registry.versions import Registry
+from tests.support.local_pipelines import artefact, run_locally
 from tests.support.registry import fresh_registry
 
 pytestmark = pytest.mark.timeout(900)
 
 
-def run(root: Path, uri: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "omnireel.cli.main", "pipelines", "run", "train_ladder"]
-    command += ["--local", "--set", "smoke=true", "--set", "cases=0", "--set", "last=images"]
-    command += ["--out", str(root), "-a", f"mlflow={uri}"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+SETTINGS = ["smoke=true", "cases=0", "last=images"]
 
 
 def test_a_ladder_is_climbed_step_by_step_and_a_gate_stops_it(tmp_path: Path) -> None:
     uri = fresh_registry(tmp_path / "mlflow")
-    done = run(tmp_path, uri)
+    done = run_locally("train_ladder", tmp_path, SETTINGS, {"mlflow": uri})
     assert done.returncode == 0, done.stdout + done.stderr
 
     climb = tmp_path / "train_ladder/work"
     for rung in ("vae", "images"):
         assert (climb / rung / "component/card.json").is_file()
     # What the steps handed on, as typed artefacts.
-    steps = tmp_path / "train_ladder/steps"
-    (verdict,) = steps.glob("*/gate-rung/verdict")
-    assert json.loads(verdict.read_text())["verdict"] == "passed"
-    (result,) = steps.glob("*/finish-climb/result")
-    found = json.loads(result.read_text())
+    verdict = json.loads(artefact(tmp_path, "train_ladder", "gate-rung", "verdict").read_text())
+    assert verdict["verdict"] == "passed"
+    found = json.loads(artefact(tmp_path, "train_ladder", "finish-climb", "result").read_text())
     assert (found["rung"], found["part"], found["kept"]) == ("images", "generator", True)
-    (model,) = steps.glob("*/finish-climb/model")
+    model = artefact(tmp_path, "train_ladder", "finish-climb", "model")
     assert {part.name for part in model.iterdir()} == {"vae", "generator"}
     # Their lineage is MLflow's.
     images = Registry.open(uri).resolve(found["version"])
@@ -50,9 +41,10 @@ def test_a_ladder_is_climbed_step_by_step_and_a_gate_stops_it(tmp_path: Path) ->
     metrics = climb / "vae/run/metrics.jsonl"
     spoiled = json.dumps({"event": "train", "step": 9, "loss": "nan"})
     metrics.write_text(f"{metrics.read_text().rstrip()}\n{spoiled}\n")
-    refused = run(tmp_path, uri)
+    refused = run_locally("train_ladder", tmp_path, SETTINGS, {"mlflow": uri})
     assert refused.returncode == 1
     assert "train loss is nan" in refused.stdout
     assert "Inner task failed" in refused.stderr
+    steps = tmp_path / "train_ladder/steps"
     assert len(list(steps.glob("*/climb-rung/result"))) == 2
     assert len(list(steps.glob("*/finish-climb"))) == 1

@@ -28,7 +28,7 @@ LIMITS = ModelLimits(short_side=32, sizes=((32, 32),), max_frames=5, capabilitie
 DEFAULTS = SamplingDefaults(num_inference_steps=3, guidance=Guidance(2.0, 1.0, 1.0))
 
 
-def save_random_weights(folder: Path, seed: int = 0) -> Path:
+def save_random_weights(folder: Path, seed: int = 0, limits: ModelLimits = LIMITS) -> Path:
     """Write ``vae``, ``generator`` and ``upscaler`` folders: 32x32, up to 5 frames, 3 steps."""
     torch.manual_seed(seed)
     vae_config = VAEConfig(
@@ -52,7 +52,7 @@ def save_random_weights(folder: Path, seed: int = 0) -> Path:
         vocabulary_size=len(Tokenizer(WORDS)),
         rotary=RotaryConfig(head_width=32, time_pairs=4),
     )
-    data = generator_component_config(config, DEFAULTS, LIMITS, latent_space_sha256(vae))
+    data = generator_component_config(config, DEFAULTS, limits, latent_space_sha256(vae))
     _save(folder / "generator", "generator", data, OmniTransformer(config))
     data = {**data, "upscale": asdict(UpscaleConfig())}
     _save(folder / "upscaler", "upscaler", data, OmniTransformer(config))

@@ -13,7 +13,13 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from omnireel.cli import train
-from omnireel.errors import AlreadyExists, InvalidInput, NotFound, OmnireelError
+from omnireel.errors import (
+    AlreadyExists,
+    DeadlineExceeded,
+    InvalidInput,
+    NotFound,
+    OmnireelError,
+)
 from omnireel.generate.pipeline import seeded_noise
 from omnireel.media.sprites import sprite_sheet
 from omnireel.recipes.base import Workplace
@@ -32,6 +38,7 @@ from omnireel.recipes.preference_questions import (
     questions_of,
 )
 from omnireel.recipes.preference_sampling import PreferenceSamplingConfig
+from omnireel.recipes.preference_waiting import WaitConfig, wait_for_answers
 from omnireel.train.preferences import PreferenceBatches, PreferenceSet, Verdict
 from omnireel.types import VideoFormat
 from tests.support.engines.random_weights import save_random_weights
@@ -241,3 +248,44 @@ def test_the_three_verbs(weights: Path, tmp_path: Path) -> None:
     assert "2 pairs by ann, of these 1 ties, 2 unanswered" in done.output
     failed = RUNNER.invoke(train.app, arguments)
     assert isinstance(failed.exception, OmnireelError)
+
+
+def test_the_same_answers_again_change_nothing(folder: Path, tmp_path: Path) -> None:
+    ann = answer(tmp_path / "a.json", folder, "ann", n0="first", n1="second")
+    made = import_answers(folder, [ann], tmp_path / "judged")
+    before = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "judged").iterdir()}
+    assert import_answers(folder, [ann], tmp_path / "judged") == made
+    assert {p.name: p.stat().st_mtime_ns for p in (tmp_path / "judged").iterdir()} == before
+    other = answer(tmp_path / "a.json", folder, "ann", n0="first", n1="first")
+    with pytest.raises(AlreadyExists):
+        import_answers(folder, [other], tmp_path / "judged")
+
+
+def test_oracles_are_one_more_judge(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "answers/oracles.json"
+    result = RUNNER.invoke(train.app, ["preferences", "judge", str(folder), "--out", str(file)])
+    assert result.exit_code == 0, result.output
+    made = import_answers(folder, [file], tmp_path / "judged")
+    assert made.judges == ("oracles",) and made.unanswered == 0
+    margin = CONFIG.tie_margin
+    judged = PreferenceSet(tmp_path / "judged")
+    for number in range(len(judged)):
+        pair = judged.pair(number)
+        difference = pair.first.scores["overall"] - pair.second.scores["overall"]
+        expected = TIE if abs(difference) <= margin else FIRST if difference > 0 else SECOND
+        assert pair.verdicts == (expected,)
+
+
+def test_a_round_waits_for_enough_judges(folder: Path, tmp_path: Path) -> None:
+    inbox, out = tmp_path / "inbox", tmp_path / "answers"
+    inbox.mkdir()
+    answer(inbox / "ann.json", folder, "ann", n0="first")
+    answer(inbox / "ann-again.json", folder, "ann", n0="first")  # one person is one judge
+    (inbox / "half.json").write_text('{"format_ver')
+    told: list[str] = []
+    with pytest.raises(DeadlineExceeded, match="1 of 2 judges answered"):
+        wait_for_answers(folder, inbox, out, WaitConfig(2, 1e-9, 0.01), told.append)
+    assert len([line for line in told if "passed over" in line]) == 1 and not out.exists()
+    answer(inbox / "bob.json", folder, "bob", n0="second")
+    names = wait_for_answers(folder, inbox, out, WaitConfig(2, 1.0, 0.01), told.append)
+    assert names == ("ann", "bob") and len(list(out.iterdir())) == 2
