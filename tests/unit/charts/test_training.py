@@ -1,0 +1,199 @@
+"""charts/omnireel-training, rendered by the real Helm."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from infra.charts.describe import readme_text, schema_text
+from infra.charts.omnireel_training import CHART, RULES
+from omnireel.cli.launch.manifest import JobConfig
+from pipelines.workflows.place import Cluster
+from tests.support.helm import Object, Refused, helm, one, pods, render
+
+NAME = "omnireel-training"
+GIVEN: dict[str, Any] = {
+    "mlflow": {"existingSecret": "mlflow", "artifacts": "s3://mlflow/runs"},
+    "storage": {"existingSecret": "s3", "endpoint": "http://s3:9000", "buckets": ["mlflow"]},
+}
+QUEUES = {"enabled": True, "quota": {"cpu": 64, "memory": "512Gi", "nvidia.com/gpu": 16}}
+
+
+def given(**more: Any) -> dict[str, Any]:
+    return {**GIVEN, **more}
+
+
+@pytest.fixture(scope="module")
+def objects() -> list[Object]:
+    return render(NAME, given(queues=QUEUES))
+
+
+def test_schema_and_readme_are_generated() -> None:
+    """``python -m infra.charts.omnireel_training`` writes both anew."""
+    assert (CHART / "values.schema.json").read_text() == schema_text(CHART, RULES)
+    assert (CHART / "README.md").read_text() == readme_text(CHART)
+
+
+def test_it_passes_the_strict_lint() -> None:
+    helm("lint", "--strict", str(CHART), values=given(queues=QUEUES))
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, "mlflow.existingSecret is not set"),
+        (given(mlflow={"existingSecret": "m"}), "mlflow.artifacts is not set"),
+        ({"mlflow": GIVEN["mlflow"]}, "storage.existingSecret is not set"),
+        (given(queues={"enabled": True, "quota": None}), "queues.quota"),
+        (
+            given(runtime={"topology": {"required": "rack", "preferred": "zone"}}),
+            "choose one",
+        ),
+        (given(colour="red"), "colour"),
+        (given(runtime={"kind": "Job"}), "kind"),
+        (given(runtime={"sharedMemory": "much"}), "sharedMemory"),
+        (given(mlflow={**GIVEN["mlflow"], "replicas": 0}), "replicas"),
+    ],
+)
+def test_wrong_values_are_a_sentence(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(Refused) as refused:
+        render(NAME, values)
+    assert words in str(refused.value)
+
+
+def test_every_pod_is_restricted(objects: list[Object]) -> None:
+    found = pods(objects)
+    assert {name.partition("/")[0] for name in found} == {
+        "Deployment", "Job", "CronJob", "TrainingRuntime",
+    }  # fmt: skip
+    for spec in found.values():
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert not spec.get("hostNetwork") and not spec.get("hostIPC")
+        for container in spec["containers"]:
+            context = container["securityContext"]
+            assert context["readOnlyRootFilesystem"] is True
+            assert context["allowPrivilegeEscalation"] is False
+            assert context["capabilities"] == {"drop": ["ALL"]}
+            assert "limits" in container["resources"] and "requests" in container["resources"]
+            mounted = {mount["name"] for mount in container["volumeMounts"]}
+            assert mounted == {volume["name"] for volume in spec["volumes"]}
+
+
+def test_only_the_reaper_has_a_token(objects: list[Object]) -> None:
+    with_token = [
+        name
+        for name, spec in pods(objects).items()
+        if spec.get("automountServiceAccountToken") is not False
+    ]
+    assert with_token == ["CronJob/here-omnireel-training-reaper"]
+
+
+def test_the_launcher_and_the_chart_speak_of_the_same_things(objects: list[Object]) -> None:
+    runtime = one(objects, "TrainingRuntime")
+    assert (runtime["metadata"]["name"], runtime["kind"]) == (
+        JobConfig().runtime, JobConfig().runtime_kind,
+    )  # fmt: skip
+    assert one(objects, "LocalQueue")["metadata"]["name"] == "omnireel"  # the workflows' default
+    place = Cluster("omnireel:1")
+    assert one(objects, "PersistentVolumeClaim")["metadata"]["name"] == place.volume
+    node = pods(objects)["TrainingRuntime/omnireel"]["containers"][0]
+    runs = next(m for m in node["volumeMounts"] if m["name"] == "runs")
+    assert runs["mountPath"] == place.mount
+    assert one(objects, "Service")["metadata"]["name"] == "omnireel-mlflow"
+    secrets = json.dumps(node["env"])
+    assert place.mlflow_secret in secrets and '"s3"' in secrets
+
+
+def test_the_launcher_may_do_what_it_does_and_no_more(objects: list[Object]) -> None:
+    role = one(objects, "Role", "launcher")
+    allowed = {
+        (resource, verb) for rule in role["rules"]
+        for resource in rule["resources"] for verb in rule["verbs"]
+    }  # fmt: skip
+    jobs = {("trainjobs", verb) for verb in ("create", "get", "list", "delete")}
+    assert allowed == jobs | {("pods", "get"), ("pods", "list"), ("pods/log", "get")}
+    (subject,) = one(objects, "RoleBinding", "launcher")["subjects"]
+    assert (subject["name"], subject["namespace"]) == ("pipeline-runner", "ml")
+
+
+def test_mlflow_answers_to_its_names_and_asks_for_a_password(objects: list[Object]) -> None:
+    container = pods(objects)["Deployment/omnireel-mlflow"]["containers"][0]
+    hosts = next(a for a in container["args"] if a.startswith("--allowed-hosts="))
+    for name in ("omnireel-mlflow:5000", "omnireel-mlflow.ml.svc:5000", "localhost:5000"):
+        assert name in hosts.removeprefix("--allowed-hosts=").split(",")
+    assert "--app-name=basic-auth" in container["args"]
+    assert "*" not in hosts
+    names = {entry["name"] for entry in container["env"]}
+    assert {"MLFLOW_AUTH_ADMIN_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_KEY"} <= names
+    for entry in container["env"]:
+        if "PASSWORD" in entry["name"] or "SECRET" in entry["name"] or "URI" in entry["name"]:
+            assert "secretKeyRef" in entry["valueFrom"]
+
+    several = render(NAME, given(mlflow={**GIVEN["mlflow"], "replicas": 2, "auth": False}))
+    assert one(several, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    assert "--app-name=basic-auth" not in json.dumps(several)
+
+
+def test_queues_are_wished_for(objects: list[Object]) -> None:
+    queue = one(objects, "ClusterQueue")["spec"]
+    assert queue["resourceGroups"][0]["coveredResources"] == ["cpu", "memory", "nvidia.com/gpu"]
+    assert queue["preemption"]["withinClusterQueue"] == "LowerPriority"
+    classes = [o for o in objects if o["kind"] == "WorkloadPriorityClass"]
+    assert sorted(c["value"] for c in classes) == [100, 1000, 10000]
+    assert not [o for o in render(NAME, GIVEN) if "kueue" in o["apiVersion"]]
+
+
+def test_rdma_and_nccl_are_values() -> None:
+    network = {
+        "hostNetwork": True, "hostIPC": True, "lockMemory": True, "interface": "eth0",
+        "nccl": {"IB_HCA": "mlx5", "DEBUG": "INFO"}, "podAnnotations": {"networks": "rdma"},
+    }  # fmt: skip
+    runtime = {
+        "network": network, "topology": {"required": "rack"}, "kind": "ClusterTrainingRuntime",
+        "resources": {"limits": {"nvidia.com/gpu": 8, "rdma/hca": 8}},
+    }  # fmt: skip
+    objects = render(NAME, given(runtime=runtime))
+    found = one(objects, "ClusterTrainingRuntime")
+    (job,) = found["spec"]["template"]["spec"]["replicatedJobs"]
+    pod = job["template"]["spec"]["template"]
+    assert pod["metadata"]["annotations"] == {
+        "networks": "rdma", "kueue.x-k8s.io/podset-required-topology": "rack",
+    }  # fmt: skip
+    assert pod["spec"]["hostNetwork"] and pod["spec"]["hostIPC"]
+    (node,) = pod["spec"]["containers"]
+    env = {entry["name"]: entry.get("value") for entry in node["env"]}
+    assert env["NCCL_IB_HCA"] == "mlx5" and env["NCCL_SOCKET_IFNAME"] == "eth0"
+    assert node["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["IPC_LOCK"]}
+    assert "shared-memory" not in {v["name"] for v in pod["spec"]["volumes"]}
+
+
+def test_parts_can_be_left_out() -> None:
+    off = {"enabled": False}
+    bare = render(
+        NAME,
+        {
+            "runtime": off, "mlflow": off, "pipelines": off, "reaper": off,
+            "storage": {"runs": {"existingClaim": "mine"}},
+        },
+    )  # fmt: skip
+    assert bare == []
+    mine = render(NAME, given(storage={**GIVEN["storage"], "runs": {"existingClaim": "mine"}}))
+    assert not [o for o in mine if o["kind"] == "PersistentVolumeClaim"]
+    assert "mine" in json.dumps(pods(mine)["TrainingRuntime/omnireel"]["volumes"])
+
+
+def test_the_commands_of_the_chart_are_verbs(objects: list[Object]) -> None:
+    for name, spec in pods(objects).items():
+        (container,) = spec["containers"]
+        words = [*container["command"], *container.get("args", ())]
+        if words[0] == "omnireel":
+            done = subprocess.run(
+                [sys.executable, "-m", "omnireel.cli.main", *words[1:], "--help"],
+                capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            assert done.returncode == 0, (name, done.stderr)
