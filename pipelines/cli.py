@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,9 @@ from omnireel.errors import InvalidInput
 
 if TYPE_CHECKING:
     from pipelines.server import Run, Server
+
+if importlib.util.find_spec("kfp") is None:  # told before a verb is half done
+    raise ModuleNotFoundError("No module named 'kfp'", name="kfp")
 
 app = typer.Typer(
     name="pipelines",

@@ -101,4 +101,6 @@ class ThisMachine:
         """A local step; nothing is tried again or taken from a cache."""
         task = on_this_machine(verb)(**inputs)
         task.set_caching_options(False)
+        # As in kfp's own images: the executor then loads in 40 ms instead of 1.7 s.
+        task.set_env_variable("_KFP_RUNTIME", "true")
         return task

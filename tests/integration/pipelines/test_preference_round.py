@@ -18,7 +18,7 @@ from tests.support.engines.random_weights import LIMITS, save_random_weights
 from tests.support.local_pipelines import artefact, run_locally
 from tests.support.registry import fresh_registry
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.timeout(3000), pytest.mark.filterwarnings("ignore")]
 PROMPTS = 4
 
 

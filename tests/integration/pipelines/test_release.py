@@ -15,7 +15,7 @@ from tests.support.gateway import FakeGateway, Script
 from tests.support.local_pipelines import artefact, run_locally
 from tests.support.registry import fresh_registry
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.timeout(3000), pytest.mark.filterwarnings("ignore")]
 SETTINGS = ["smoke=true", "requests=2"]
 
 
