@@ -62,6 +62,7 @@ RULES: dict[str, Schema] = {
     "mlflow.workers": COUNT,
     "mlflow.artifacts": {"type": "string", "pattern": "^((s3://|/)[^@\\s]+)?$"},
     "mlflow.allowedHosts": NAMES,
+    "pipelines.deployments": NAMES,
     "port": PORT,
     "databasePort": PORT,
     "callers": OBJECTS,

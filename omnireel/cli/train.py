@@ -154,9 +154,6 @@ def _train_command(name: str) -> None:
         run_name: Annotated[str, typer.Option(help="Of the run in MLflow.")] = "",
         run_parent: Annotated[str, typer.Option(help="Id of the MLflow run above it.")] = "",
     ) -> None:
-        from omnireel.recipes.run import RunRequest, on_main_rank, run_recipe
-        from omnireel.train.checkpoint import latest_checkpoint
-
         overrides = list(assign or [])
         if max_minutes is not None:
             overrides.append(f"trainer.max_minutes={max_minutes}")
@@ -167,6 +164,9 @@ def _train_command(name: str) -> None:
                 job,
             )
             return
+        from omnireel.recipes.run import RunRequest, on_main_rank, run_recipe
+        from omnireel.train.checkpoint import latest_checkpoint
+
         resume = resume or (go_on and latest_checkpoint(folder) is not None)
         if ranks:
             given = {"--out": folder, "--cache": cache, "--mlflow": mlflow}

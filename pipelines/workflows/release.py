@@ -1,7 +1,7 @@
 """``release``: measured against the champion, tried as a canary, then promoted or taken back.
 
-Only pinned versions are served. ``canary`` and ``service`` are places of ``omnireel rollout``; the
-model folder on the volume is what both serve from.
+Only pinned versions are served. ``canary`` and ``service`` are places of ``omnireel rollout``;
+``models`` is the folder that versions are put into, and ``served`` the same one as services see it.
 
 (kfp reads the annotations of workflows, so they are not postponed here.)
 """
@@ -39,6 +39,7 @@ def release(config: Release, place: Place) -> Any:
         service: str,
         folder: str = "/runs/release",
         models: str = "/runs/models",
+        served: str = "/weights/models",
         mlflow: str = "http://omnireel-mlflow:5000",
     ) -> None:
         judged = place(
@@ -46,9 +47,11 @@ def release(config: Release, place: Place) -> Any:
             mlflow=mlflow,
         )  # fmt: skip
         with dsl.If(judged.outputs["answer"] == "passed", name="gate passed"):
-            model = f"{models}/{version}"
+            model = f"{served}/{version}"
             named = place(VERBS["set_alias"], version=version, alias="canary", mlflow=mlflow)
-            fetched = place(VERBS["fetch_model"], version=version, folder=model, mlflow=mlflow)
+            fetched = place(
+                VERBS["fetch_model"], version=version, folder=f"{models}/{version}", mlflow=mlflow,
+            )  # fmt: skip
             tried = place(
                 VERBS["put_into_service"], target=canary, model=model, version=version
             ).after(named, fetched)

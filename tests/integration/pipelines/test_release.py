@@ -24,7 +24,7 @@ def released(root: Path, uri: str, version: ModelVersion, address: str) -> str:
     arguments = {
         "version": version.ref, "mlflow": uri, "canary": f"folder:{root}/canary",
         "canary_address": address, "service": f"folder:{root}/service",
-        "models": str(root / "models"),
+        "models": str(root / "models"), "served": str(root / "models"),
     }  # fmt: skip
     done = run_locally("release", root, SETTINGS, arguments)
     assert done.returncode == 0, done.stdout + done.stderr

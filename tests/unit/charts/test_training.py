@@ -117,6 +117,11 @@ def test_the_launcher_may_do_what_it_does_and_no_more(objects: list[Object]) -> 
     }  # fmt: skip
     jobs = {("trainjobs", verb) for verb in ("create", "get", "list", "delete")}
     assert allowed == jobs | {("pods", "get"), ("pods", "list"), ("pods/log", "get")}
+    named = render(NAME, given(pipelines={"deployments": ["canary"]}))
+    assert one(named, "Role", "launcher")["rules"][-1] == {
+        "apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": ["canary"],
+        "verbs": ["get", "patch"],
+    }  # fmt: skip
     (subject,) = one(objects, "RoleBinding", "launcher")["subjects"]
     assert (subject["name"], subject["namespace"]) == ("pipeline-runner", "ml")
 
