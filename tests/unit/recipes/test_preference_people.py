@@ -246,6 +246,8 @@ def test_the_three_verbs(weights: Path, tmp_path: Path) -> None:
     arguments = ["preferences", "import", folder, str(file), "--out", str(tmp_path / "judged")]
     done = RUNNER.invoke(train.app, arguments)
     assert "2 pairs by ann, of these 1 ties, 2 unanswered" in done.output
+    assert RUNNER.invoke(train.app, arguments).output == done.output  # the same again
+    answer(tmp_path / "ann.json", tmp_path / "q", "ann", n0="first")
     failed = RUNNER.invoke(train.app, arguments)
     assert isinstance(failed.exception, OmnireelError)
 
