@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from infra.charts.describe import readme_text, schema_text
 from infra.charts.omnireel_training import CHART, RULES
 from omnireel.cli.launch.manifest import JobConfig
+from omnireel.cli.main import app
 from pipelines.workflows.place import Cluster
 from tests.support.helm import Object, Refused, helm, one, pods, render
 
@@ -197,8 +197,5 @@ def test_the_commands_of_the_chart_are_verbs(objects: list[Object]) -> None:
         (container,) = spec["containers"]
         words = [*container["command"], *container.get("args", ())]
         if words[0] == "omnireel":
-            done = subprocess.run(
-                [sys.executable, "-m", "omnireel.cli.main", *words[1:], "--help"],
-                capture_output=True, text=True, check=False,
-            )  # fmt: skip
-            assert done.returncode == 0, (name, done.stderr)
+            result = CliRunner().invoke(app, [*words[1:], "--help"])
+            assert result.exit_code == 0, (name, result.output)
