@@ -11,7 +11,7 @@ DEBIAN := chromium postgresql redis-server rabbitmq-server prometheus
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
 
-.PHONY: test-kfp demo test unit integration lint types protos bench bench-data bench-serving kill-test fuzz soak studio system-packages images base-image clean help
+.PHONY: test-workflows test-kfp demo test unit integration lint types protos bench bench-data bench-serving kill-test fuzz soak studio system-packages images base-image clean help
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -56,6 +56,9 @@ fuzz: $(VENV)/.fuzz  ## N hostile inputs to every door; the last line is the tot
 
 soak: $(VENV)/.dev  ## Serving under random kills; JOBS, DATABASE=sqlite|postgres, BROKER=files|redis|rabbitmq
 	@$(BIN)/python -m tests.soak.serving --jobs $(JOBS) --database $(DATABASE) --broker $(BROKER)
+
+test-workflows: $(VENV)/.dev  ## Whole workflows through Kubeflow's local runner (minutes)
+	$(BIN)/python -m pytest tests/workflows
 
 test-kfp: $(VENV)/.dev  ## The workflows on a live Kubeflow Pipelines: ENDPOINT=http://host:port IMAGE=...
 	KFP_ENDPOINT=$(ENDPOINT) OMNIREEL_IMAGE=$(IMAGE) $(BIN)/python -m pytest tests/live -s
