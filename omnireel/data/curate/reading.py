@@ -300,8 +300,8 @@ class _Pass:
 
     def _rgb(self, frame: av.VideoFrame, size: tuple[int, int]) -> Frames:
         scaler = self.scalers.setdefault(size, VideoReformatter())
-        rgb = scaler.reformat(frame, *size, "rgb24", interpolation="AREA").to_ndarray()
-        return np.ascontiguousarray(np.rot90(rgb, self.turns)) if self.turns else rgb
+        scaled = scaler.reformat(frame, *size, "rgb24", interpolation="AREA").to_ndarray()
+        return np.ascontiguousarray(np.rot90(np.asarray(scaled, np.uint8), self.turns))
 
 
 def whole_if_alone(shots: list[Shot]) -> list[Shot]:
