@@ -20,6 +20,10 @@ from services.common.telemetry import JobMetrics
 
 log = get_logger(__name__)
 
+DISPATCHERS = 4
+"""So many look at the queue as often as they may. Where there are more workers, each looks less
+often, so that the database is asked no more."""
+
 
 @dataclass(frozen=True)
 class DispatcherConfig:
@@ -52,6 +56,8 @@ class Dispatcher:
         self._turned_at = time.monotonic()
         self._next_sweep = 0.0
         self._next_sign = 0.0
+        self._next_look = 0.0
+        self._share = 1.0
 
     @property
     def started(self) -> bool:
@@ -79,14 +85,20 @@ class Dispatcher:
         """Say that this worker lives, take back what is lost, ring for what can start."""
         config, now = self._config, time.monotonic()
         if now >= self._next_sign:
-            self._jobs.seen(config.worker_id, config.slots)
+            alive = self._jobs.seen(
+                config.worker_id, config.slots, worker_ttl_s=config.worker_ttl_s
+            )
+            self._share = max(alive / DISPATCHERS, 1.0)
             self._next_sign = now + config.worker_ttl_s / 4
         if now >= self._next_sweep:
             moved = self._jobs.sweep()
             if moved:
                 self._metrics.swept.inc(moved)
                 log.info("took back jobs that were lost or late", jobs=moved)
-            self._next_sweep = now + config.sweep_s
+            self._next_sweep = now + config.sweep_s * self._share
+        if now < self._next_look:
+            return
+        self._next_look = now + config.dispatch_s * (self._share - 1)
         if not self._jobs.anything_to_publish(republish_s=config.republish_s):
             return
         ready = self._jobs.take_for_publishing(

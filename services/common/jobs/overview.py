@@ -11,11 +11,8 @@ from sqlalchemy import Connection, func, select
 from services.common.jobs.job import Job, JobState
 from services.common.jobs.news import MAX_PARAMETERS
 from services.common.jobs.rows import job_from_row
-from services.common.jobs.scheduler import in_order
+from services.common.jobs.scheduler import FIRST, in_order
 from services.common.jobs.schema import jobs, workers
-
-FIRST = 1000
-"""Waiting jobs that are looked at one by one."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ class Line:
 
 def line(connection: Connection, now: float, *, worker_ttl_s: float) -> Line:
     """Read it."""
-    running = select(jobs).where(jobs.c.state == JobState.RUNNING.value)
+    running = select(jobs).where(jobs.c.lease_expires.is_not(None))
     order = in_order(connection, FIRST)
     waiting = {row.id: job_from_row(row) for row in _rows(connection, order)}
     slots = select(func.coalesce(func.sum(workers.c.slots), 0)).where(

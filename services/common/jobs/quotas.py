@@ -5,9 +5,10 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from omnireel.errors import ResourceExhausted
-from services.common.jobs.job import JobState, NewJob
+from services.common.jobs.job import NewJob
 from services.common.jobs.schema import jobs, tenant_usage
 from services.common.jobs.tenants import DAY_S, day_of, policy_of
+from services.common.jobs.turns import ready, rung
 
 RATE_WINDOW_S = 600.0
 UNKNOWN_RATE_RETRY_S = 10.0
@@ -34,14 +35,14 @@ def admit(connection: Connection, new: NewJob, now: float, *, max_queued: int) -
         )
     own = jobs.c.caller == new.caller
     if policy.max_queued is not None:
-        queued = _queued(connection, own)
+        queued = _queued(connection, policy.max_queued, own)
         if queued >= policy.max_queued:
             raise ResourceExhausted(
                 f"{queued} of your jobs are waiting, and that is the limit; wait for one to start",
                 reason="TENANT_QUEUE_FULL",
                 retry_after_s=_retry_after(connection, now, own),
             )
-    queued = _queued(connection)
+    queued = _queued(connection, max_queued)
     if queued >= max_queued:
         raise ResourceExhausted(
             f"{queued} jobs are waiting and no more are taken; try again later",
@@ -68,11 +69,13 @@ def _charge(connection: Connection, tenant: str, day: int, seconds: float) -> fl
     return float(row.seconds)
 
 
-def _queued(connection: Connection, *more: ColumnElement[bool]) -> int:
-    counted = select(func.count()).select_from(jobs)
-    return connection.execute(
-        counted.where(jobs.c.state == JobState.QUEUED.value, *more)
-    ).scalar_one()
+def _queued(connection: Connection, most: int, *more: ColumnElement[bool]) -> int:
+    """How many wait, counted up to ``most``."""
+    found = 0
+    for waits in (ready(), rung()):
+        some = select(jobs.c.id).where(waits, *more).limit(most - found).subquery()
+        found += connection.execute(select(func.count()).select_from(some)).scalar_one()
+    return found
 
 
 def _retry_after(connection: Connection, now: float, *more: ColumnElement[bool]) -> float:

@@ -9,39 +9,29 @@ every clock that is passed over stands still while the others run on.
 
 Within a tenant, a step of priority counts as much as ``PRIORITY_STEP_S`` seconds of waiting: urgent
 jobs overtake, and an old job of low priority still gets its turn.
+
+The order itself is read by :mod:`services.common.jobs.turns`, at a cost that does not grow with the
+queue.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
-from typing import Any
+from itertools import islice
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Integer,
-    Subquery,
-    and_,
-    case,
-    func,
-    insert,
-    literal,
-    or_,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Connection, func, insert, or_, select, text, update
 
 from services.common.jobs.job import JobState
-from services.common.jobs.schema import jobs, schedule, tenants, workers
-from services.common.jobs.tenants import policy_of
+from services.common.jobs.schema import jobs, schedule, workers
+from services.common.jobs.turns import PRESENT, Turn, in_turn, ready, rung
 
-PRIORITY_STEP_S = 600.0
-PRESENT = ""
-"""The row of ``schedule`` that holds the virtual present; no tenant has an empty name."""
+MOST_RINGS = 500
+"""Jobs that one turn rings for; more free slots are filled by the next, which comes at once."""
+FIRST = 1000
+"""Jobs at the front of the queue whose places are told; behind them nobody counts."""
 
 _DISPATCH_LOCK = 7_001_003  # any constant: it keeps two dispatchers of one database apart
-_RUNG_FIRST = -1.0
 
 
 def take_for_publishing(
@@ -51,136 +41,85 @@ def take_for_publishing(
 
     Free slots are those of the workers seen within ``worker_ttl_s``, less the running jobs, less
     the jobs rung for and not yet claimed. A ring that nobody answered within ``republish_s`` was
-    lost by the broker and is rung again. No tenant gets more than its ``max_running``.
+    lost by the broker and is rung again. No tenant gets more than its ``max_running``. While
+    another dispatcher is at it, there is nothing left to do.
     """
     if connection.dialect.name == "postgresql":
-        lock = {"lock": _DISPATCH_LOCK}
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), lock)
+        lock = text("SELECT pg_try_advisory_xact_lock(:lock)")
+        if not connection.execute(lock, {"lock": _DISPATCH_LOCK}).scalar_one():
+            return ()
     slots = connection.execute(
         select(func.coalesce(func.sum(workers.c.slots), 0)).where(
             workers.c.seen_at >= now - worker_ttl_s
         )
     ).scalar_one()
-    busy = _busy(connection, now - republish_s)
-    free = slots - sum(busy.values())
+    lost_before = now - republish_s
+    busy = _busy(connection, lost_before)
+    free = min(slots - busy.total(), MOST_RINGS)
     if free <= 0:
         return ()
-    turns = _turns(connection, _waits(now, republish_s)).subquery("turns")
-    rows = connection.execute(
-        select(turns)
-        .where(
-            or_(
-                turns.c.max_running.is_(None),
-                turns.c.place <= turns.c.max_running - _of(busy, turns),
-            )
-        )
-        .order_by(turns.c.start, turns.c.rank, turns.c.id)
-        .limit(free)
-    ).all()
+    order = in_turn(connection, free, now=now, rung_before=lost_before, busy=busy)
+    turns = list(islice(order, free))
     marked = set(
         connection.execute(
             update(jobs)
-            .where(jobs.c.id.in_([row.id for row in rows]), _waits(now, republish_s))
+            .where(
+                jobs.c.id.in_([turn.id for turn in turns]),
+                jobs.c.state == JobState.QUEUED.value,
+                or_(jobs.c.published_at.is_(None), jobs.c.published_at < lost_before),
+            )
             .values(published_at=now)
             .returning(jobs.c.id)
         ).scalars()
     )
-    taken = [row for row in rows if row.id in marked]
+    taken = [turn for turn in turns if turn.id in marked]
     _move_clocks(connection, taken)
-    return tuple(row.id for row in taken)
+    return tuple(turn.id for turn in taken)
 
 
 def anything_to_publish(connection: Connection, now: float, *, republish_s: float) -> bool:
     """Whether a job waits for a ring: a question that takes no lock, to be asked often."""
-    waiting = select(jobs.c.id).where(_waits(now, republish_s)).limit(1)
-    return connection.execute(waiting).first() is not None
-
-
-def _waits(now: float, republish_s: float) -> ColumnElement[bool]:
-    """Whether a job may start, and nobody rang for it, or so long ago that the ring was lost."""
-    return and_(
-        jobs.c.state == JobState.QUEUED.value,
-        jobs.c.not_before <= now,
-        or_(jobs.c.published_at.is_(None), jobs.c.published_at < now - republish_s),
-    )
+    # In the order of their indexes: else databases may walk over finished jobs to the first one.
+    fresh = select(jobs.c.id).where(ready(now=now)).order_by(jobs.c.caller, jobs.c.ready_rank)
+    lost = select(jobs.c.id).where(rung(now - republish_s)).order_by(jobs.c.rung_at)
+    return any(connection.execute(asked.limit(1)).first() is not None for asked in (fresh, lost))
 
 
 def queue_positions(connection: Connection, job_ids: Collection[str]) -> dict[str, int]:
-    """How many queued jobs will be taken before each of ``job_ids``; only queued ones are there."""
-    turns = _turns(connection, jobs.c.state == JobState.QUEUED.value).subquery("turns")
-    order = (turns.c.start, turns.c.rank, turns.c.id)
-    numbered = select(
-        turns.c.id, (func.row_number().over(order_by=order) - 1).label("position")
-    ).subquery("numbered")
-    rows = connection.execute(select(numbered).where(numbered.c.id.in_(job_ids)))
-    return {row.id: row.position for row in rows}
+    """How many queued jobs will be taken before each of ``job_ids``, :data:`FIRST` at most; only
+    queued ones are there."""
+    queued = select(jobs.c.id).where(jobs.c.id.in_(job_ids), jobs.c.state == JobState.QUEUED.value)
+    found = dict.fromkeys(connection.execute(queued).scalars(), FIRST)
+    left = set(found)
+    for place, turn in enumerate(islice(in_turn(connection, FIRST), FIRST)):
+        if turn.id in left:
+            found[turn.id] = place
+            left.discard(turn.id)
+        if not left:
+            break
+    return found
 
 
 def in_order(connection: Connection, limit: int) -> tuple[str, ...]:
     """The ids of the queued jobs in the order in which they will be taken, ``limit`` at most."""
-    turns = _turns(connection, jobs.c.state == JobState.QUEUED.value).subquery("turns")
-    order = (turns.c.start, turns.c.rank, turns.c.id)
-    return tuple(connection.execute(select(turns.c.id).order_by(*order).limit(limit)).scalars())
+    return tuple(turn.id for turn in islice(in_turn(connection, limit), limit))
 
 
-def _busy(connection: Connection, rung_since: float) -> dict[str, int]:
+def _busy(connection: Connection, rung_since: float) -> Counter[str]:
     """Jobs of each tenant that run, or that were rung for."""
-    running = jobs.c.state == JobState.RUNNING.value
-    ringing = and_(jobs.c.state == JobState.QUEUED.value, jobs.c.published_at >= rung_since)
-    counted = select(jobs.c.caller, func.count()).where(or_(running, ringing))
-    return {row[0]: row[1] for row in connection.execute(counted.group_by(jobs.c.caller))}
+    busy: Counter[str] = Counter()
+    for condition in (jobs.c.lease_expires.is_not(None), jobs.c.rung_at >= rung_since):
+        # Counted here: to group them, databases would rather walk all jobs in the tenants' order.
+        busy.update(connection.execute(select(jobs.c.caller).where(condition)).scalars())
+    return busy
 
 
-def _turns(connection: Connection, waits: ColumnElement[bool]) -> Any:
-    """The queued jobs that ``waits`` holds for, each with its virtual start.
-
-    What was rung for already, or started once, has been paid for: it costs nothing more.
-    """
-    present = _present(connection)
-    default = policy_of(connection, "")
-    own = tenants.c.name.is_not(None)
-    weight = case((own, tenants.c.weight), else_=default.weight)
-    max_running = case((own, tenants.c.max_running), else_=literal(default.max_running, Integer))
-    paid = or_(jobs.c.token > 0, jobs.c.published_at.is_not(None))
-    cost = case((paid, 0.0), else_=jobs.c.video_seconds / weight)
-    rank = jobs.c.created_at - PRIORITY_STEP_S * jobs.c.priority
-    clock = case((schedule.c.virtual_time > present, schedule.c.virtual_time), else_=present)
-    window: dict[str, Any] = {"partition_by": jobs.c.caller, "order_by": (rank, jobs.c.id)}
-    before = func.sum(cost).over(**window, rows=(None, 0)) - cost
-    return (
-        select(
-            jobs.c.id,
-            jobs.c.caller,
-            rank.label("rank"),
-            cost.label("cost"),
-            max_running.label("max_running"),
-            case((jobs.c.published_at.is_not(None), _RUNG_FIRST), else_=clock + before).label(
-                "start"
-            ),
-            func.row_number().over(**window).label("place"),
-        )
-        .select_from(
-            jobs.outerjoin(tenants, tenants.c.name == jobs.c.caller).outerjoin(
-                schedule, schedule.c.tenant == jobs.c.caller
-            )
-        )
-        .where(waits)
-    )
-
-
-def _of(busy: dict[str, int], turns: Subquery) -> ColumnElement[int]:
-    """The number in ``busy`` of a row's tenant."""
-    if not busy:
-        return literal(0)
-    return case(busy, value=turns.c.caller, else_=0)
-
-
-def _move_clocks(connection: Connection, taken: Collection[Any]) -> None:
+def _move_clocks(connection: Connection, taken: Collection[Turn]) -> None:
     ends: dict[str, float] = {}
-    for row in taken:
-        if row.cost > 0:
-            ends[row.caller] = max(row.start + row.cost, ends.get(row.caller, 0.0))
-            ends[PRESENT] = max(row.start, ends.get(PRESENT, 0.0))
+    for turn in taken:
+        if turn.cost > 0:
+            ends[turn.caller] = max(turn.start + turn.cost, ends.get(turn.caller, 0.0))
+            ends[PRESENT] = max(turn.start, ends.get(PRESENT, 0.0))
     for tenant, moment in ends.items():
         known = connection.execute(
             update(schedule)
@@ -190,10 +129,3 @@ def _move_clocks(connection: Connection, taken: Collection[Any]) -> None:
         ).one_or_none()
         if known is None:
             connection.execute(insert(schedule).values(tenant=tenant, virtual_time=moment))
-
-
-def _present(connection: Connection) -> float:
-    row = connection.execute(
-        select(schedule.c.virtual_time).where(schedule.c.tenant == PRESENT)
-    ).one_or_none()
-    return 0.0 if row is None else float(row.virtual_time)

@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Computed,
     Double,
     ForeignKey,
     Index,
@@ -16,9 +17,28 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
+
+PRIORITY_STEP_S = 600.0
+"""Seconds of waiting that one step of priority counts for."""
+
+
+def _while_queued(name: str, value: str) -> Column[float]:
+    """``value`` of a job that waits, else NULL. The database computes it, also for what older code
+    inserts; with an index over those that are not NULL, a long history costs nothing."""
+    return Column(
+        name, Double, Computed(f"CASE WHEN state = 'QUEUED' THEN {value} END", persisted=True)
+    )
+
+
+def _where_set(name: str, column: str, *columns: str) -> Index:
+    """An index over the rows in which ``column`` is not NULL."""
+    where = text(f"{column} IS NOT NULL")
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
 
 jobs = Table(
     "jobs",
@@ -40,7 +60,7 @@ jobs = Table(
     Column("published_at", Double),  # the doorbell was rung for this job at
     Column("token", Integer, nullable=False),
     Column("lease_owner", String(128), nullable=False),
-    Column("lease_expires", Double),
+    Column("lease_expires", Double),  # set exactly while it runs
     Column("event_sequence", Integer, nullable=False),
     Column("stage", String(16)),
     Column("step", Integer, nullable=False),
@@ -54,10 +74,21 @@ jobs = Table(
     Column("started_at", Double),
     Column("finished_at", Double),
     Column("traceparent", String(64)),  # W3C: the trace that the job belongs to
+    # the order among its tenant's jobs, of those that nobody rang for
+    _while_queued(
+        "ready_rank",
+        f"CASE WHEN published_at IS NULL THEN created_at - {PRIORITY_STEP_S} * priority END",
+    ),
+    _while_queued("rung_at", "published_at"),
+    _while_queued("queued_deadline", "deadline"),
     UniqueConstraint("caller", "request_id", name="jobs_caller_request_id"),
     Index("jobs_state_priority", "state", "priority", "created_at"),
     Index("jobs_finished", "finished_at"),
     Index("jobs_caller_created", "caller", "created_at", "id"),
+    _where_set("jobs_ready", "ready_rank", "caller", "ready_rank", "id"),
+    _where_set("jobs_leased", "lease_expires", "lease_expires", "caller"),
+    _where_set("jobs_rung", "rung_at", "rung_at"),
+    _where_set("jobs_queued_deadline", "queued_deadline", "queued_deadline"),
 )
 
 job_events = Table(

@@ -278,10 +278,11 @@ class JobStore:
         with self._database.write() as connection:
             return sweeper.sweep(connection, self._clock())
 
-    def seen(self, worker_id: str, slots: int) -> None:
+    def seen(self, worker_id: str, slots: int, *, worker_ttl_s: float = WORKER_TTL_S) -> int:
         """See :func:`sweeper.seen`."""
         with self._database.write() as connection:
-            sweeper.seen(connection, worker_id, slots, self._clock())
+            now = self._clock()
+            return sweeper.seen(connection, worker_id, slots, now, worker_ttl_s=worker_ttl_s)
 
     def gone(self, worker_id: str) -> None:
         """See :func:`sweeper.gone`."""

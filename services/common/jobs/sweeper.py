@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from services.common.jobs.job import Event, JobError, JobState
 from services.common.jobs.leases import RELEASED
@@ -23,10 +23,10 @@ CODE_ABORTED = 10
 def sweep(connection: Connection, now: float) -> int:
     """Move every job whose lease or deadline passed; returns how many moved."""
     moved = 0
-    expired = select(jobs).where(jobs.c.state == JobState.RUNNING.value, jobs.c.lease_expires < now)
+    expired = select(jobs).where(jobs.c.lease_expires < now)
     for row in connection.execute(expired).all():
         moved += _take_back(connection, row, now)
-    late = select(jobs).where(jobs.c.state == JobState.QUEUED.value, jobs.c.deadline <= now)
+    late = select(jobs).where(jobs.c.queued_deadline <= now)
     for row in connection.execute(late).all():
         error = JobError(
             CODE_DEADLINE_EXCEEDED,
@@ -91,8 +91,10 @@ def _move(
     return 1
 
 
-def seen(connection: Connection, worker_id: str, slots: int, now: float) -> None:
-    """Say that a worker with ``slots`` slots is alive."""
+def seen(
+    connection: Connection, worker_id: str, slots: int, now: float, *, worker_ttl_s: float
+) -> int:
+    """Say that a worker with ``slots`` slots is alive; how many are, seen within the time."""
     known = connection.execute(
         update(workers)
         .where(workers.c.id == worker_id)
@@ -101,6 +103,8 @@ def seen(connection: Connection, worker_id: str, slots: int, now: float) -> None
     ).one_or_none()
     if known is None:
         connection.execute(insert(workers).values(id=worker_id, slots=slots, seen_at=now))
+    alive = select(func.count()).select_from(workers).where(workers.c.seen_at >= now - worker_ttl_s)
+    return connection.execute(alive).scalar_one()
 
 
 def gone(connection: Connection, worker_id: str) -> None:

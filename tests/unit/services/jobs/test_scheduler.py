@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from services.common.jobs import JobStore
-from services.common.jobs.scheduler import PRIORITY_STEP_S
+from services.common.jobs.schema import PRIORITY_STEP_S
 from tests.support.jobs import Clock, add_job
 from tests.support.queueing import Simulation, shares
 
