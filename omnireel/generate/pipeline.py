@@ -26,12 +26,13 @@ from omnireel.generate.settings import (
     SamplingDefaults,
     StepEvent,
 )
-from omnireel.model.sequence import OmniSample, PackedSequence, pack
+from omnireel.model.sequence import PATCH, OmniSample, PackedSequence, pack
 from omnireel.model.transformer import OmniTransformer
 from omnireel.mvl.prompt import Prompt
 from omnireel.sampling import sampler, shifted_sigmas
 from omnireel.sampling.guidance import chain
-from omnireel.types import Clip, Frames, MediaSet
+from omnireel.sampling.sharing import SharedDenoiser
+from omnireel.types import Clip, Frames, MediaSet, VideoFormat
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +45,11 @@ class Generated:
 
 
 class GeneratorPipeline:
-    """A loaded generator with its autoencoder and tokenizer."""
+    """A loaded generator with its autoencoder and tokenizer.
+
+    Threads may call :meth:`generate` at once; how far their steps run together is the business of
+    ``denoiser``.
+    """
 
     def __init__(
         self,
@@ -55,6 +60,7 @@ class GeneratorPipeline:
         version: str = "unsaved",
     ) -> None:
         self.model = model
+        self.denoiser = SharedDenoiser(model)
         self.conditions = conditions
         self.defaults = defaults
         self.limits = limits
@@ -92,6 +98,17 @@ class GeneratorPipeline:
         )
         return cls(model, encoder, components.sampling_defaults(component), limits, version)
 
+    def together(self, fmt: VideoFormat) -> int:
+        """How many clips of this format fit into one call of the model; at least one.
+
+        Counted without media; with these a clip needs more, and fewer run at once.
+        """
+        frames, height, width = latent_shape(fmt)
+        tokens = frames * (height // PATCH) * (width // PATCH)
+        if not self.limits.guidance_baked_in:
+            tokens *= 2
+        return max(1, self.denoiser.max_tokens // tokens)
+
     def generate(
         self,
         prompt: Prompt,
@@ -127,20 +144,21 @@ class GeneratorPipeline:
         def pack_here(samples: tuple[OmniSample, ...]) -> PackedSequence:
             return pack(samples, device)
 
-        latents = sampler.sample_latents(
-            self.model,
-            guided,
-            seeded_noise(
-                settings.seed, self.model.config.latent_channels, latent_shape(fmt), device
-            ),
-            shifted_sigmas(
-                settings.num_inference_steps, self.defaults.shift, last=self.defaults.last
-            ),
-            pack_here,
-            start=start,
-            on_step=report,
-            cancelled=cancelled,
-        )
+        with self.denoiser.loop():
+            latents = sampler.sample_latents(
+                self.denoiser,
+                guided,
+                seeded_noise(
+                    settings.seed, self.model.config.latent_channels, latent_shape(fmt), device
+                ),
+                shifted_sigmas(
+                    settings.num_inference_steps, self.defaults.shift, last=self.defaults.last
+                ),
+                pack_here,
+                start=start,
+                on_step=report,
+                cancelled=cancelled,
+            )
         frames = video_to_frames(self.conditions.decode(latents, prompt, media, fmt))
         return Generated(
             latents_CTHW=latents,

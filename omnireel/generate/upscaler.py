@@ -32,6 +32,7 @@ from omnireel.model.transformer import OmniTransformer
 from omnireel.mvl.prompt import Prompt
 from omnireel.sampling import sampler, shifted_sigmas
 from omnireel.sampling.guidance import chain
+from omnireel.sampling.sharing import SharedDenoiser
 from omnireel.types import Clip, Frames, MediaSet, Role, VideoFormat
 from omnireel.upscale.windows import WindowConfig, pack_windows
 
@@ -57,6 +58,7 @@ class UpscalePipeline:
         version: str = "unsaved",
     ) -> None:
         self.model = model
+        self.denoiser = SharedDenoiser(model)
         self.conditions = conditions
         self.config = config
         self.defaults = defaults
@@ -135,18 +137,19 @@ class UpscalePipeline:
             return pack_windows(samples, self.config.window, device)
 
         channels = self.model.config.latent_channels
-        latents = sampler.sample_latents(
-            self.model,
-            guided,
-            seeded_noise(settings.seed, channels, sample.target_shape, device),
-            shifted_sigmas(
-                settings.num_inference_steps, self.defaults.shift, last=self.defaults.last
-            ),
-            pack_here,
-            start=start,
-            on_step=report,
-            cancelled=cancelled,
-        )
+        with self.denoiser.loop():
+            latents = sampler.sample_latents(
+                self.denoiser,
+                guided,
+                seeded_noise(settings.seed, channels, sample.target_shape, device),
+                shifted_sigmas(
+                    settings.num_inference_steps, self.defaults.shift, last=self.defaults.last
+                ),
+                pack_here,
+                start=start,
+                on_step=report,
+                cancelled=cancelled,
+            )
         low = sample.segments[-1].latents_CTHW
         frames = video_to_frames(self.compose(enlarged_CTHW, low, latents))
         return Generated(

@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 
 from omnireel.errors import Unavailable
 from services.common.logs import get_logger, timed
-from services.common.model_info import ModelInfo
+from services.common.model_info import CacheUse, ModelInfo
 
 log = get_logger(__name__)
 
@@ -18,6 +18,11 @@ class Engine(Protocol):
     @property
     def info(self) -> ModelInfo:
         """What runs here."""
+        ...
+
+    @property
+    def cache_use(self) -> CacheUse | None:
+        """How often conditions were encoded and reused; None: there is no such cache."""
         ...
 
     def warm_up(self) -> None:
@@ -43,6 +48,11 @@ class ModelHost(Generic[E]):
         with timed(log, "warmed up", model=engine.info.name, version=engine.info.version):
             engine.warm_up()
         self._engine = engine
+
+    @property
+    def cache_use(self) -> CacheUse | None:
+        """The engine's; None before it is ready."""
+        return self._engine.cache_use if self._engine else None
 
     def engine(self) -> E:
         """The engine, ready to work."""

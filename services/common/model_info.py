@@ -15,6 +15,14 @@ from omnireel.types import VideoFormat
 
 
 @dataclass(frozen=True)
+class CacheUse:
+    """How often conditions were encoded, and how many steps found them encoded already."""
+
+    encoded: int
+    reused: int
+
+
+@dataclass(frozen=True)
 class GuidanceScales:
     """Guidance by kind of condition; ``None`` means the model's default."""
 

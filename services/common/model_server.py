@@ -31,7 +31,12 @@ def run_model_service(
     telemetry = open_telemetry(service, settings)
     host = ModelHost(lambda: load_engine(settings))
     gate = DeviceGate(max_waiting=settings.max_waiting, max_wait_s=settings.max_wait_s)
-    ModelMetrics(telemetry.registry, occupied=lambda: gate.occupied, silent_s=lambda: gate.silent_s)
+    ModelMetrics(
+        telemetry.registry,
+        occupied=lambda: gate.occupied,
+        silent_s=lambda: gate.silent_s,
+        cache_use=lambda: host.cache_use,
+    )
     registration = register(settings, host, gate)
     server = RpcServer(
         settings,

@@ -52,5 +52,5 @@ class ModelServiceSettings(ServiceSettings):
 
     @property
     def max_calls(self) -> int:
-        """Calls served at once: one job, those in line, and room for health and questions."""
-        return 1 + self.max_waiting + 8
+        """Calls served at once: those on the device, those in line, and room for questions."""
+        return 8 + self.max_waiting + 8

@@ -15,6 +15,7 @@ from omnireel.types import Clip, MediaSet, VideoFormat
 from services.common.checkpoints import DenoisingState
 from services.common.denoising import EngineStep
 from services.common.model_info import (
+    CacheUse,
     GuidanceScales,
     ModelCapabilities,
     ModelInfo,
@@ -46,7 +47,7 @@ class GeneratedVideo:
 
 
 class GeneratorEngine(Protocol):
-    """Makes base videos, one at a time."""
+    """Makes base videos, one at a time or a few alike together."""
 
     @property
     def info(self) -> ModelInfo:
@@ -55,6 +56,15 @@ class GeneratorEngine(Protocol):
 
     def warm_up(self) -> None:
         """Run one denoising step of the smallest video."""
+        ...
+
+    @property
+    def cache_use(self) -> CacheUse | None:
+        """How often conditions were encoded and reused; None: there is no such cache."""
+        ...
+
+    def together(self, sampling: Sampling) -> int:
+        """How many jobs of this format are done sooner together than one after the other."""
         ...
 
     def generate(
@@ -92,8 +102,19 @@ class PipelineEngine:
 
         use_cpu_threads(settings.threads)
         pipeline = GeneratorPipeline.load(settings.weights, settings.device, settings.adapter)
+        pipeline.denoiser.max_tokens = settings.batch_tokens
         info = model_info(pipeline, settings.weights, settings.device, settings.adapter)
         return cls(pipeline, info)
+
+    @property
+    def cache_use(self) -> CacheUse:
+        """See :class:`GeneratorEngine`."""
+        use = self._pipeline.denoiser.use
+        return CacheUse(use.encoded, use.reused)
+
+    def together(self, sampling: Sampling) -> int:
+        """See :class:`GeneratorEngine`."""
+        return self._pipeline.together(sampling.format)
 
     def warm_up(self) -> None:
         """One step of one frame, so that the first caller does not wait for lazy start-up."""

@@ -53,7 +53,7 @@ class GeneratedFiles:
 
 
 class GenerateStage:
-    """Runs generations, one at a time on the device."""
+    """Runs generations, one at a time on the device, or a few alike together."""
 
     def __init__(
         self,
@@ -86,7 +86,11 @@ class GenerateStage:
             self._store, job.state_prefix, "generate", job.digest, self._checkpoint_every_steps
         )
         with (
-            self._gate.hold(cancellation) as cancelled,
+            self._gate.hold(
+                cancellation,
+                kind=job.sampling.format,
+                places=engine.together(job.sampling),
+            ) as cancelled,
             memory_errors_fail_one_job("settings.format"),
             output.kept_on_success(),
         ):

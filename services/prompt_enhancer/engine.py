@@ -11,7 +11,7 @@ from omnireel.enhancer import Enhancement, Enhancer, EnhancerSpec, open_enhancer
 from omnireel.errors import Cancelled
 from omnireel.mvl import Prompt, TextPart
 from omnireel.types import MediaSet
-from services.common.model_info import ModelCapabilities, ModelInfo, read_cards
+from services.common.model_info import CacheUse, ModelCapabilities, ModelInfo, read_cards
 from services.common.threads import use_cpu_threads
 from services.prompt_enhancer.settings import PromptEnhancerSettings
 
@@ -28,6 +28,11 @@ class PromptEnhancerEngine(Protocol):
 
     def warm_up(self) -> None:
         """Enhance one short prompt."""
+        ...
+
+    @property
+    def cache_use(self) -> CacheUse | None:
+        """None: it has no conditions to encode."""
         ...
 
     def enhance(
@@ -48,6 +53,8 @@ class EnhancerEngine:
     def __init__(self, enhancer: Enhancer, info: ModelInfo) -> None:
         self._enhancer = enhancer
         self.info = info
+
+    cache_use = None
 
     @classmethod
     def load(cls, settings: PromptEnhancerSettings) -> EnhancerEngine:

@@ -13,7 +13,7 @@ from omnireel.mvl import Prompt, TextPart
 from omnireel.types import Clip, MediaSet, VideoFormat
 from services.common.checkpoints import DenoisingState
 from services.common.denoising import EngineStep
-from services.common.model_info import ModelCapabilities, ModelInfo, Sampling, read_cards
+from services.common.model_info import CacheUse, ModelCapabilities, ModelInfo, Sampling, read_cards
 from services.common.threads import use_cpu_threads
 from services.super_resolver.settings import SuperResolverSettings
 
@@ -48,6 +48,11 @@ class SuperResolverEngine(Protocol):
 
     def warm_up(self) -> None:
         """Run one denoising step of the smallest video."""
+        ...
+
+    @property
+    def cache_use(self) -> CacheUse | None:
+        """How often conditions were encoded and reused; None: there is no such cache."""
         ...
 
     def upscale(
@@ -101,6 +106,12 @@ class PipelineEngine:
             capabilities=_capabilities(pipeline),
         )
         return cls(pipeline, info)
+
+    @property
+    def cache_use(self) -> CacheUse:
+        """See :class:`SuperResolverEngine`."""
+        use = self._pipeline.denoiser.use
+        return CacheUse(use.encoded, use.reused)
 
     def warm_up(self) -> None:
         """One step of one frame, so that the first caller does not wait for lazy start-up."""

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
+
+from services.common.model_info import CacheUse
 
 RPC_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600)
 STEP_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -90,6 +92,7 @@ class ModelMetrics:
         *,
         occupied: Callable[[], float],
         silent_s: Callable[[], float],
+        cache_use: Callable[[], CacheUse | None] = lambda: None,
     ) -> None:
         jobs = Gauge(
             "omnireel_device_jobs", "Jobs that have the device or wait for it.", registry=registry
@@ -101,7 +104,27 @@ class ModelMetrics:
             registry=registry,
         )
         silent.set_function(silent_s)
+        registry.register(_ConditionCache(cache_use))
         registry.register(_GpuMemory())
+
+
+class _ConditionCache(Collector):
+    """Denoising steps by whether they found the keys and values of their conditions kept."""
+
+    def __init__(self, use: Callable[[], CacheUse | None]) -> None:
+        self._use = use
+
+    def collect(self) -> Iterable[Metric]:
+        family = CounterMetricFamily(
+            "omnireel_condition_cache",
+            "Times that conditions were encoded (miss), and steps that reused them (hit).",
+            labels=("result",),
+        )
+        use = self._use()
+        if use is not None:
+            family.add_metric(("hit",), use.reused)
+            family.add_metric(("miss",), use.encoded)
+        return [family]
 
 
 class _PeakMemory(Collector):

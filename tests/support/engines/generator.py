@@ -28,9 +28,15 @@ class TestGenerator:
         self.steps: list[int] = []
         self.warmed_up = False
 
+    cache_use = None
+
     def warm_up(self) -> None:
         """Note it."""
         self.warmed_up = True
+
+    def together(self, sampling: Sampling) -> int:
+        """One after the other."""
+        return 1
 
     def generate(
         self,

@@ -25,6 +25,8 @@ class TestPromptEnhancer:
         self.steps: list[int] = []
         self.warmed_up = False
 
+    cache_use = None
+
     def warm_up(self) -> None:
         """Note it."""
         self.warmed_up = True

@@ -29,6 +29,8 @@ class TestSuperResolver:
         self.steps: list[int] = []
         self.warmed_up = False
 
+    cache_use = None
+
     def warm_up(self) -> None:
         """Note it."""
         self.warmed_up = True

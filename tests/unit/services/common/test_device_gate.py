@@ -80,6 +80,36 @@ def test_an_error_frees_the_device():
         pass
 
 
+def test_jobs_of_one_kind_have_the_device_together():
+    gate = DeviceGate(max_waiting=1, max_wait_s=0.0)
+    with gate.hold(never, kind="small", places=2), gate.hold(never, kind="small", places=2):
+        assert gate.occupied == 2
+        for kind, places in (("small", 2), ("large", 2), ("small", 1)):
+            with pytest.raises(ResourceExhausted), gate.hold(never, kind=kind, places=places):
+                pass
+    assert gate.occupied == 0
+
+
+def test_nobody_overtakes_one_of_another_kind():
+    gate = DeviceGate(max_waiting=2, max_wait_s=60)
+    order = []
+
+    def job(kind: str) -> None:
+        with gate.hold(never, kind=kind, places=2):
+            order.append(kind)
+
+    threads = []
+    with gate.hold(never, kind="small", places=2):
+        for number, kind in enumerate(("large", "small"), start=2):
+            threads.append(threading.Thread(target=job, args=(kind,)))
+            threads[-1].start()
+            wait_until(lambda expected=number: gate.occupied == expected)
+        assert order == []
+    for thread in threads:
+        thread.join()
+    assert order == ["large", "small"]
+
+
 class OutOfMemoryError(RuntimeError):
     """As torch calls it."""
 

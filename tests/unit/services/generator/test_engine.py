@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from concurrent import futures
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from omnireel.generate import GeneratorPipeline
 from omnireel.mvl import Prompt, TextPart
 from omnireel.types import VideoFormat
 from services.common.convert_generation import model_info_to_proto
-from services.common.model_info import GuidanceScales, ModelInfo, Sampling
+from services.common.model_info import CacheUse, GuidanceScales, ModelInfo, Sampling
 from services.generator.engine import (
     PipelineEngine,
     capabilities,
@@ -51,6 +52,24 @@ def make(engine, sampling, cancelled=lambda: False):
     steps = []
     made = engine.generate(PROMPT, {}, sampling, on_step=steps.append, cancelled=cancelled)
     return made, steps
+
+
+def test_how_many_run_together(weights):
+    small, large = (Sampling(VideoFormat(32, 32, n, 8.0), seed=5) for n in (1, 5))
+    limited = load(weights, batch_tokens=16)  # 4 tokens a latent frame, with and without guidance
+    assert (limited.together(small), limited.together(large)) == (2, 1)
+    assert load(weights, batch_tokens=0).together(small) == 1
+
+
+def test_jobs_together_make_what_they_make_alone(engine, weights):
+    shared = load(weights, batch_tokens=1000)
+    with futures.ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(lambda n: make(shared, Sampling(FORMAT, seed=n)), range(3)))
+    for seed, (made, steps) in enumerate(together):
+        alone, _ = make(engine, Sampling(FORMAT, seed=seed))
+        np.testing.assert_allclose(made.latents_CTHW, alone.latents_CTHW, atol=1e-4)
+        assert [event.step for event in steps] == [1, 2, 3]
+    assert shared.cache_use == CacheUse(encoded=3, reused=6)
 
 
 def test_it_gives_what_the_pipeline_gives(engine, weights):
