@@ -29,9 +29,8 @@ from omnireel.cli.demo_pictures import DemoResult, animation, overview, result_s
 from omnireel.cli.demo_requests import DemoRequest, demo_requests
 from omnireel.cli.demo_stack import DemoStack, StackPlan
 from omnireel.cli.printing import err
-from omnireel.cli.progress import JobBar
 from omnireel.cli.showing import as_json
-from omnireel.client import OmnireelClient, VideoOptions, tls_from_environment
+from omnireel.client import OmnireelClient, ProgressBar, VideoOptions, tls_from_environment
 from omnireel.errors import FailedPrecondition, InvalidInput
 from omnireel.files import atomic_write, disk_errors
 from omnireel.media import DecodeLimits, read_clip, write_png, write_webp_animation
@@ -152,7 +151,7 @@ def _make(
     _open_folder(folder)
     begun = time.monotonic()
     inputs = request.save_inputs(folder)
-    with JobBar() as bar:
+    with ProgressBar() as bar:
         video = client.generate(
             request.prompt,
             images=inputs.images,
@@ -160,7 +159,7 @@ def _make(
             elements=inputs.elements,
             roles=request.roles,
             options=options,
-            on_progress=bar.show,
+            on_progress=bar,
         )
     seconds = time.monotonic() - begun
     outputs = video.outputs

@@ -12,9 +12,8 @@ from omnireel.api.v1 import generation_pb2, video_pb2
 from omnireel.cli import parsing
 from omnireel.cli.connection import AddressOption, ApiKeyOption, open_client
 from omnireel.cli.printing import err, out
-from omnireel.cli.progress import JobBar
 from omnireel.cli.showing import as_json, summary
-from omnireel.client import OmnireelClient, VideoOptions
+from omnireel.client import OmnireelClient, ProgressBar, VideoOptions
 from omnireel.errors import InvalidInput
 from omnireel.types import VideoFormat
 
@@ -153,7 +152,7 @@ def _run(
     client: OmnireelClient, prompt: str, media: _Media, options: VideoOptions, output: Path
 ) -> video_pb2.Video:
     try:
-        with JobBar() as bar:
+        with ProgressBar() as bar:
             return client.generate(
                 prompt,
                 images=media.images,
@@ -163,7 +162,7 @@ def _run(
                 descriptions=media.descriptions,
                 options=options,
                 out=output,
-                on_progress=bar.show,
+                on_progress=bar,
             )
     except KeyboardInterrupt:
         err().print("[yellow]the job is cancelled[/yellow]")

@@ -80,6 +80,21 @@ def delete_video(
     out().print(f"{name} is deleted")
 
 
+@app.command("delete-upload")
+def delete_upload(
+    uri: Annotated[str, typer.Argument(help="Of an input, as `omnireel videos get --json` shows.")],
+    address: AddressOption = None,
+    api_key: ApiKeyOption = None,
+) -> None:
+    """Delete an image or clip that was sent; no unfinished video may read it.
+
+    Example: omnireel videos delete-upload file:///store/uploads/me/1f/sha256/ab/ab12.png.
+    """
+    with open_client(address, api_key) as client:
+        client.delete_upload(uri)
+    out().print("it is deleted")
+
+
 @app.command("download")
 def download_video(
     name: NameArgument,

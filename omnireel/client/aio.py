@@ -88,15 +88,21 @@ class AsyncOmnireelClient:
     async def upload(
         self, source: MediaSource, *, filename: str = "", field: str = "media"
     ) -> media_pb2.Media:
-        """Store one image or video."""
+        """Store one image or video; repeated as `OmnireelClient.upload` is."""
         if isinstance(source, media_pb2.Media):
             return source
         prepared = prepare_upload(source, filename=filename, field=field)
-        with blamed_on(field), translated(self.address):
-            response = await self._videos.UploadMedia(
-                prepared.requests(), timeout=TRANSFER_TIMEOUT_S, metadata=self._metadata
-            )
-        return response.media
+        for failures in itertools.count(1):
+            try:
+                with blamed_on(field), translated(self.address):
+                    response = await self._videos.UploadMedia(
+                        prepared.requests(), timeout=TRANSFER_TIMEOUT_S, metadata=self._metadata
+                    )
+                    media: media_pb2.Media = response.media
+                    return media
+            except Unavailable as error:
+                await asyncio.sleep(self._reconnect.wait_s(failures, error))
+        raise AssertionError("the policy ends it")
 
     async def create(
         self, prompt: str | Prompt, options: VideoOptions | None = None
@@ -179,6 +185,11 @@ class AsyncOmnireelClient:
         request = video_pb2.DeleteVideoRequest(name=video_name(name))
         await self._call(self._videos.DeleteVideo, request)
 
+    async def delete_upload(self, media: media_pb2.Media | str) -> None:
+        """Remove something uploaded, by its description or URI; no unfinished job may read it."""
+        uri = media if isinstance(media, str) else media.uri
+        await self._call(self._videos.DeleteMedia, media_pb2.DeleteMediaRequest(uri=uri))
+
     async def download(self, media: media_pb2.Media | str, path: Path) -> Path:
         """Bring a medium (or its URI) to ``path``: the whole, verified file or none at all."""
         uri = media if isinstance(media, str) else media.uri
@@ -194,11 +205,9 @@ class AsyncOmnireelClient:
                         ):
                             download.feed(response)
                     return download.commit()
-                except Unavailable:
+                except Unavailable as error:
                     failures = 1 if download.offset > before else failures + 1
-                    if failures > self._reconnect.max_failures:
-                        raise
-                    await asyncio.sleep(self._reconnect.delay_s(failures))
+                    await asyncio.sleep(self._reconnect.wait_s(failures, error))
 
     async def capabilities(self) -> capabilities_pb2.Capabilities:
         """What the served models can do, and the limits."""

@@ -100,14 +100,23 @@ class OmnireelClient:
     def upload(
         self, source: MediaSource, *, filename: str = "", field: str = "media"
     ) -> media_pb2.Media:
-        """Store one image or video; ``field`` is the name that errors about it carry."""
+        """Store one image or video; ``field`` is the name that errors about it carry.
+
+        A transfer that breaks is repeated; what has arrived whole is known by its hash, and neither
+        sent nor stored again.
+        """
         if isinstance(source, media_pb2.Media):
             return source
         prepared = prepare_upload(source, filename=filename, field=field)
-        with blamed_on(field), translated(self.address):
-            return self._videos.UploadMedia(
-                prepared.requests(), timeout=TRANSFER_TIMEOUT_S, metadata=self._metadata
-            ).media
+        for failures in itertools.count(1):
+            try:
+                with blamed_on(field), translated(self.address):
+                    return self._videos.UploadMedia(
+                        prepared.requests(), timeout=TRANSFER_TIMEOUT_S, metadata=self._metadata
+                    ).media
+            except Unavailable as error:
+                time.sleep(self._reconnect.wait_s(failures, error))
+        raise AssertionError("the policy ends it")
 
     def create(self, prompt: str | Prompt, options: VideoOptions | None = None) -> video_pb2.Video:
         """Queue a job and return it as it stands. Media in ``prompt`` are uploaded already."""
@@ -197,6 +206,11 @@ class OmnireelClient:
         request = video_pb2.DeleteVideoRequest(name=video_name(name))
         self._call(self._videos.DeleteVideo, request)
 
+    def delete_upload(self, media: media_pb2.Media | str) -> None:
+        """Remove something uploaded, by its description or URI; no unfinished job may read it."""
+        uri = media if isinstance(media, str) else media.uri
+        self._call(self._videos.DeleteMedia, media_pb2.DeleteMediaRequest(uri=uri))
+
     def download(self, media: media_pb2.Media | str, path: Path) -> Path:
         """Bring a medium (or its URI) to ``path``: the whole, verified file or none at all."""
         uri = media if isinstance(media, str) else media.uri
@@ -212,11 +226,9 @@ class OmnireelClient:
                         ):
                             download.feed(response)
                     return download.commit()
-                except Unavailable:
+                except Unavailable as error:
                     failures = 1 if download.offset > before else failures + 1
-                    if failures > self._reconnect.max_failures:
-                        raise
-                    time.sleep(self._reconnect.delay_s(failures))
+                    time.sleep(self._reconnect.wait_s(failures, error))
 
     def capabilities(self) -> capabilities_pb2.Capabilities:
         """What the served models can do, and the limits."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from omnireel.api.v1 import video_pb2
+from omnireel.client.errors import NO_ANSWER
 from omnireel.errors import Cancelled, OmnireelError, Unavailable
 
 FINAL_STATES = frozenset(
@@ -31,6 +32,13 @@ class ReconnectPolicy:
     def delay_s(self, failures: int) -> float:
         """Seconds to wait after the ``failures``-th failure in a row (from 1)."""
         return float(min(self.first_delay_s * 2 ** (failures - 1), self.max_delay_s))
+
+    def wait_s(self, failures: int, error: Unavailable) -> float:
+        """The same, at least as long as the server says; or ``error`` is raised."""
+        if failures > self.max_failures:
+            raise error
+        asked_s = 0.0 if error.reason == NO_ANSWER else error.retry_after_s
+        return max(self.delay_s(failures), asked_s)
 
 
 class Watch:

@@ -61,6 +61,10 @@ class Uploads:
             ResourceExhausted: the disk, or the caller's storage, is full.
         """
         self._check(metadata)
+        known = self._find(caller, metadata.sha256) if metadata.sha256 else None
+        if known is not None and known.size_bytes == metadata.size_bytes:
+            _check_type(metadata.mime_type, known.mime_type)
+            return known  # sent before; the bytes need not come again
         self._records.check_room(caller, metadata.size_bytes)
         folder = Path(tempfile.gettempdir())
         with disk_errors(folder), tempfile.NamedTemporaryFile(prefix="omnireel-upload-") as file:
@@ -74,6 +78,16 @@ class Uploads:
             media.size_bytes, media.sha256 = metadata.size_bytes, digest
             self._keep(caller, media, Path(file.name))
         return media
+
+    def remove(self, caller: str, uri: str) -> None:
+        """Remove the caller's upload.
+
+        Raises:
+            NotFound: the caller has none at ``uri``.
+            FailedPrecondition: a queued or running job reads it, or it is the output of a video.
+        """
+        self._records.remove_upload(caller, uri)
+        self._store.delete(uri)
 
     def _find(self, caller: str, digest: str) -> media_pb2.Media | None:
         """The caller's own upload of the same bytes; what others sent is nobody's business."""

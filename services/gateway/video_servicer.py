@@ -83,6 +83,11 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
         """Send a file."""
         return self._library.send(caller_of(context), request)
 
+    def DeleteMedia(self, request: media_pb2.DeleteMediaRequest, context: Any) -> empty_pb2.Empty:
+        """Remove an upload."""
+        self._uploads.remove(caller_of(context), request.uri)
+        return empty_pb2.Empty()
+
     def GetCapabilities(
         self, request: video_pb2.GetCapabilitiesRequest, context: Any
     ) -> capabilities_pb2.Capabilities:

@@ -32,6 +32,8 @@ class Script:
     error: status_pb2.Status | None = None
     break_watch_after: int = 0
     """Abort the first watch with UNAVAILABLE after this many events; 0: never."""
+    break_uploads: int = 0
+    """Say UNAVAILABLE in the middle of this many uploads."""
     break_download_after: int = 0
     """Abort the first download with UNAVAILABLE after this many chunks; 0: never."""
     hang_after: int = 0
@@ -170,6 +172,9 @@ class FakeGateway(video_pb2_grpc.VideoServiceServicer, operations_pb2_grpc.Opera
         if self.script.upload_error is not None:
             context.abort_with_status(rpc_status.to_status(self.script.upload_error))
         metadata = next(request_iterator).metadata
+        self._calls["upload"] += 1
+        if self._calls["upload"] <= self.script.break_uploads:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "the replica goes away")
         data = b"".join(request.chunk for request in request_iterator)
         if len(data) != metadata.size_bytes or hashlib.sha256(data).hexdigest() != metadata.sha256:
             context.abort(grpc.StatusCode.DATA_LOSS, "the upload does not match its metadata")
@@ -193,6 +198,11 @@ class FakeGateway(video_pb2_grpc.VideoServiceServicer, operations_pb2_grpc.Opera
             if self._calls["download"] == 1 and sent == self.script.break_download_after > 0:
                 context.abort(grpc.StatusCode.UNAVAILABLE, "the replica goes away")
             yield media_pb2.DownloadMediaResponse(chunk=data[at : at + 1000])
+
+    def DeleteMedia(self, request: Any, context: Any) -> empty_pb2.Empty:  # noqa: N802
+        if self.seen.uploads.pop(request.uri, None) is None:
+            abort(context, code_pb2.NOT_FOUND, "there is no such media", "MEDIA_NOT_FOUND")
+        return empty_pb2.Empty()
 
     def GetCapabilities(self, request: Any, context: Any) -> capabilities_pb2.Capabilities:  # noqa: N802
         capabilities = capabilities_pb2.Capabilities(upscale_factor=2)

@@ -75,6 +75,11 @@ class VideoServiceStub:
                 request_serializer=omnireel_dot_api_dot_v1_dot_media__pb2.DownloadMediaRequest.SerializeToString,
                 response_deserializer=omnireel_dot_api_dot_v1_dot_media__pb2.DownloadMediaResponse.FromString,
                 _registered_method=True)
+        self.DeleteMedia = channel.unary_unary(
+                '/omnireel.api.v1.VideoService/DeleteMedia',
+                request_serializer=omnireel_dot_api_dot_v1_dot_media__pb2.DeleteMediaRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
         self.GetCapabilities = channel.unary_unary(
                 '/omnireel.api.v1.VideoService/GetCapabilities',
                 request_serializer=omnireel_dot_api_dot_v1_dot_video__pb2.GetCapabilitiesRequest.SerializeToString,
@@ -137,6 +142,14 @@ class VideoServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteMedia(self, request, context):
+        """Removes an upload; FAILED_PRECONDITION (`IN_USE`) while a queued or running job reads it. Outputs
+        and previews go with their video.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetCapabilities(self, request, context):
         """What the served models can do and what the limits are.
         """
@@ -181,6 +194,11 @@ def add_VideoServiceServicer_to_server(servicer, server):
                     servicer.DownloadMedia,
                     request_deserializer=omnireel_dot_api_dot_v1_dot_media__pb2.DownloadMediaRequest.FromString,
                     response_serializer=omnireel_dot_api_dot_v1_dot_media__pb2.DownloadMediaResponse.SerializeToString,
+            ),
+            'DeleteMedia': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteMedia,
+                    request_deserializer=omnireel_dot_api_dot_v1_dot_media__pb2.DeleteMediaRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
             'GetCapabilities': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCapabilities,
@@ -379,6 +397,33 @@ class VideoService:
             '/omnireel.api.v1.VideoService/DownloadMedia',
             omnireel_dot_api_dot_v1_dot_media__pb2.DownloadMediaRequest.SerializeToString,
             omnireel_dot_api_dot_v1_dot_media__pb2.DownloadMediaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteMedia(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/omnireel.api.v1.VideoService/DeleteMedia',
+            omnireel_dot_api_dot_v1_dot_media__pb2.DeleteMediaRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,
             insecure,

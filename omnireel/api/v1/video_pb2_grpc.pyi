@@ -60,6 +60,10 @@ class VideoServiceStub:
     """Stores one image or video."""
     DownloadMedia: _grpc.UnaryStreamMultiCallable[_media_pb2.DownloadMediaRequest, _media_pb2.DownloadMediaResponse]
     """Sends stored bytes: an upload, a preview or an output."""
+    DeleteMedia: _grpc.UnaryUnaryMultiCallable[_media_pb2.DeleteMediaRequest, _empty_pb2.Empty]
+    """Removes an upload; FAILED_PRECONDITION (`IN_USE`) while a queued or running job reads it. Outputs
+    and previews go with their video.
+    """
     GetCapabilities: _grpc.UnaryUnaryMultiCallable[_video_pb2.GetCapabilitiesRequest, _capabilities_pb2.Capabilities]
     """What the served models can do and what the limits are."""
 
@@ -87,6 +91,10 @@ class VideoServiceAsyncStub(VideoServiceStub):
     """Stores one image or video."""
     DownloadMedia: _aio.UnaryStreamMultiCallable[_media_pb2.DownloadMediaRequest, _media_pb2.DownloadMediaResponse]  # type: ignore[assignment]
     """Sends stored bytes: an upload, a preview or an output."""
+    DeleteMedia: _aio.UnaryUnaryMultiCallable[_media_pb2.DeleteMediaRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """Removes an upload; FAILED_PRECONDITION (`IN_USE`) while a queued or running job reads it. Outputs
+    and previews go with their video.
+    """
     GetCapabilities: _aio.UnaryUnaryMultiCallable[_video_pb2.GetCapabilitiesRequest, _capabilities_pb2.Capabilities]  # type: ignore[assignment]
     """What the served models can do and what the limits are."""
 
@@ -153,6 +161,16 @@ class VideoServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_media_pb2.DownloadMediaResponse], _abc.AsyncIterator[_media_pb2.DownloadMediaResponse]]:
         """Sends stored bytes: an upload, a preview or an output."""
+
+    @_abc_1.abstractmethod
+    def DeleteMedia(
+        self,
+        request: _media_pb2.DeleteMediaRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """Removes an upload; FAILED_PRECONDITION (`IN_USE`) while a queued or running job reads it. Outputs
+        and previews go with their video.
+        """
 
     @_abc_1.abstractmethod
     def GetCapabilities(

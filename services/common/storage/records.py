@@ -77,6 +77,33 @@ class StorageRecords:
         with self._database.write() as connection:
             connection.execute(delete(media).where(media.c.caller == tenant, media.c.uri == uri))
 
+    def remove_upload(self, tenant: str, uri: str) -> None:
+        """Forget an upload that nobody needs; its object can go then.
+
+        Raises:
+            NotFound: the tenant has none at ``uri``.
+            FailedPrecondition: a job that is still to end reads it, or a video made it.
+        """
+        with self._database.write() as connection:
+            # Locked, so that no new job comes to read it while we look.
+            row = connection.execute(
+                select(media).where(media.c.caller == tenant, media.c.uri == uri).with_for_update()
+            ).one_or_none()
+            if row is None:
+                raise NotFound(f"there is no media {uri[:200]!r} (any more)")
+            if row.job_id is not None:
+                raise FailedPrecondition(
+                    f"it belongs to video {row.job_id!r}; delete that one", reason="NO_UPLOAD"
+                )
+            reader = connection.execute(readers_of([uri])).scalar_one_or_none()
+            if reader is not None:
+                raise FailedPrecondition(
+                    f"video {reader!r}, which is not finished, reads it; wait for that one or "
+                    "cancel it, then delete this",
+                    reason="IN_USE",
+                )
+            connection.execute(delete(media).where(media.c.caller == tenant, media.c.uri == uri))
+
     def tenants(self) -> tuple[str, ...]:
         """Everybody who has anything."""
         with self._database.read() as connection:

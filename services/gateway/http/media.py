@@ -27,7 +27,7 @@ UNKNOWN_TYPES = ("", "application/octet-stream", "application/x-www-form-urlenco
 
 
 def media_routes(door: Door) -> APIRouter:
-    """Upload, describe, read."""
+    """Upload, describe, read, remove."""
     routes = APIRouter(tags=["media"])
 
     @routes.post("/api/v1/media", **message_answer(media_pb2.Media), openapi_extra=binary_body())
@@ -60,6 +60,12 @@ def media_routes(door: Door) -> APIRouter:
     def get_media(caller: Reader, uri: Annotated[str, Query(max_length=1024)]) -> Response:
         """Describe one of your objects: an upload, a preview, an output."""
         return protojson.answer(door.media(caller, uri))
+
+    @routes.delete("/api/v1/media", status_code=204)
+    def delete_media(caller: Writer, uri: Annotated[str, Query(max_length=1024)]) -> Response:
+        """Remove an upload; refused while a queued or running job reads it."""
+        door.application.uploads.remove(caller, uri)
+        return Response(status_code=204)
 
     @routes.head("/api/v1/media/content", include_in_schema=False)
     @routes.get("/api/v1/media/content", response_class=Response)

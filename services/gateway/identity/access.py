@@ -18,6 +18,7 @@ REQUIRED_SCOPES = {
     _VIDEOS + "WatchVideo": Scope.READ,
     _VIDEOS + "UploadMedia": Scope.WRITE,
     _VIDEOS + "DownloadMedia": Scope.READ,
+    _VIDEOS + "DeleteMedia": Scope.WRITE,
     _VIDEOS + "GetCapabilities": Scope.READ,
     _OPERATIONS + "GetOperation": Scope.READ,
     _OPERATIONS + "ListOperations": Scope.READ,

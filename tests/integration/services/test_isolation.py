@@ -139,6 +139,11 @@ def _download(town: Town, job_id: str) -> list[Any]:
     return [media_pb2.DownloadMediaRequest(uri=town.output.replace(town.job_id, job_id))]
 
 
+def _delete_media(town: Town, job_id: str) -> list[Any]:
+    uri = town.upload if job_id == town.job_id else town.upload.replace("/", "/0", 1)
+    return [media_pb2.DeleteMediaRequest(uri=uri)]
+
+
 VIDEOS = "/omnireel.api.v1.VideoService/"
 OPERATIONS = "/google.longrunning.Operations/"
 NAMING: dict[str, Callable[[Town, str], list[Any]]] = {
@@ -147,6 +152,7 @@ NAMING: dict[str, Callable[[Town, str], list[Any]]] = {
     VIDEOS + "DeleteVideo": _named(video_pb2.DeleteVideoRequest, "videos"),
     VIDEOS + "WatchVideo": _named(video_pb2.WatchVideoRequest, "videos"),
     VIDEOS + "DownloadMedia": _download,
+    VIDEOS + "DeleteMedia": _delete_media,
     OPERATIONS + "GetOperation": _named(operations_pb2.GetOperationRequest, "operations"),
     OPERATIONS + "WaitOperation": _named(operations_pb2.WaitOperationRequest, "operations"),
     OPERATIONS + "CancelOperation": _named(operations_pb2.CancelOperationRequest, "operations"),
@@ -205,7 +211,11 @@ def test_the_same_file_twice_is_nobody_s_secret(town: Town) -> None:
     mine = [media_pb2.DownloadMediaRequest(uri=town.upload)]
     key = town.key("third", Scope.READ, Scope.WRITE)
     assert refused(fetch, town.channel, mine, key)[0] == "NOT_FOUND"
-    # Knowing the hash is not having the bytes.
+    # Knowing the hash is not having the bytes; who sent them once need not again.
+    (known,) = rpc.call(
+        town.channel, [media_pb2.UploadMediaRequest(metadata=metadata)], town.owner_key
+    )
+    assert known.media.uri == town.upload
     claim = [media_pb2.UploadMediaRequest(metadata=metadata)]
     assert refused(rpc, town.channel, claim, key)[0] == "INVALID_ARGUMENT"
     assert refused(fetch, town.channel, mine, key)[0] == "NOT_FOUND"

@@ -18,8 +18,8 @@ from omnireel.cli.demo_pictures import DemoResult, animation, overview, result_s
 from omnireel.cli.demo_requests import DemoRequest, demo_requests
 from omnireel.cli.demo_stack import DemoStack, StackPlan
 from omnireel.cli.main import app
-from omnireel.cli.progress import detail
 from omnireel.client import draft
+from omnireel.client.progress_bar import detail
 from omnireel.errors import FailedPrecondition, InvalidInput
 from omnireel.mvl import validate
 from omnireel.types import Clip, Role, VideoFormat

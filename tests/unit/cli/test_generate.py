@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from omnireel.api.v1 import mvl_pb2, progress_pb2, video_pb2
 from omnireel.cli.main import app
-from omnireel.cli.progress import detail
+from omnireel.client.progress_bar import detail
 from tests.support.gateway import RESULT, FakeGateway, status
 from tests.support.interrupts import HEED_INTERRUPTS
 

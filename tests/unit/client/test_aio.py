@@ -16,6 +16,7 @@ QUICK = ReconnectPolicy(max_failures=3, first_delay_s=0.01, max_delay_s=0.02)
 
 
 def test_generate_with_breaks_on_the_way(gateway: FakeGateway, tmp_path: Path) -> None:
+    gateway.script.break_uploads = 1
     gateway.script.break_watch_after = 2
     gateway.script.break_download_after = 2
     steps: list[int] = []

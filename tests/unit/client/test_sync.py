@@ -9,7 +9,7 @@ import pytest
 from google.rpc import code_pb2, error_details_pb2
 
 from omnireel.api.v1 import mvl_pb2, progress_pb2, video_pb2
-from omnireel.client import OmnireelClient, VideoOptions
+from omnireel.client import OmnireelClient, ProgressBar, VideoOptions
 from omnireel.errors import (
     Cancelled,
     DeadlineExceeded,
@@ -141,6 +141,32 @@ def test_download_goes_on_after_a_break(
     path = client.download("media://result", tmp_path / "v.mp4")
     assert path.read_bytes() == RESULT
     assert [d.offset for d in gateway.seen.downloads] == [0, 3000]
+
+
+def test_an_upload_is_repeated_after_a_break(gateway: FakeGateway, client: OmnireelClient) -> None:
+    gateway.script.break_uploads = 2
+    media = client.upload(b"picture")
+    assert gateway.seen.uploads == {media.uri: b"picture"}
+    gateway.script.break_uploads = 100
+    with pytest.raises(Unavailable):
+        client.upload(b"another")
+
+
+def test_removing_an_upload(gateway: FakeGateway, client: OmnireelClient) -> None:
+    media = client.upload(b"picture")
+    client.delete_upload(media)
+    assert not gateway.seen.uploads
+    with pytest.raises(NotFound):
+        client.delete_upload(media.uri)
+
+
+def test_a_progress_bar_says_what_happens(
+    gateway: FakeGateway, client: OmnireelClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ProgressBar() as bar:
+        client.generate("a ball", on_progress=bar)
+    shown = capsys.readouterr().err.splitlines()
+    assert shown == ["waiting 2 jobs ahead", "generating step 1/4"]
 
 
 @pytest.mark.parametrize("uri", ["media://result", "media://none"])

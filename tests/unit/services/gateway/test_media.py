@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from omnireel.api.v1 import media_pb2, mvl_pb2
-from omnireel.errors import InvalidInput, NotFound, ResourceExhausted
+from omnireel.errors import FailedPrecondition, InvalidInput, NotFound, ResourceExhausted
 from omnireel.media import DecodeLimits, write_mp4, write_png
 from omnireel.store import ObjectStore, open_store
 from omnireel.types import Clip
-from services.common.jobs import JobStore, NewJob
+from services.common.jobs import JobStore, MediaRecord, NewJob, Stage, StageOutput
 from services.common.sandbox import MediaSandbox, SandboxConfig
 from services.common.storage.policy import StoragePolicy
 from services.common.storage.records import StorageRecords
@@ -97,6 +97,48 @@ def test_the_same_bytes_are_kept_once_for_each_tenant(
     assert uploads.receive("me", messages(PNG)) == again
     with pytest.raises(InvalidInput, match="image/png, not video"):
         uploads.receive("me", messages(PNG, mime_type="video/mp4"))
+
+
+def test_what_was_sent_before_is_not_asked_for_again(uploads: Uploads, store: ObjectStore) -> None:
+    digest = hashlib.sha256(PNG).hexdigest()
+    first = uploads.receive("me", messages(PNG, sha256=digest))
+    repeated = messages(PNG, sha256=digest)
+    assert uploads.receive("me", repeated) == first
+    assert next(repeated).chunk == PNG[:1000]  # the chunks were left alone
+    assert len(list(store.list())) == 1
+    with pytest.raises(InvalidInput, match="only 0 bytes"):
+        uploads.receive("you", iter([next(messages(PNG, sha256=digest))]))
+    with pytest.raises(InvalidInput, match="bytes came"):
+        uploads.receive("me", messages(PNG, sha256=digest, size_bytes=len(PNG) + 1))
+
+
+def test_an_upload_is_removed_when_nobody_reads_it(
+    uploads: Uploads, store: ObjectStore, jobs: JobStore, library: Library
+) -> None:
+    mine, theirs = (uploads.receive(who, messages(PNG)) for who in ("me", "you"))
+    job, _ = jobs.submit(NewJob("me", b"x", inputs=(mine.uri,)))
+    with pytest.raises(FailedPrecondition, match=job.id) as caught:
+        uploads.remove("me", mine.uri)
+    assert caught.value.reason == "IN_USE"
+    with pytest.raises(NotFound):
+        uploads.remove("me", theirs.uri)
+    assert library.find("me", mine.uri) == mine
+    jobs.request_cancel(job.id)
+    uploads.remove("me", mine.uri)
+    assert library.find("me", mine.uri) is None
+    assert [info.uri for info in store.list()] == [theirs.uri]
+    with pytest.raises(NotFound):
+        uploads.remove("me", mine.uri)
+
+
+def test_an_output_goes_with_its_video(uploads: Uploads, jobs: JobStore) -> None:
+    job, _ = jobs.submit(NewJob("me", b"x"))
+    claimed = jobs.claim(job.id, "w", 60)
+    assert claimed is not None
+    output = StageOutput(Stage.GENERATE, b"", 0.0, 1.0)
+    jobs.save_stage(claimed[0], output, (MediaRecord("file:///made.mp4", b"", 1, ""),))
+    with pytest.raises(FailedPrecondition, match="delete that one"):
+        uploads.remove("me", "file:///made.mp4")
 
 
 def test_a_full_tenant_is_told_before_a_byte_is_stored(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from types import TracebackType
 
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from omnireel.api.v1 import progress_pb2, video_pb2
-from omnireel.cli.printing import err
-from omnireel.client import FINAL_STATES
+from omnireel.client.watching import FINAL_STATES
 
 _STAGES = {
     progress_pb2.STAGE_QUEUED: "waiting",
@@ -19,11 +20,17 @@ _STAGES = {
 }
 
 
-class JobBar:
-    """Shows events on standard error; without a terminal, one line per stage."""
+class ProgressBar:
+    """Shows events on standard error; without a terminal, one line per stage.
+
+    For ``on_progress`` of either client::
+
+        with ProgressBar() as bar:
+            client.generate("A cat jumps", on_progress=bar)
+    """
 
     def __init__(self) -> None:
-        self._console = err()
+        self._console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
         self._bar = Progress(
             TextColumn("{task.description:<22}"),
             BarColumn(),
@@ -37,7 +44,7 @@ class JobBar:
         self._task = self._bar.add_task("sending", total=1.0, detail="")
         self._stage = progress_pb2.STAGE_UNSPECIFIED
 
-    def __enter__(self) -> JobBar:
+    def __enter__(self) -> ProgressBar:
         self._bar.start()
         return self
 
@@ -49,7 +56,7 @@ class JobBar:
     ) -> None:
         self._bar.stop()
 
-    def show(self, event: video_pb2.VideoProgress) -> None:
+    def __call__(self, event: video_pb2.VideoProgress) -> None:
         """Draw one event."""
         if event.state in FINAL_STATES:
             return
