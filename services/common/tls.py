@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import grpc
 
@@ -12,6 +14,8 @@ from omnireel.errors import InvalidInput
 from services.common.logs import get_logger
 
 log = get_logger(__name__)
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -29,29 +33,55 @@ class ServerTls:
         Raises:
             InvalidInput: a file is missing, or the key is not that of the certificate.
         """
+        return grpc.dynamic_ssl_server_credentials(
+            self._config(),
+            self._renewing(self._config),  # type: ignore[arg-type]  # None means unchanged
+            require_client_authentication=self.client_ca is not None,
+        )
+
+    def context(self) -> ssl.SSLContext:
+        """What everything but gRPC listens with; as :meth:`credentials` in all else."""
+        renewed = self._renewing(self._context)
+        first = self._context()
+        present = first
+
+        def choose(connection: ssl.SSLObject, _name: str | None, _first: ssl.SSLContext) -> None:
+            nonlocal present
+            present = renewed() or present
+            if present is not first:
+                connection.context = present
+
+        first.sni_callback = choose  # for every connection, also to a bare address
+        return first
+
+    def _renewing(self, read: Callable[[], R]) -> Callable[[], R | None]:
+        """Asked at every connection: what ``read`` makes of renewed files; None: no news."""
         _check_pair(self.cert, self.key)
         seen = self._changed_at()
 
-        def renewed() -> grpc.ServerCertificateConfiguration | None:
+        def renewed() -> R | None:
             nonlocal seen
             try:
                 now = self._changed_at()
                 if now == seen:
                     return None
                 _check_pair(self.cert, self.key)
-                config = self._config()
+                made = read()
             except (InvalidInput, OSError) as error:  # half written: the old pair goes on
                 log.warning("renewed certificate not usable yet", error=str(error))
                 return None
             seen = now
             log.info("took up a renewed certificate", file=str(self.cert))
-            return config
+            return made
 
-        return grpc.dynamic_ssl_server_credentials(
-            self._config(),
-            renewed,  # type: ignore[arg-type]  # None means unchanged; the stubs do not know it
-            require_client_authentication=self.client_ca is not None,
-        )
+        return renewed
+
+    def _context(self) -> ssl.SSLContext:
+        made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=self.client_ca)
+        made.load_cert_chain(self.cert, self.key)
+        if self.client_ca is not None:
+            made.verify_mode = ssl.CERT_REQUIRED
+        return made
 
     def _config(self) -> grpc.ServerCertificateConfiguration:
         pair = (_read(self.key, "tls_key"), _read(self.cert, "tls_cert"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import threading
 import time
 
@@ -53,10 +52,7 @@ class HttpServer:
                 self.app,
                 http=bounded_protocol(settings.header_timeout_s, settings.idle_timeout_s),
                 ws="none",
-                ssl_certfile=tls.cert if tls else None,
-                ssl_keyfile=str(tls.key) if tls else None,
-                ssl_ca_certs=str(tls.client_ca) if tls and tls.client_ca else None,
-                ssl_cert_reqs=ssl.CERT_REQUIRED if tls and tls.client_ca else ssl.CERT_NONE,
+                ssl_context_factory=(lambda _config, _usual: tls.context()) if tls else None,
                 loop="asyncio",
                 log_config=None,
                 access_log=False,

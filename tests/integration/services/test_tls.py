@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import grpc
+import httpx2
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -18,6 +20,7 @@ from omnireel.errors import InvalidInput, Unavailable
 from services.common.server import RpcServer
 from services.common.settings import ServiceSettings
 from services.common.tls import ClientTls, ServerTls, open_channel
+from services.gateway.http.settings import HttpSettings
 from services.gateway.main import GatewayServer
 from services.gateway.settings import GatewaySettings
 from services.worker.runner import JobRunner, RunnerConfig
@@ -96,6 +99,33 @@ def test_a_renewed_certificate_is_taken_up(authority: Authority, tmp_path: Path)
         _touch(new.issue("server").cert)
         assert serving(running.address, ClientTls(new.ca))
         assert not serving(running.address, ClientTls(old.ca))
+
+
+def test_the_http_door_takes_it_up_and_loses_no_connection(tmp_path: Path) -> None:
+    old, new = Authority(tmp_path, "old"), Authority(tmp_path, "new")
+    pair = old.issue("server")
+    settings = GatewaySettings(
+        listen="127.0.0.1:0",
+        database_url=f"sqlite:///{tmp_path / 'jobs.db'}",
+        store_url=(tmp_path / "store").as_uri(),
+        key_file=tmp_path / "key",
+        tls_cert=pair.cert,
+        tls_key=pair.key,
+        **dict.fromkeys(("prompt_enhancer", "generator", "super_resolver"), "127.0.0.1:1"),
+    )
+    before, after = (ssl.create_default_context(cafile=each.ca) for each in (old, new))
+    with (
+        GatewayServer(settings, HttpSettings(listen="127.0.0.1:0")) as gateway,
+        httpx2.Client(verify=before, timeout=60) as kept,
+    ):
+        assert gateway.http is not None
+        url = f"https://{gateway.http.address}/healthz"
+        assert kept.get(url).status_code == 200
+        _touch(new.issue("server").cert)
+        assert httpx2.get(url, verify=after, timeout=60).status_code == 200
+        with pytest.raises(httpx2.ConnectError):
+            httpx2.get(url, verify=before, timeout=60)
+        assert kept.get(url).status_code == 200  # on the connection that it had
 
 
 def _touch(path: Path) -> None:
