@@ -12,6 +12,7 @@ from pathlib import Path
 from omnireel.errors import FailedPrecondition, NotFound, ResourceExhausted
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_MAX_ATTEMPTS = 20
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -36,7 +37,8 @@ def disk_errors(folder: Path) -> Iterator[None]:
 def atomic_path(target: Path, *, partial_folder: Path | None = None) -> Iterator[Path]:
     """A temporary path; renamed onto ``target`` on success, removed on any failure.
 
-    It lies beside ``target``, or in ``partial_folder`` (of the same file system).
+    It lies beside ``target``, or in ``partial_folder`` (of the same file system); then the folders
+    above ``target`` are made at the end, even if somebody removes them while they are empty.
 
     The content is flushed to the disk before the rename, so a crash leaves the old file, the new
     file, or none, and never half of one.
@@ -46,7 +48,7 @@ def atomic_path(target: Path, *, partial_folder: Path | None = None) -> Iterator
         FailedPrecondition: the folder may not be written.
         NotFound: there is no such folder.
     """
-    if not target.parent.is_dir():
+    if partial_folder is None and not target.parent.is_dir():
         raise NotFound(f"there is no folder {target.parent}; make it first")
     with disk_errors(target.parent):
         handle, name = tempfile.mkstemp(
@@ -58,7 +60,10 @@ def atomic_path(target: Path, *, partial_folder: Path | None = None) -> Iterator
             yield partial
             _flush(partial)
             partial.chmod(0o666 & ~_umask())
-            partial.replace(target)
+            if partial_folder is None:
+                partial.replace(target)
+            else:
+                _replace_in_new_folder(partial, target)
             _flush(target.parent)
         finally:
             partial.unlink(missing_ok=True)
@@ -68,6 +73,17 @@ def atomic_write(target: Path, data: bytes) -> None:
     """Write ``data`` to ``target`` as `atomic_path` does."""
     with atomic_path(target) as partial:
         partial.write_bytes(data)
+
+
+def _replace_in_new_folder(partial: Path, target: Path) -> None:
+    for attempts_left in reversed(range(_MAX_ATTEMPTS)):
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            partial.replace(target)
+            return
+        except FileNotFoundError:  # the folder was empty for a moment, and pruned
+            if not attempts_left:
+                raise
 
 
 def _flush(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -104,10 +105,13 @@ class LocalStore:
         return self._path(self.key(uri)).is_file()
 
     def delete(self, uri: str) -> None:
-        """Remove it."""
+        """Remove it, and the folders that it leaves empty."""
         path = self._path(self.key(uri))
         with disk_errors(path.parent):
             path.unlink(missing_ok=True)
+            for folder in path.parents:
+                if folder == self._root or not _removed_if_empty(folder):
+                    break
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """Objects by key prefix."""
@@ -142,14 +146,13 @@ class LocalStore:
     def _write(self, key: str, chunks: CheckedChunks) -> ObjectInfo:
         target = self._path(key)
         try:
-            with disk_errors(self._root):
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with (
-                    atomic_path(target, partial_folder=self._partial) as partial,
-                    partial.open("wb") as file,
-                ):
-                    for chunk in chunks:
-                        file.write(chunk)
+            with (
+                disk_errors(self._root),
+                atomic_path(target, partial_folder=self._partial) as partial,
+                partial.open("wb") as file,
+            ):
+                for chunk in chunks:
+                    file.write(chunk)
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             raise InvalidInput(
                 f"{key!r} needs a folder where an object is, or the reverse; use another key",
@@ -177,3 +180,15 @@ class LocalStore:
                     path.unlink()
             except FileNotFoundError:  # finished, or swept by another process
                 continue
+
+
+def _removed_if_empty(folder: Path) -> bool:
+    try:
+        folder.rmdir()
+    except FileNotFoundError:  # by somebody else, just now
+        return True
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return False
+        raise
+    return True

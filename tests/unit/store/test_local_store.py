@@ -161,3 +161,31 @@ def test_missing_credentials_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MY_KEY", raising=False)
     with pytest.raises(FailedPrecondition, match="MY_KEY"):
         open_store("s3://bucket?access_key_env=MY_KEY")
+
+
+def test_no_empty_folders_stay(store: ObjectStore, root: Path) -> None:
+    first, second = store.put("jobs/1/2/a", b"a"), store.put("jobs/1/b", b"b")
+    store.delete(first)
+    assert sorted(path.name for path in root.rglob("*")) == [".partial", "1", "b", "jobs"]
+    store.delete(second)
+    store.delete(second)
+    assert [path.name for path in root.iterdir()] == [".partial"]
+
+
+def test_a_folder_that_is_pruned_meanwhile_is_made_again(store: ObjectStore) -> None:
+    failures: list[Exception] = []
+
+    def work(name: str) -> None:
+        try:
+            for _ in range(100):
+                store.delete(store.put(f"jobs/1/{name}", b"x"))
+        except Exception as error:  # noqa: BLE001 - shown by the assertion
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert list(store.list()) == []
