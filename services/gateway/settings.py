@@ -9,7 +9,7 @@ from pydantic import Field, IPvAnyNetwork
 from pydantic_settings import SettingsConfigDict
 
 from omnireel.media import DecodeLimits
-from services.common.safe_http import HttpPolicy
+from services.common.http_target import HttpPolicy
 from services.common.settings import CallerSettings, SecretUrl
 from services.gateway.identity.oidc_settings import OidcSettings
 

@@ -2,65 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import grpc
 
-from omnireel.api.v1 import (
-    capabilities_pb2,
-    generation_pb2,
-    super_resolver_pb2,
-    super_resolver_pb2_grpc,
-)
-from services.common.cancellation import Cancellation
-from services.common.convert_generation import check_version, deadline_of, model_info_to_proto
-from services.common.denoising import StepReport
+from omnireel.api.v1 import super_resolver_pb2, super_resolver_pb2_grpc
+from services.common.denoising_servicer import DenoisingServicer
 from services.common.model_host import ModelHost
 from services.common.running import RunningCalls
-from services.common.streaming import Finished, stream_work
+from services.common.streaming import Finished
 from services.super_resolver.convert import job_from_proto, progress_response, result_response
 from services.super_resolver.engine import SuperResolverEngine
-from services.super_resolver.stage import UpscaledFiles, UpscaleStage
+from services.super_resolver.stage import UpscaleStage
 
 
-class SuperResolverServicer(super_resolver_pb2_grpc.SuperResolverServiceServicer):
+class SuperResolverServicer(
+    DenoisingServicer[SuperResolverEngine], super_resolver_pb2_grpc.SuperResolverServiceServicer
+):
     """Serves one super-resolver engine."""
 
     def __init__(
         self, host: ModelHost[SuperResolverEngine], stage: UpscaleStage, running: RunningCalls
     ) -> None:
-        self._host = host
+        super().__init__(host, running)
         self._stage = stage
-        self._running = running
 
     def Upscale(  # noqa: N802
         self, request: super_resolver_pb2.UpscaleRequest, context: grpc.ServicerContext
     ) -> Iterator[super_resolver_pb2.UpscaleResponse]:
         """Progress, then exactly one result."""
-        engine = self._host.engine()
-        check_version(request.model_version, engine.info)
+        engine = self._engine(request.model_version)
         job = job_from_proto(request, engine.info.capabilities.prompt_limits, engine.info.version)
-        cancellation = Cancellation.of_call(context, deadline_unix_s=deadline_of(request.job))
-
-        def work(report: Callable[[StepReport], None]) -> UpscaledFiles:
-            return self._stage.run(engine, job, report, cancellation)
-
-        with self._running.known_as(request.job.job_id, request.job.fencing_token, cancellation):
-            for item in stream_work(work, cancellation):
-                if isinstance(item, Finished):
-                    yield result_response(item.result, engine.info.version)
-                else:
-                    yield progress_response(item)
-
-    def Preempt(  # noqa: N802
-        self, request: generation_pb2.PreemptRequest, context: grpc.ServicerContext
-    ) -> generation_pb2.PreemptResponse:
-        """Hand one attempt over."""
-        found = self._running.preempt(request.job_id, request.fencing_token)
-        return generation_pb2.PreemptResponse(found=found)
-
-    def GetModelInfo(  # noqa: N802
-        self, request: capabilities_pb2.GetModelInfoRequest, context: grpc.ServicerContext
-    ) -> capabilities_pb2.ModelInfo:
-        """What runs here."""
-        return model_info_to_proto(self._host.engine().info)
+        for item in self._stream(
+            request.job,
+            context,
+            lambda report, cancellation: self._stage.run(engine, job, report, cancellation),
+        ):
+            if isinstance(item, Finished):
+                yield result_response(item.result, engine.info.version)
+            else:
+                yield progress_response(item)

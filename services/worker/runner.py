@@ -1,4 +1,4 @@
-"""Runs one job: claim, stages, settle. Any exit leaves the job in a state that is true."""
+"""Runs one job: claim, stages, settle (:mod:`services.worker.settling`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeGuard
 
 import grpc
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,16 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from omnireel.api.v1 import media_pb2, video_pb2
 from omnireel.errors import (
     Cancelled,
-    DeadlineExceeded,
-    FailedPrecondition,
     OmnireelError,
-    ResourceExhausted,
     Unavailable,
 )
 from omnireel.store import ObjectStore
 from services.common.checkpoints import forget_states
-from services.common.convert_generation import VERSION_MISMATCH
-from services.common.device_gate import OUT_OF_MEMORY
 from services.common.jobs import (
     DatabaseAway,
     Job,
@@ -35,10 +29,9 @@ from services.common.jobs import (
     Stage,
     StageOutput,
 )
-from services.common.jobs.errors import job_error
 from services.common.logs import bind_call, get_logger
 from services.common.stage_costs import finish_cost
-from services.common.status import blameless, error_from_rpc, new_error_id
+from services.common.status import blameless, error_from_rpc
 from services.common.telemetry import Telemetry
 from services.worker.clients import ModelClients
 from services.worker.lease_keeper import LeaseKeeper, StopReason
@@ -47,14 +40,9 @@ from services.worker.plan import ModelStage, Result, Work, model_stages
 from services.worker.poster import make_poster
 from services.worker.progress import ProgressWriter
 from services.worker.release import ReleaseGate
+from services.worker.settling import Backoff, NotTaken, Settler, retry_after
 
 log = get_logger(__name__)
-
-RETRYABLE = (Unavailable, ResourceExhausted)
-
-
-class NotTaken(Unavailable):
-    """A model service was away, full or stopping: the work itself is not to blame."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +75,9 @@ class JobRunner:
         self._config = config
         self._observer = observer or RunObserver(Telemetry())
         self._gate = gate or ReleaseGate(store)
+        self._settler = Settler(
+            jobs, self._observer.metrics, Backoff(config.backoff_s, config.max_backoff_s)
+        )
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._keepers: set[LeaseKeeper] = set()
@@ -156,14 +147,14 @@ class JobRunner:
             outcome.set(JobState.SUCCEEDED)
             log.info("job succeeded", seconds=round(time.monotonic() - begun, 3))
         except LeaseLost as error:
-            self._lost(outcome, error)
+            self._settler.lost(outcome, error)
         except (SQLAlchemyError, DatabaseAway) as error:
             # Without the database nothing can be settled; the lease runs out and another
             # attempt begins after the last finished stage.
             outcome.set(JobState.RUNNING, "DATABASE_FAILED")
             log.error("database failed; the job will be taken back", exc_info=error)
         except Exception as error:  # noqa: BLE001 - whatever it was, the job must say so
-            self._settle(lease, job, keeper.reason, error, outcome)
+            self._settler.settle(lease, job, keeper.reason, error, outcome)
 
     def _run_stages(self, lease: Lease, job: Job, keeper: LeaseKeeper) -> None:
         request = video_pb2.CreateVideoRequest.FromString(job.body)
@@ -223,7 +214,7 @@ class JobRunner:
         except grpc.RpcError as error:
             failure = error_from_rpc(error)
             if blameless(error, begun=begun):
-                raise NotTaken(failure.message, retry_after_s=_retry_after(failure)) from error
+                raise NotTaken(failure.message, retry_after_s=retry_after(failure)) from error
             raise failure from error
         finally:
             # Also on the way out of a LeaseLost: nothing may go on working for this attempt.
@@ -245,97 +236,15 @@ class JobRunner:
         writer.step(Stage.FINISH, 1, 1, 1.0)
         writer.flush()
 
-    def _lost(self, outcome: Outcome, error: LeaseLost | None = None) -> None:
-        outcome.set(JobState.RUNNING, "LEASE_LOST")
-        self._observer.metrics.leases_lost.inc()
-        log.warning("job belongs to another worker now", error=str(error or ""))
-
-    def _settle(
-        self,
-        lease: Lease,
-        job: Job,
-        reason: StopReason | None,
-        error: Exception,
-        outcome: Outcome,
-    ) -> None:
-        try:
-            if reason is StopReason.LEASE_LOST:
-                self._lost(outcome)
-            elif reason is StopReason.CANCELLED:
-                self._jobs.cancelled(lease)
-                outcome.set(JobState.CANCELLED)
-                log.info("job cancelled")
-            elif reason is StopReason.DRAINING:
-                self._jobs.release(lease)
-                outcome.set(JobState.QUEUED, "DRAINING")
-                log.info("job handed back")
-            elif reason is StopReason.DEADLINE or isinstance(error, DeadlineExceeded):
-                late = DeadlineExceeded(
-                    "the deadline passed before the video was done; allow more time"
-                )
-                self._jobs.fail(lease, job_error(late, retryable=True))
-                outcome.set(JobState.FAILED, late.reason)
-                log.info("job missed its deadline")
-            elif isinstance(error, NotTaken):
-                self._wait_for_service(lease, error)
-                outcome.set(JobState.QUEUED, error.reason)
-            elif _is_other_version(error) or (
-                isinstance(error, RETRYABLE) and error.reason != OUT_OF_MEMORY
-            ):
-                outcome.set(self._retry(lease, job, error), error.reason)
-            else:
-                outcome.set(JobState.FAILED, self._fail(lease, error))
-        except LeaseLost as lost:
-            self._lost(outcome, lost)
-        except (SQLAlchemyError, DatabaseAway) as broken:
-            outcome.set(JobState.RUNNING, "DATABASE_FAILED")
-            log.error("database failed; the job will be taken back", exc_info=broken)
-
-    def _wait_for_service(self, lease: Lease, error: NotTaken) -> None:
-        """An outage costs time and no attempt; the longer it lasts, the rarer it is asked."""
-        config = self._config
-        delay_s = min(config.backoff_s * 2 ** min(lease.token - 1, 16), config.max_backoff_s)
-        delay_s = max(delay_s, error.retry_after_s)
-        self._jobs.release(lease, delay_s=delay_s, message=error.message)
-        log.warning("the service could not take the job", error=str(error), delay_s=delay_s)
-
-    def _retry(self, lease: Lease, job: Job, error: OmnireelError) -> JobState:
-        config = self._config
-        delay_s = min(config.backoff_s * 2 ** (job.attempt - 1), config.max_backoff_s)
-        delay_s = max(delay_s, _retry_after(error))
-        state = self._jobs.retry(lease, job_error(error, retryable=True), delay_s)
-        log.warning("attempt failed", error=str(error), state=state.value, delay_s=delay_s)
-        return state
-
     def _forget_states(self, job: Job) -> None:
         try:
             forget_states(self._store, job.id)
         except OmnireelError as error:  # they are collected later
             log.warning("checkpoints were not deleted", error=str(error))
 
-    def _fail(self, lease: Lease, error: Exception) -> str:
-        if isinstance(error, OmnireelError):
-            log.warning("job failed", error=str(error), reason=error.reason)
-            self._jobs.fail(lease, job_error(error, retryable=False))
-            return error.reason
-        error_id = new_error_id()
-        log.error("job broke", error_id=error_id, exc_info=error)
-        broken = job_error(error, retryable=False, error_id=error_id)
-        self._jobs.fail(lease, broken)
-        return broken.reason
-
 
 def _record(media: media_pb2.Media) -> MediaRecord:
     return MediaRecord(media.uri, media.SerializeToString(), media.size_bytes, media.sha256)
-
-
-def _is_other_version(error: BaseException) -> TypeGuard[FailedPrecondition]:
-    """The pinned model version does not run there (any more); another replica may have it."""
-    return isinstance(error, FailedPrecondition) and error.reason == VERSION_MISMATCH
-
-
-def _retry_after(error: OmnireelError) -> float:
-    return getattr(error, "retry_after_s", None) or 0.0
 
 
 def _remaining(deadline: float | None) -> float | None:

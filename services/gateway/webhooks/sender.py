@@ -8,11 +8,12 @@ from collections.abc import Callable
 from concurrent import futures
 
 from omnireel.errors import InvalidInput, OmnireelError, Unavailable
+from services.common.http_target import resolve_target
 from services.common.jobs import webhooks
 from services.common.jobs.database import Database
 from services.common.jobs.webhooks import DueWebhook
 from services.common.logs import get_logger
-from services.common.safe_http import SafeHttp, resolve_target
+from services.common.safe_http import SafeHttp
 from services.gateway.signing_key import SigningKey
 from services.gateway.webhooks.message import make_message, secret_of, secret_text
 from services.gateway.webhooks.settings import WebhookSettings

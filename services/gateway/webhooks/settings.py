@@ -7,7 +7,7 @@ import ipaddress
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.common.safe_http import HttpPolicy
+from services.common.http_target import HttpPolicy
 
 MAX_ANSWER_BYTES = 64 << 10
 

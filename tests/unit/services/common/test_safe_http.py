@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from omnireel.errors import InvalidInput, Unavailable
-from services.common.safe_http import HttpPolicy, SafeHttp, is_allowed, resolve_target
+from services.common.http_target import HttpPolicy, is_allowed, resolve_target
+from services.common.safe_http import SafeHttp
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 

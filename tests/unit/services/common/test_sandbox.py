@@ -15,9 +15,17 @@ import pytest
 
 from omnireel.errors import InvalidInput, ResourceExhausted, Unavailable
 from omnireel.media import DecodeLimits, read_clip, read_image, write_mp4, write_png
+from omnireel.media.limits import MIB
 from omnireel.types import Audio, Clip
-from services.common.sandbox import MediaFacts, MediaSandbox, SandboxConfig, pool, tasks, wire
-from services.common.sandbox.pool import MIB
+from services.common.sandbox import (
+    MediaFacts,
+    MediaSandbox,
+    SandboxConfig,
+    answers,
+    process,
+    tasks,
+    wire,
+)
 
 FRAMES = np.random.default_rng(0).integers(0, 255, (9, 32, 48, 3), np.uint8)
 TONE = Audio(np.sin(np.arange(8000, dtype=np.float32) / 9)[None], 8000)
@@ -47,7 +55,7 @@ def children_of(sandbox: MediaSandbox) -> list[int]:
 
 def hanging(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     """Let the processes that start from now on run ``code`` in place of a task."""
-    real = pool.subprocess.Popen
+    real = process.subprocess.Popen
     script = (
         "import sys, time, os, signal; from services.common.sandbox import child, tasks\n"
         f"def task(request, descriptors):\n    {code}\n"
@@ -58,7 +66,7 @@ def hanging(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     def popen(command: list[str], **kwargs: Any) -> Any:
         return real([command[0], "-c", script, *command[3:]], **kwargs)
 
-    monkeypatch.setattr(pool.subprocess, "Popen", popen)
+    monkeypatch.setattr(process.subprocess, "Popen", popen)
 
 
 def test_it_gives_what_decoding_here_gives(sandbox: MediaSandbox, tmp_path: Path) -> None:
@@ -204,7 +212,7 @@ def test_too_many_at_once_are_told_to_wait(
 def test_a_process_that_cannot_start(
     monkeypatch: pytest.MonkeyPatch, started: list[MediaSandbox]
 ) -> None:
-    monkeypatch.setattr(pool.sys, "executable", "/bin/false")
+    monkeypatch.setattr(process.sys, "executable", "/bin/false")
     started.append(sandbox := MediaSandbox(config=ONE))
     with pytest.raises(Unavailable, match="try again"):
         sandbox.read_image(PNG, field="x")
@@ -219,7 +227,7 @@ def test_closing_ends_the_processes(started: list[MediaSandbox]) -> None:
 
 
 def test_a_parent_that_is_killed_leaves_no_process() -> None:
-    child = pool._Child(ONE, 1000)
+    child = process.DecodingProcess(ONE, 1000)
     child._sock.close()  # as the kernel does for a parent that is gone
     assert child._process.wait(10) == 0
 
@@ -238,7 +246,7 @@ def test_a_parent_that_is_killed_leaves_no_process() -> None:
 )
 def test_a_lying_process_gives_no_clip(answer: dict[str, Any], tmp_path: Path) -> None:
     with (tmp_path / "out").open("w+b") as output, pytest.raises(InvalidInput):
-        pool._read_clip(answer, output.fileno(), DecodeLimits(), "x")
+        answers.clip_of(answer, output.fileno(), DecodeLimits(), "x")
 
 
 def test_messages_that_are_none() -> None:

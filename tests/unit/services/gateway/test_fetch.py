@@ -14,7 +14,8 @@ import pytest
 from omnireel.api.v1 import mvl_pb2, video_pb2
 from omnireel.errors import InvalidInput, Unavailable
 from omnireel.store import ObjectStore, open_store
-from services.common.safe_http import HttpPolicy, SafeHttp
+from services.common.http_target import HttpPolicy
+from services.common.safe_http import SafeHttp
 from services.common.sandbox import MediaSandbox, SandboxConfig
 from services.common.storage.policy import StoragePolicy
 from services.common.storage.records import StorageRecords
