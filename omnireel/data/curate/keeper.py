@@ -16,21 +16,12 @@ class EvenKeeper(Generic[T]):
         self._seen = 0
         self.kept: list[T] = []
 
-    @property
-    def wants_next(self) -> bool:
-        """Whether the next item would be kept; if not, `skip` it unmade."""
-        return self._seen % self._step == 0
-
     def add(self, item: T) -> None:
         """Take the next item of the stream."""
-        if self.wants_next:
+        if self._seen % self._step == 0:
             if len(self.kept) == self._limit:
                 self.kept = self.kept[::2]
                 self._step *= 2
-            if self.wants_next:
+            if self._seen % self._step == 0:
                 self.kept.append(item)
-        self._seen += 1
-
-    def skip(self) -> None:
-        """Pass over an item that is not wanted."""
         self._seen += 1

@@ -102,7 +102,7 @@ def measure_file(
 
         facts = blank.file
         if not problem:
-            facts = read_file(blank.path, shots_of(item, policy), on_shot, beat=beat).facts
+            facts = read_file(blank.path, shots_of(item, policy), on_shot, beat=beat)
         if not seen:
             return _undecoded(item, policy, facts, blank.sha256)
         whole = whole_if_alone([record.shot for record in seen])
@@ -178,7 +178,7 @@ def blank_candidate(stack: ExitStack, inputs: Inputs, item: Item) -> tuple[Candi
         path = stack.enter_context(inputs.local(item.name))
         sha256 = sha256_of(path)
     except OSError as error:
-        problem = f"{type(error).__name__}: {error}"
+        problem = error.strerror or type(error).__name__
         companions += [
             Companion(file.name, file.role, Path(file.entry.name), file.kind)
             for file in item.companions[len(companions) :]

@@ -18,28 +18,27 @@ from typing import NoReturn
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from omnireel.data.candidate import (
     BURST_FRAMES,
     FRAMES_PER_SECOND,
-    MAX_BURSTS,
-    MAX_DETAILS,
-    MAX_FRAMES,
     WORKING_SHORT_SIDE,
     FileFacts,
     SampledFrames,
     Shot,
 )
 from omnireel.data.checks.policy import ShotConfig
-from omnireel.data.curate.keeper import EvenKeeper
+from omnireel.data.curate.open_shot import OpenShot
 from omnireel.data.curate.probe import AudioProbe, PictureProbe
 from omnireel.data.curate.shots import CutFinder
+from omnireel.data.curate.still import sample_still
 from omnireel.errors import InvalidInput, OmnireelError
 from omnireel.media import DecodeLimits, read_media
 from omnireel.media.image import count_pictures
 from omnireel.media.limits import shrunk_size
 from omnireel.media.sniff import FileKind, read_head, sniff
-from omnireel.types import Clip, Frames, MediaKind
+from omnireel.types import Frames, MediaKind
 
 MIB = 1 << 20
 
@@ -65,14 +64,6 @@ class ReadShot:
     facts: FileFacts
 
 
-@dataclass(frozen=True, eq=False)
-class ReadFile:
-    """What one pass found. No shots: nothing could be decoded, and ``facts.error`` says why."""
-
-    facts: FileFacts
-    num_shots: int
-
-
 def read_file(
     path: Path,
     shots: ShotConfig,
@@ -80,8 +71,8 @@ def read_file(
     *,
     beat: Callable[[], None] = lambda: None,
     config: ReadConfig | None = None,
-) -> ReadFile:
-    """Read a clip or image once. Never raises for what is wrong inside of the file.
+) -> FileFacts:
+    """Read a clip or image once; what is wrong inside of it is in ``error``, and is never raised.
 
     Args:
         path: the file.
@@ -104,77 +95,19 @@ def read_file(
             return _Pass(path, "gif", shots, on_shot, beat, config).run()
         kind, clip = read_media(path, field="the file")
     except (OmnireelError, OSError, av.error.FFmpegError) as error:
-        return _failed(size, str(error))
-    return _read_picture(kind, clip, found.format, size, on_shot)
+        return _failed(size, _words(error))
+    frames, facts = sample_still(kind, clip, found.format.lower(), size)
+    on_shot(ReadShot(Shot(0.0, facts.seen_s), frames, facts))
+    return facts
 
 
-def _failed(size: int, error: str) -> ReadFile:
-    return ReadFile(FileFacts(MediaKind.VIDEO, size, error=error), 0)
+def _words(error: Exception) -> str:
+    """What went wrong, without the path of a file that may be a passing copy."""
+    return str(getattr(error, "strerror", None) or error)
 
 
-def _read_picture(
-    kind: MediaKind, clip: Clip, container: str, size: int, on_shot: Callable[[ReadShot], None]
-) -> ReadFile:
-    """An image, or a short animation that Pillow decodes as a whole."""
-    count, height, width, _ = clip.frames_THWC.shape
-    seconds = 0.0 if kind is MediaKind.IMAGE else count / clip.fps
-    every = max(1, round(clip.fps / FRAMES_PER_SECOND), -(-count // MAX_FRAMES))
-    chosen = clip.frames_THWC[::every]
-    burst = clip.frames_THWC[:BURST_FRAMES] if count > 1 else None
-    frames = SampledFrames(
-        np.stack([_shrunk(frame) for frame in chosen]),
-        np.arange(len(chosen)) * every / clip.fps,
-        () if burst is None else (np.stack([_shrunk(frame) for frame in burst]),),
-        () if burst is None else (np.arange(len(burst)) / clip.fps,),
-        (clip.frames_THWC[count // 2],),
-        (count // 2 / clip.fps,),
-    )
-    facts = FileFacts(
-        kind,
-        size,
-        container.lower(),
-        container.lower(),
-        width,
-        height,
-        fps=0.0 if kind is MediaKind.IMAGE else round(clip.fps, 4),
-        seen_s=round(seconds, 4),
-        packets=count,
-        decoded=count,
-        bits_per_pixel=round(8 * size / (count * width * height), 6),
-    )
-    on_shot(ReadShot(Shot(0.0, seconds), frames, facts))
-    return ReadFile(facts, 1)
-
-
-def _shrunk(frame: Frames) -> Frames:
-    height, width, _ = frame.shape
-    size = shrunk_size(width, height, WORKING_SHORT_SIDE)
-    if size == (width, height):
-        return frame
-    shrunk: Frames = (
-        av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24")
-        .reformat(*size, interpolation="AREA")
-        .to_ndarray()
-    )
-    return shrunk
-
-
-class _OpenShot:
-    """The frames of the shot that is going on."""
-
-    def __init__(self, start_s: float, index: int) -> None:
-        self.start_s = start_s
-        self.index = index
-        self.frames: EvenKeeper[tuple[float, Frames]] = EvenKeeper(MAX_FRAMES)
-        self.bursts: EvenKeeper[list[tuple[float, Frames]]] = EvenKeeper(MAX_BURSTS)
-        self.burst: list[tuple[float, Frames]] = []
-        self.details: EvenKeeper[tuple[float, av.VideoFrame]] = EvenKeeper(MAX_DETAILS)
-        self.next_detail_s = start_s
-
-    def end_burst(self) -> None:
-        if len(self.burst) > 2:
-            self.bursts.add(self.burst)
-        self.burst = []
+def _failed(size: int, error: str) -> FileFacts:
+    return FileFacts(MediaKind.VIDEO, size, error=error)
 
 
 class _Pass:
@@ -192,16 +125,18 @@ class _Pass:
         self.path, self.demuxer, self.shots = path, demuxer, shots
         self.on_shot, self.beat, self.config = on_shot, beat, config
         self.cuts = CutFinder(shots.cut)
-        self.open: _OpenShot | None = None
+        self.open: OpenShot | None = None
         self.num_shots = 0
         self.next_sample_s = 0.0
         self.sampled_s = 0.0
         self.last_s = 0.0
         self.error = ""
         self.turns = 0
+        # Kept, because making one costs as much as scaling a frame.
+        self.scalers: dict[tuple[int, int], VideoReformatter] = {}
         self.working = (0, 0)
 
-    def run(self) -> ReadFile:
+    def run(self) -> FileFacts:
         """The whole file."""
         limits = self.config.limits
         bound = {"max_pixels": str(limits.max_pixels * 9 // 8 + 65_536)}
@@ -231,12 +166,11 @@ class _Pass:
             try:
                 self._packets(container, stream, self.sound)
             except (av.error.FFmpegError, OmnireelError) as error:
-                self.error = str(error)
+                self.error = _words(error)
             self._end_shot(self.last_s + 1 / (self.picture.fps or FRAMES_PER_SECOND))
             if not self.picture.decoded and not self.error:
                 self.error = "it has a picture track but no frames"
-            facts = self._facts()
-        return ReadFile(facts, self.num_shots)
+            return self._facts()
 
     def _facts(self) -> FileFacts:
         return self.picture.facts(
@@ -330,7 +264,7 @@ class _Pass:
             self._end_shot(time_s)
         self.sampled_s = time_s
         if self.open is None:
-            self.open = _OpenShot(time_s, self.num_shots)
+            self.open = OpenShot(time_s, self.num_shots)
             self.num_shots += 1
         self.open.frames.add((time_s, small))
         if time_s >= self.open.next_detail_s:
@@ -345,17 +279,7 @@ class _Pass:
         shot, self.open = self.open, None
         if shot is None:
             return
-        shot.end_burst()
-        times, frames = zip(*shot.frames.kept, strict=True)
-        bursts = [tuple(zip(*burst, strict=True)) for burst in shot.bursts.kept]
-        found = SampledFrames(
-            np.stack(frames),
-            np.array(times),
-            tuple(np.stack(pictures) for _, pictures in bursts),
-            tuple(np.array(when) for when, _ in bursts),
-            tuple(self._full(frame) for _, frame in shot.details.kept),
-            tuple(time for time, _ in shot.details.kept),
-        )
+        found = shot.sampled(self._full)
         so_far = self._facts()
         self.on_shot(ReadShot(Shot(shot.start_s, end_s, shot.index), found, so_far))
 
@@ -375,8 +299,9 @@ class _Pass:
         return self._rgb(frame, self.square)
 
     def _rgb(self, frame: av.VideoFrame, size: tuple[int, int]) -> Frames:
-        rgb = frame.reformat(*size, "rgb24", interpolation="AREA").to_ndarray()
-        return np.ascontiguousarray(np.rot90(rgb, self.turns)) if self.turns else rgb
+        scaler = self.scalers.setdefault(size, VideoReformatter())
+        scaled = scaler.reformat(frame, *size, "rgb24", interpolation="AREA").to_ndarray()
+        return np.ascontiguousarray(np.rot90(np.asarray(scaled, np.uint8), self.turns))
 
 
 def whole_if_alone(shots: list[Shot]) -> list[Shot]:

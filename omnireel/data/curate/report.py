@@ -113,7 +113,7 @@ class Report:
         cells = "".join(f"<td class=n>{number or '·'}" for number in numbers)
         picture = _histogram(tally.scores, bounds.low, bounds.high)
         return (
-            f"<tr><td><b>{link}</b><br><span class=faint>tier {int(check.tier)}: "
+            f"<tr><td><b>{link}</b><br><span class=faint>tier {int(check.tier)}; "
             f"{html.escape(check.unit)}</span><td>{html.escape(str(bounds))}{cells}<td>{picture}</tr>"
         )
 
@@ -171,16 +171,17 @@ def _histogram(scores: array[float], low: float, high: float) -> str:
         if math.isfinite(end):
             first, last = min(first, end), max(last, end)
     span = (last - first) or 1.0
-    counts = [0] * _BINS
+    counts, kept = [0] * _BINS, [0] * _BINS
     for score in scores:
-        counts[min(_BINS - 1, max(0, int((score - first) / span * _BINS)))] += 1
+        number = min(_BINS - 1, max(0, int((score - first) / span * _BINS)))
+        counts[number] += 1
+        kept[number] += low <= score <= high
     most = max(counts)
     bars = ""
     for number, count in enumerate(counts):
         if count:
-            middle = first + (number + 0.5) * span / _BINS
             tall = max(1.0, 28 * math.sqrt(count / most))
-            kind = "in" if low <= middle <= high else "out"
+            kind = "in" if 2 * kept[number] >= count else "out"
             bars += (
                 f"<rect class={kind} x={number * 4} y={30 - tall:.1f} width=3 height={tall:.1f} />"
             )
@@ -203,7 +204,7 @@ td{padding:7px 10px;border-bottom:1px solid #e2dfd8;vertical-align:top}
 td.n{text-align:right;font-variant-numeric:tabular-nums}
 svg .in{fill:#4a4a55}svg .out{fill:#c8402f}svg line{stroke:#c8402f;stroke-dasharray:2 2}
 .sheet{display:grid;grid-template-columns:repeat(auto-fill,minmax(340px,1fr));gap:18px}
-figure{margin:0}img{width:100%;border-radius:6px;display:block;background:#eee}
+figure{margin:0}img{max-width:100%;max-height:110px;border-radius:6px;display:block;background:#eee}
 figcaption{font-size:13px;margin-top:5px;overflow-wrap:anywhere}
 .none{height:64px;border-radius:6px;background:#e9e6df;color:#77757c;display:grid;place-items:center}
 """
