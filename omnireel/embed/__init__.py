@@ -1,0 +1,10 @@
+"""Embedders: clips, images, texts and subjects as vectors, and how well they agree.
+
+`open_embedder` opens a trained tiny one, which knows the procedural world, or any CLIP- or
+SigLIP-like model, by its folder.
+"""
+
+from omnireel.embed.base import EditAgreement, Embedder
+from omnireel.embed.open import open_embedder
+
+__all__ = ["EditAgreement", "Embedder", "open_embedder"]

@@ -1,0 +1,110 @@
+"""What the tiny embedder sees: a few numbers for each subject of a clip, and for the rest of it.
+
+Its eyes are the shipped readers of the evaluation, which tell kinds, colours, motions, places and
+moods apart (`omnireel.evaluate.perception`); what they are unsure of stays unsure here. A training
+run learns what words mean in these terms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from omnireel.evaluate.perception import Observation, Subject, load_perception, observe
+from omnireel.types import Frames
+
+F32 = npt.NDArray[np.float32]
+SUBJECTS = 2
+"""Subjects of a clip that are looked at, the largest first."""
+WHO = 13 + 10
+"""Kinds and colours: who a subject is."""
+SUBJECT = WHO + 8 + 7
+"""... with its motion, and where it is seen."""
+SCENE = (8, 5, 7, 8)
+"""Places, weathers, styles, camera moves."""
+CHANGE = 3 + 2 * SUBJECTS
+"""How a result differs from its source."""
+_SURE = 6.0
+_NOISE = 12.0
+"""Difference in 0..255 that coding can explain."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """Numbers of about unit size: ``subjects_KF`` (zeros where there is none; the last number says
+    whether there is one) and ``scene_F``. ``cover_KThw`` is where the subjects are."""
+
+    subjects_KF: F32
+    scene_F: F32
+    cover_KThw: F32
+    frames_THWC: Frames
+
+
+def look(frames_THWC: Frames) -> Sight:
+    """Look at a clip or an image."""
+    seen = observe(frames_THWC, load_perception())
+    t, h, w = seen.frames_THWC.shape[:3]
+    subjects = np.zeros((SUBJECTS, SUBJECT), np.float32)
+    cover = np.zeros((SUBJECTS, t, h // 2, w // 2), np.float32)
+    for k, subject in enumerate(seen.subjects[:SUBJECTS]):
+        subjects[k] = _subject(subject)
+        cover[k] = subject.mask_Thw
+    return Sight(subjects, _scene(seen), cover, seen.frames_THWC)
+
+
+def change(source: Sight, result: Sight) -> F32:
+    """Shares of what changed between two clips of one format: of all, of what neither subject of
+    either covers, how strongly there; and of each subject of the source and of the result."""
+    apart = np.abs(source.frames_THWC.astype(np.int16) - result.frames_THWC).max(-1)
+    t, h, w = apart.shape
+    cells = (apart > _NOISE).reshape(t, h // 2, 2, w // 2, 2).mean((2, 4))
+    strength = apart.reshape(t, h // 2, 2, w // 2, 2).mean((2, 4)) / 64.0
+    covers = np.concatenate([source.cover_KThw, result.cover_KThw])
+    free = np.clip(1.0 - _wide(covers.max(0)), 0.0, 1.0)
+    rest = max(float(free.sum()), 1.0)
+    numbers = [
+        float(cells.mean()),
+        float((cells * free).sum()) / rest,
+        float((strength * free).sum()) / rest,
+    ]
+    for cover in covers:
+        area = float(cover.sum())
+        numbers.append(float((cells * cover).sum()) / area if area > 1.0 else 0.0)
+    return np.array(numbers, np.float32)
+
+
+def _subject(subject: Subject) -> F32:
+    track = subject.track
+    where = [
+        2 * track.x_T.mean(),
+        2 * track.y_T.mean(),
+        2 * (track.x_T[-3:].mean() - track.x_T[:3].mean()),
+        4 * track.area_T.mean(),
+        2 * track.height_T.mean(),
+        track.seen_T.mean(),
+        1.0,
+    ]
+    odds = [_odds(p) for p in (subject.kind_K, subject.color_C, subject.motion_M)]
+    return np.concatenate([*odds, np.array(where)]).astype(np.float32)
+
+
+def _scene(seen: Observation) -> F32:
+    parts = (seen.place_P, seen.weather_W, seen.style_S, seen.camera_M)
+    return np.concatenate([_odds(part) for part in parts]).astype(np.float32)
+
+
+def _odds(probabilities: F32) -> F32:
+    """Log-probabilities from 0 (ruled out) to 1 (certain)."""
+    least = np.float32(np.exp(-_SURE))
+    return (1.0 + np.log(np.maximum(probabilities, least)) / _SURE).astype(np.float32)
+
+
+def _wide(cover_Thw: F32) -> F32:
+    """A cover with one more cell around it, for shadows and soft edges."""
+    padded = np.pad(cover_Thw, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    h, w = cover_Thw.shape[1:]
+    shifted = [padded[:, y : y + h, x : x + w] for y in range(3) for x in range(3)]
+    out: F32 = np.max(shifted, axis=0)
+    return out

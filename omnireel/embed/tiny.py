@@ -1,0 +1,101 @@
+"""The tiny embedder: the network of `network`, its words and its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from omnireel.embed.base import F32, EditAgreement
+from omnireel.embed.network import FOLLOWED, KEPT, EmbedderConfig, MatchingNetwork
+from omnireel.embed.sight import Sight, change, look
+from omnireel.embed.words import token_ids
+from omnireel.errors import InvalidInput
+from omnireel.model.text import Tokenizer
+from omnireel.registry import load_component
+from omnireel.types import Frames
+
+
+class TinyEmbedder:
+    """See :class:`omnireel.embed.base.Embedder`."""
+
+    def __init__(self, network: MatchingNetwork, tokenizer: Tokenizer, name: str = "tiny") -> None:
+        self._network, self._tokenizer = network.eval(), tokenizer
+        self.name = name
+
+    @classmethod
+    def load(cls, folder: Path) -> TinyEmbedder:
+        """Open a component.
+
+        Raises:
+            NotFound, IntegrityError, InvalidInput: see `omnireel.registry.load_component`.
+
+        """
+        component = load_component(folder, kind="embedder")
+        config = EmbedderConfig(**{**component.config, "words": tuple(component.config["words"])})
+        tokenizer = Tokenizer(config.words, config.max_tokens)
+        network = MatchingNetwork(config, len(tokenizer))
+        network.load_state_dict(component.state_dict)
+        digest = component.card["sha256"]["model.safetensors"][:12]
+        return cls(network, tokenizer, f"tiny-{digest}")
+
+    @torch.inference_mode()
+    def embed_clips(self, clips: Sequence[Frames]) -> F32:
+        """Unit vectors."""
+        out: F32 = self._network.embed_clips(self._tokens([look(c) for c in clips])).numpy()
+        return out
+
+    @torch.inference_mode()
+    def embed_subjects(self, clips: Sequence[Frames]) -> F32:
+        """Unit vectors of the largest subjects; zero where there is none."""
+        out: F32 = self._who([look(clip) for clip in clips])[:, 0].numpy()
+        return out
+
+    @torch.inference_mode()
+    def embed_texts(self, texts: Sequence[str]) -> F32:
+        """Unit vectors."""
+        heard = self._network.hear(token_ids(texts, self._tokenizer)[None])
+        out: F32 = self._network.embed_texts(*heard)[0].numpy()
+        return out
+
+    @torch.inference_mode()
+    def agreement(self, clip: Frames, texts: Sequence[str]) -> F32:
+        """By the matching head."""
+        heard = self._network.hear(token_ids(texts, self._tokenizer)[None])
+        logits = self._network.match(*heard, self._tokens([look(clip)]))
+        out: F32 = logits[0, :, FOLLOWED].sigmoid().numpy()
+        return out
+
+    @torch.inference_mode()
+    def appearance(self, reference: Frames, clip: Frames) -> float:
+        """The reference's largest subject against all of the clip."""
+        wanted, here = self._who([look(reference)])[:, 0], self._who([look(clip)])
+        return float(self._network.appears(wanted, here).sigmoid())
+
+    @torch.inference_mode()
+    def edit(self, source: Frames, result: Frames, instruction: str) -> EditAgreement:
+        """By the matching head, which sees both clips and where they differ."""
+        if source.shape != result.shape:
+            raise InvalidInput(
+                f"source {source.shape[:3]} and result {result.shape[:3]} differ in frames or size",
+                field="source",
+            )
+        before, after = look(source), look(result)
+        heard = self._network.hear(token_ids([instruction], self._tokenizer)[None])
+        apart = torch.from_numpy(change(before, after))[None]
+        tokens = self._tokens([after]), self._tokens([before])
+        logits = self._network.match(*heard, *tokens, apart)[0, 0].sigmoid()
+        return EditAgreement(float(logits[FOLLOWED]), float(logits[KEPT]))
+
+    def _tokens(self, sights: Sequence[Sight]) -> Tensor:
+        numbers = (
+            np.stack([sight.subjects_KF for sight in sights]),
+            np.stack([sight.scene_F for sight in sights]),
+        )
+        return self._network.see(*(torch.from_numpy(part) for part in numbers))
+
+    def _who(self, sights: Sequence[Sight]) -> Tensor:
+        return self._network.who(torch.from_numpy(np.stack([s.subjects_KF for s in sights])))
