@@ -25,6 +25,12 @@ class RecipeEntry:
 
 
 RECIPES: dict[str, RecipeEntry] = {
+    "embedder-debug": RecipeEntry(
+        "omnireel.recipes.embedder:debug_embedder", "embedder, one minute, no use"
+    ),
+    "embedder-tiny": RecipeEntry(
+        "omnireel.recipes.embedder:tiny_embedder", "the embedder that filters and mines data"
+    ),
     "enhancer-debug": RecipeEntry(
         "omnireel.recipes.enhancer:debug_enhancer", "prompt enhancer, one minute, no use"
     ),

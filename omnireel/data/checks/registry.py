@@ -5,6 +5,7 @@ A new check is a class in a file of this package and a line here.
 
 from __future__ import annotations
 
+from omnireel.data.checks.agreement import all_checks
 from omnireel.data.checks.base import Check, Judged
 from omnireel.data.checks.container import Readable
 from omnireel.data.checks.copies import ExactDuplicate
@@ -14,7 +15,7 @@ BASIC: tuple[type[Check], ...] = (Readable, Resolution)
 """Tier 1."""
 TEMPORAL: tuple[type[Check], ...] = ()
 """Tier 2."""
-CROSS_MODAL: tuple[type[Check], ...] = ()
+CROSS_MODAL: tuple[type[Check], ...] = tuple(all_checks())
 """Tier 3; asked only about what passed tiers 1 and 2 and is no duplicate."""
 
 CHECKS: tuple[type[Check], ...] = (*BASIC, *TEMPORAL, *CROSS_MODAL)

@@ -1,0 +1,1 @@
+"""Whether what belongs together agrees: words, references, edits, identities, movements."""

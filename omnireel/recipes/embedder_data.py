@@ -1,0 +1,278 @@
+"""What the tiny embedder learns from: clips, references and edits of the world, with true and
+untrue words for each.
+
+What its eyes see in the pictures is kept in shards; words are drawn anew for every batch from the
+scenes, which follow from their seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from omnireel.data.crossmodal.altered import altered, fact_phrase, tellable
+from omnireel.data.crossmodal.meddled import meddled
+from omnireel.data.crossmodal.references import key_of, references
+from omnireel.data.crossmodal.wording import misworded
+from omnireel.embed.sight import F32, SUBJECT, SUBJECTS, Sight, change, look
+from omnireel.embed.words import token_ids
+from omnireel.errors import InvalidInput
+from omnireel.model.text import Tokenizer
+from omnireel.processes import Report, build_missing, one_thread
+from omnireel.train.shards import open_cache_folder, save_array, world_version
+from omnireel.types import Frames, VideoFormat
+from omnireel.world.captions import caption
+from omnireel.world.distribution import SceneDistribution
+from omnireel.world.holdout import Split
+from omnireel.world.render import render_clip, render_image
+from omnireel.world.sampler import sample_scene
+from omnireel.world.scene import Level, Scene
+from omnireel.world.tasks.catalog import draw_plan
+from omnireel.world.tasks.plan import Plan
+
+FORMAT = VideoFormat(64, 64, 17, 8.0)
+EDITS = ("C4", "C5", "C6", "C7", "C8")
+_BRIEF: tuple[Level | None, ...] = (None, None, "terse")
+_LONG: tuple[Level | None, ...] = ("short", "full", "elaborate")
+_DATA_VERSION = 2
+
+
+@dataclass(frozen=True)
+class EmbedderDataConfig:
+    """How much is rendered, and what a batch holds."""
+
+    clips: int = 500
+    edits: int = 150
+    seed: int = 0xE3BED
+    shard: int = 25
+    batch_size: int = 32
+    edit_batch_size: int = 24
+    edits_every: int = 3
+    """Every so many batches one is of edits."""
+    brief_pairs: int = 5
+    """True and untrue texts for each clip when they are phrases and terse captions."""
+    long_pairs: int = 2
+    """The same for longer ones; a batch has one or the other, so that little is padding."""
+    scenes: SceneDistribution = field(
+        default_factory=lambda: SceneDistribution(
+            other_style=0.25, moving_camera=0.4, large=0.4, effect=0.03
+        )
+    )
+
+    def __post_init__(self) -> None:
+        if min(self.clips, self.edits) < max(self.shard, self.batch_size, self.edit_batch_size):
+            raise InvalidInput("clips and edits fill a shard and a batch each", field="data.clips")
+        if self.edits_every < 2:
+            raise InvalidInput("edits_every must be 2 or more", field="data.edits_every")
+
+
+@dataclass(frozen=True, eq=False)
+class EmbedderBatch:
+    """Sights of clips with M texts each. ``labels_BM2`` are 1 or 0 for (followed, kept), -1
+    unknown. Either the source of an edit is there, or R references with the keys of who is shown.
+    """
+
+    subjects_BKF: Tensor
+    scene_BF: Tensor
+    ids_BMN: Tensor
+    labels_BM2: Tensor
+    source_subjects_BKF: Tensor | None = None
+    source_scene_BF: Tensor | None = None
+    change_BF: Tensor | None = None
+    refs_BRF: Tensor | None = None
+    ref_keys_BR: Tensor | None = None
+    clip_keys_B2: Tensor | None = None
+
+
+def scene_of(config: EmbedderDataConfig, i: int) -> tuple[Scene, np.random.Generator]:
+    """Scene ``i``, and what its references are drawn with."""
+    rng = np.random.default_rng([config.seed, i])
+    scene = sample_scene(rng, duration_s=FORMAT.duration_s, distribution=config.scenes)
+    return scene, rng
+
+
+def edit_of(config: EmbedderDataConfig, i: int, split: Split = "train") -> Plan:
+    """The plan of edit ``i``."""
+    number = config.seed + i
+    return draw_plan(EDITS[number % len(EDITS)], number, FORMAT.duration_s, split)
+
+
+def build_embedder_cache(
+    root: Path, config: EmbedderDataConfig, *, workers: int, report: Report | None = None
+) -> Path:
+    """Render and look at what is missing under ``root``, and return its folder."""
+    made_of = {
+        "kind": "embedder", "world": world_version(), "version": _DATA_VERSION,
+        "clips": config.clips, "edits": config.edits, "seed": config.seed, "shard": config.shard,
+        "scenes": asdict(config.scenes),
+    }  # fmt: skip
+    folder = open_cache_folder(root, "embedder", made_of)
+    clips, edits = config.clips // config.shard, config.edits // config.shard
+    paths = [folder / f"clips_{s:04d}.npy" for s in range(clips)]
+    paths += [folder / f"edits_{s:04d}.npy" for s in range(edits)]
+    making = partial(_render, config, clips)
+    build_missing(making, paths, workers=workers, report=report, first=one_thread)
+    return folder
+
+
+def _render(config: EmbedderDataConfig, clips: int, path: Path, shard: int) -> None:
+    make = _clip_row if shard < clips else _edit_row
+    first = config.shard * (shard if shard < clips else shard - clips)
+    rows = [make(config, first + i) for i in range(config.shard)]
+    save_array(path, np.stack(rows))
+
+
+def _clip_row(config: EmbedderDataConfig, i: int) -> F32:
+    """Sight of a clip, and the main subjects of its right and its wrong reference."""
+    scene, rng = scene_of(config, i)
+    right, wrong, time_s = references(scene, rng)
+    side = FORMAT.width
+    sights = [look(_worn(render_clip(scene, FORMAT), rng))]
+    sights += [look(_worn(render_image(s, side, side, time_s), rng)) for s in (right, wrong)]
+    numbers = [_flat(sights[0]), *(sight.subjects_KF[0] for sight in sights[1:])]
+    return np.concatenate(numbers)
+
+
+def _edit_row(config: EmbedderDataConfig, i: int) -> F32:
+    """Sights of a source, its result and a spoilt result, and how these two and a second copy of
+    the source differ from it."""
+    plan, rng = edit_of(config, i), np.random.default_rng([config.seed, 1, i])
+    assert plan.source_scene is not None
+    spoilt = meddled(plan.source_scene, plan.scene, rng)
+    scenes = (plan.source_scene, plan.scene, spoilt, plan.source_scene)
+    sights = [look(_worn(render_clip(scene, FORMAT), rng)) for scene in scenes]
+    changes = [change(sights[0], sight) for sight in sights[1:]]
+    return np.concatenate([*(_flat(sight) for sight in sights[:3]), *changes])
+
+
+def _flat(sight: Sight) -> F32:
+    return np.concatenate([sight.subjects_KF.ravel(), sight.scene_F])
+
+
+def _worn(frames_THWC: Frames, rng: np.random.Generator) -> Frames:
+    """A little brighter or darker, with a little noise: as files are."""
+    noise = rng.standard_normal(frames_THWC.shape, dtype=np.float32) * rng.uniform(0.0, 2.5)
+    out = frames_THWC.astype(np.float32) * rng.uniform(0.98, 1.02) + noise
+    worn: Frames = out.round().clip(0, 255).astype(np.uint8)
+    return worn
+
+
+class EmbedderBatches:
+    """``batch(i)``: every few batches one of edits, else one of clips."""
+
+    def __init__(self, folder: Path, config: EmbedderDataConfig, tokenizer: Tokenizer) -> None:
+        self._config, self._tokenizer = config, tokenizer
+        self._clips, self._edits = (
+            torch.from_numpy(
+                np.concatenate([np.load(p) for p in sorted(folder.glob(f"{n}_*.npy"))])
+            )
+            for n in ("clips", "edits")
+        )
+        self._scenes = [scene_of(config, i)[0] for i in range(len(self._clips))]
+        self._plans = [edit_of(config, i) for i in range(len(self._edits))]
+        self._keys = [
+            [key_of(s.bodies[0]) for s in references(*scene_of(config, i))[:2]]
+            for i in range(len(self._clips))
+        ]
+
+    def batch(self, index: int) -> EmbedderBatch:
+        """Batch number ``index``."""
+        rng = np.random.default_rng([self._config.seed, 2, index])
+        if index % self._config.edits_every == self._config.edits_every - 1:
+            return self._of_edits(rng)
+        return self._of_clips(rng)
+
+    def _of_clips(self, rng: np.random.Generator) -> EmbedderBatch:
+        config = self._config
+        at = rng.choice(len(self._clips), size=config.batch_size, replace=False).tolist()
+        scenes = [self._scenes[i] for i in at]
+        brief = bool(rng.random() < 0.6)
+        levels, pairs = (_BRIEF, config.brief_pairs) if brief else (_LONG, config.long_pairs)
+        texts = [
+            clip_texts(scene, scenes[b - 1], rng, levels, pairs) for b, scene in enumerate(scenes)
+        ]
+        shown = [[key_of(b) for b in s.bodies] + [0] * (2 - len(s.bodies)) for s in scenes]
+        truth = torch.tensor([[[float(i % 2 == 0), -1.0] for i in range(len(t))] for t in texts])
+        rows = self._clips[at]
+        subjects, scene = _parts(rows[:, :_CLIP])
+        return EmbedderBatch(
+            subjects,
+            scene,
+            _ids(texts, self._tokenizer),
+            truth,
+            refs_BRF=rows[:, _CLIP:].reshape(len(at), 2, SUBJECT),
+            ref_keys_BR=torch.tensor([self._keys[i] for i in at]),
+            clip_keys_B2=torch.tensor(shown),
+        )
+
+    def _of_edits(self, rng: np.random.Generator) -> EmbedderBatch:
+        config = self._config
+        at = rng.choice(len(self._edits), size=config.edit_batch_size, replace=False).tolist()
+        rows = self._edits[at]
+        sights = rows[:, : 3 * _CLIP].reshape(len(at), 3, _CLIP)
+        changes = rows[:, 3 * _CLIP :].reshape(len(at), 3, -1)
+        # 0: nothing was done; 1: right; 2: right, and something else too
+        outcome = rng.choice(3, size=len(at), p=(0.2, 0.45, 0.35)).tolist()
+        every = range(len(at))
+        texts, labels = [], []
+        for b in every:
+            true = self._plans[at[b]].text
+            texts.append([true, misworded(true, rng), self._plans[at[b - 1]].text])
+            done = [float(outcome[b] > 0), float(outcome[b] < 2)]
+            labels.append([done, [0.0, -1.0], [0.0, -1.0]])
+        subjects, scene = _parts(sights[every, outcome])
+        before_subjects, before_scene = _parts(sights[:, 0])
+        return EmbedderBatch(
+            subjects,
+            scene,
+            _ids(texts, self._tokenizer),
+            torch.tensor(labels),
+            source_subjects_BKF=before_subjects,
+            source_scene_BF=before_scene,
+            change_BF=changes[every, [(2, 0, 1)[o] for o in outcome]],
+        )
+
+
+_CLIP = SUBJECTS * SUBJECT + 28
+"""Numbers of one sight."""
+
+
+def clip_texts(
+    scene: Scene,
+    other: Scene,
+    rng: np.random.Generator,
+    levels: Sequence[Level | None],
+    pairs: int,
+) -> list[str]:
+    """True and untrue texts in turn; the first is a caption, the last untrue one tells of
+    ``other``. The level None is a phrase for one fact."""
+    texts: list[str] = []
+    for n in range(pairs):
+        level = levels[int(rng.integers(len(levels)))] if n else levels[-1]
+        body = int(rng.integers(len(scene.bodies)))
+        facts = tellable(scene, level or "full")
+        fact = facts[int(rng.integers(len(facts)))]
+        wrong = altered(scene, fact, rng, body)
+        if level is None:
+            texts += [fact_phrase(s, fact, rng, body) for s in (scene, wrong)]
+        else:
+            texts += [caption(s, level, rng) for s in (scene, wrong)]
+    if pairs > 2:
+        texts[-1] = caption(other, "terse", rng)
+    return texts
+
+
+def _parts(flat_BF: Tensor) -> tuple[Tensor, Tensor]:
+    subjects = flat_BF[:, : SUBJECTS * SUBJECT].reshape(-1, SUBJECTS, SUBJECT)
+    return subjects, flat_BF[:, SUBJECTS * SUBJECT :]
+
+
+def _ids(texts: Sequence[Sequence[str]], tokenizer: Tokenizer) -> Tensor:
+    flat = token_ids([text for row in texts for text in row], tokenizer)
+    return flat.reshape(len(texts), len(texts[0]), -1)
