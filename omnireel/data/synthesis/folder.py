@@ -1,0 +1,186 @@
+"""A folder of captioned clips -> a folder of derived samples; the same call goes on where an
+interrupted one stopped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from omnireel.data.captions import check_caption, read_beside, read_table
+from omnireel.data.synthesis.derived import Derived, all_saved, save, write_sources
+from omnireel.data.synthesis.expert import Expert
+from omnireel.data.synthesis.forward import by_expert, removed
+from omnireel.data.synthesis.rendered import rendered
+from omnireel.data.synthesis.reverse import KINDS, Natural, reverse
+from omnireel.data.synthesis.segment import subject_mask
+from omnireel.errors import AlreadyExists, FieldViolation, InvalidInput, NotFound, OmnireelError
+from omnireel.files import atomic_write
+from omnireel.media import DecodeLimits, read_clip
+from omnireel.store.chunks import sha256_of
+from omnireel.types import VideoFormat
+
+VIDEOS = frozenset({".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v"})
+FORWARD = ("remove",)
+PLAN = "synthesis.json"
+Report = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class SynthesisConfig:
+    """What is made. ``kinds`` are those of reverse synthesis and "remove"; with an expert,
+    ``instructions`` are carried out on every clip."""
+
+    kinds: tuple[str, ...] = (*KINDS, *FORWARD)
+    instructions: tuple[str, ...] = ()
+    licence: str = ""
+    short_side: int = 480
+    """Frames are shrunk to this before anything is derived from them; the target is not."""
+    limits: DecodeLimits = field(default_factory=DecodeLimits)
+
+    def __post_init__(self) -> None:
+        known = (*KINDS, *FORWARD)
+        if unknown := [kind for kind in self.kinds if kind not in known]:
+            raise InvalidInput(
+                f"unknown kind {unknown[0]!r}; use some of {', '.join(known)}", field="kinds"
+            )
+        if self.short_side < 32:
+            raise InvalidInput("short_side must be 32 or more", field="short_side")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How many samples there are, and why clips gave none or fewer, by name."""
+
+    made: int
+    left_out: Mapping[str, str]
+
+
+def synthesise(
+    folder: Path,
+    out: Path,
+    config: SynthesisConfig,
+    expert: Expert | None = None,
+    report: Report = lambda done, total: None,
+) -> Outcome:
+    """Derive samples from every clip below ``folder``.
+
+    Raises:
+        NotFound: no such folder.
+        InvalidInput: no clips, or clips without a caption: a violation for each.
+        AlreadyExists: ``out`` holds the work of other settings.
+
+    """
+    if config.instructions and expert is None:
+        raise InvalidInput("instructions need an expert; name one with --expert", field="expert")
+    clips = _captioned(folder)
+    plan = {"kinds": config.kinds, "instructions": config.instructions}
+    facts = {"short_side": config.short_side, "expert": expert.name if expert else ""}
+    _claim(out, {**plan, **facts})
+    left_out: dict[str, str] = {}
+    for number, (path, caption) in enumerate(clips.items()):
+        report(number, len(clips))
+        name = path.relative_to(folder).with_suffix("").as_posix().replace("/", "_")
+        if (out / f".{name}.done").is_file():
+            left_out |= _said(out, name)
+            continue
+        try:
+            natural = _open(path, name, caption, config)
+            wanted = [kind for kind in config.kinds if kind in KINDS]
+            for sample in _samples(natural, tuple(wanted), config, expert):
+                save(sample, out)
+            why = "" if natural.mask_THW is not None else "nothing in it clearly moves by itself"
+        except OmnireelError as error:
+            why = error.message
+        if why:
+            left_out[path.name] = why
+        atomic_write(out / f".{name}.done", f"{path.name}\n{why}".encode())
+    report(len(clips), len(clips))
+    write_sources(out)
+    return Outcome(len(list(out.glob("*.lineage.json"))), left_out)
+
+
+def render_samples(
+    out: Path,
+    capabilities: tuple[str, ...],
+    count: int,
+    fmt: VideoFormat,
+    seed: int = 0,
+    report: Report = lambda done, total: None,
+) -> Outcome:
+    """``count`` samples of each capability by the world's renderer."""
+    _claim(out, {"world": capabilities, "seed": seed, "format": vars(fmt)})
+    todo = [(c, s) for c in capabilities for s in range(seed, seed + count)]
+    for number, (capability, one) in enumerate(todo):
+        report(number, len(todo))
+        if not all_saved(out, [f"world-{capability}-{one:06d}"]):
+            save(rendered(capability, one, fmt), out)
+    report(len(todo), len(todo))
+    write_sources(out)
+    return Outcome(len(list(out.glob("*.lineage.json"))), {})
+
+
+def _samples(
+    natural: Natural, kinds: tuple[str, ...], config: SynthesisConfig, expert: Expert | None
+) -> Iterator[Derived]:
+    yield from reverse(natural, kinds)
+    if "remove" in config.kinds:
+        yield from removed(natural)
+    if expert is not None:
+        for number, instruction in enumerate(config.instructions):
+            for sample in by_expert(natural, expert, instruction):
+                yield Derived(**{**vars(sample), "name": f"{natural.name}-expert{number}"})
+
+
+def _captioned(folder: Path) -> dict[Path, str]:
+    if not folder.is_dir():
+        raise NotFound(f"there is no folder {folder}")
+    table, wrong = read_table(folder)
+    found: dict[Path, str] = {}
+    clips = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in VIDEOS and p.is_file()]
+    for path in clips:
+        name = path.relative_to(folder).as_posix()
+        caption = table.get(name) or read_beside(path)
+        if caption is None:
+            wrong.append(FieldViolation(name, "has no caption; write one, or run data caption"))
+        elif trouble := check_caption(caption):
+            wrong.append(FieldViolation(name, trouble))
+        else:
+            found[path] = caption.text.strip()
+    if not clips:
+        raise InvalidInput(f"{folder} holds no clips ({', '.join(sorted(VIDEOS))})", field="input")
+    if wrong:
+        lines = "; ".join(f"{v.field}: {v.description}" for v in wrong[:5])
+        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+        raise InvalidInput(f"{folder}: {lines}{more}", violations=tuple(wrong))
+    return found
+
+
+def _open(path: Path, name: str, caption: str, config: SynthesisConfig) -> Natural:
+    clip = read_clip(
+        path, config.limits, field=path.name, shrink_short_side=config.short_side, with_audio=False
+    )
+    return Natural(
+        name, path, sha256_of(path), clip, caption, subject_mask(clip.frames_THWC),
+        config.licence, {"mask": "motion and colour"},
+    )  # fmt: skip
+
+
+def _claim(out: Path, plan: Mapping[str, object]) -> None:
+    """Note what ``out`` is for, or refuse when it is for something else."""
+    out.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(plan, sort_keys=True, indent=1)
+    path = out / PLAN
+    if path.is_file():
+        if path.read_text(encoding="utf-8") != text:
+            raise AlreadyExists(f"{out} holds samples of other settings; choose another folder")
+        return
+    if any(out.iterdir()):
+        raise AlreadyExists(f"{out} is not empty; choose another folder")
+    atomic_write(path, text.encode())
+
+
+def _said(out: Path, name: str) -> dict[str, str]:
+    file, _, why = (out / f".{name}.done").read_text(encoding="utf-8").partition("\n")
+    return {file: why} if why else {}

@@ -1,0 +1,171 @@
+"""Derived samples: the target untouched, and inputs that tell no more of it than they must."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from omnireel.data.synthesis.erase import erase, grown, margin_of
+from omnireel.data.synthesis.expert import load_expert
+from omnireel.data.synthesis.folder import SynthesisConfig, render_samples, synthesise
+from omnireel.data.synthesis.looks import color_name, recolored
+from omnireel.data.synthesis.reverse import Natural, elements, reverse
+from omnireel.data.synthesis.segment import subject_mask
+from omnireel.errors import AlreadyExists, FailedPrecondition, InvalidInput, NotFound
+from omnireel.media import read_clip, read_image, write_mp4
+from omnireel.types import Clip, Frames, VideoFormat
+from omnireel.world.render import render_clip
+from omnireel.world.scene import Body, Material, Motion, Scene
+from omnireel.world.truth import render_truth
+
+FORMAT = VideoFormat(96, 96, 9, 8.0)
+SCENE = Scene((Body("a", "cube", Material("red"), size=0.8, motion=Motion("move_right")),), "city")
+
+
+@pytest.fixture(scope="module")
+def frames() -> Frames:
+    return render_clip(SCENE, FORMAT)
+
+
+@pytest.fixture(scope="module")
+def mask(frames: Frames) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    return render_truth(SCENE, FORMAT).masks["a"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, frames: Frames) -> Path:
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    write_mp4(Clip(frames, 8.0), clips / "walk.mp4")
+    (clips / "walk.txt").write_text("A red cube slides to the right in the city.")
+    return clips
+
+
+def natural(frames: Frames, mask: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Natural:
+    return Natural("walk", Path("walk.mp4"), "0a" * 32, Clip(frames, 8.0), "A cube.", mask)
+
+
+def test_what_is_erased_has_no_influence(frames: Frames, mask: np.ndarray) -> None:
+    hole = grown(mask, margin_of(frames))
+    other = frames.copy()
+    other[hole] = np.random.default_rng(0).integers(0, 255, (int(hole.sum()), 3), np.uint8)
+    assert np.array_equal(erase(frames, hole), erase(other, hole))
+    assert np.array_equal(erase(frames, hole)[~hole], frames[~hole])
+    empty = render_clip(replace(SCENE, bodies=()), FORMAT)
+    gap = np.abs(erase(frames, hole)[mask].astype(int) - empty[mask]).mean()
+    assert gap < 0.35 * np.abs(frames[mask].astype(int) - empty[mask]).mean()
+
+
+def test_an_element_shows_nothing_of_the_place(frames: Frames, mask: np.ndarray) -> None:
+    other = frames.copy()
+    other[~mask] = 17
+    a, b = (elements(natural(f, mask)) for f in (frames, other))
+    assert len(a) == 3
+    assert all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_a_first_frame_shows_only_the_first_frame(frames: Frames, mask: np.ndarray) -> None:
+    (sample,) = reverse(natural(frames, mask), ("first",))
+    assert np.array_equal(read_image(sample.inputs[0].data).frames_THWC, frames[:1])
+
+
+def test_the_moving_subject_is_found(frames: Frames, mask: np.ndarray) -> None:
+    found = subject_mask(frames)
+    assert found is not None
+    assert (found & mask).sum() / (found | mask).sum() > 0.5
+    still = np.repeat(frames[:1], 9, 0)
+    assert subject_mask(still) is None
+
+
+def test_a_colour_gets_another_name(frames: Frames, mask: np.ndarray) -> None:
+    assert color_name(frames, mask) == "red"
+    blue = recolored(frames, mask, "blue")
+    assert color_name(blue, mask) == "blue"
+    assert np.array_equal(blue[~mask], frames[~mask])
+
+
+def test_targets_are_the_files_of_the_person_bit_by_bit(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    made = synthesise(folder, out, SynthesisConfig(licence="CC0-1.0"))
+    assert made.made == 9
+    assert not made.left_out
+    original = hashlib.sha256((folder / "walk.mp4").read_bytes()).hexdigest()
+    for path in out.glob("walk-*.lineage.json"):
+        facts = json.loads(path.read_text())
+        ((target, digest),) = facts["target"].items()
+        assert hashlib.sha256((out / target).read_bytes()).hexdigest() == digest
+        if facts["made_by"].startswith("reverse/"):
+            assert digest == original == facts["of_sha256"]
+        assert facts["licence"] == "CC0-1.0"
+    source = read_clip(out / "walk-add.source-Source.mp4").frames_THWC
+    assert source.shape == (9, 96, 96, 3)
+    assert (
+        "walk-add.mp4,CC0-1.0,omnireel data synthesise: reverse/add"
+        in (out / "sources.csv").read_text()
+    )
+
+
+def test_the_same_call_goes_on_and_other_settings_are_refused(folder: Path, tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    config = SynthesisConfig(("first", "sketch"))
+    synthesise(folder, whole, config)
+    synthesise(folder, parts, config)
+    for name in (".walk.done", "walk-sketch.lineage.json", "walk-sketch.mp4", "sources.csv"):
+        (parts / name).unlink()
+    synthesise(folder, parts, config)
+    assert {p.name: p.read_bytes() for p in whole.iterdir()} == {
+        p.name: p.read_bytes() for p in parts.iterdir()
+    }
+    with pytest.raises(AlreadyExists, match="other settings"):
+        synthesise(folder, parts, SynthesisConfig(("first",)))
+
+
+def test_what_is_missing_is_named(folder: Path, tmp_path: Path) -> None:
+    write_mp4(Clip(np.zeros((5, 32, 32, 3), np.uint8)), folder / "dark.mp4")
+    with pytest.raises(InvalidInput, match=r"dark\.mp4: has no caption"):
+        synthesise(folder, tmp_path / "out", SynthesisConfig())
+    with pytest.raises(InvalidInput, match="unknown kind 'colour'"):
+        SynthesisConfig(("colour",))
+    with pytest.raises(NotFound, match="there is no folder"):
+        synthesise(tmp_path / "none", tmp_path / "out", SynthesisConfig())
+
+
+def test_a_model_of_ones_own_edits_by_instruction(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="--expert"):
+        load_expert(None)
+    with pytest.raises(NotFound):
+        load_expert(tmp_path / "none.py")
+    broken = tmp_path / "broken.py"
+    broken.write_text("raise RuntimeError('no weights')")
+    with pytest.raises(FailedPrecondition, match="no weights"):
+        load_expert(broken)
+    expert = tmp_path / "negative.py"
+    expert.write_text(
+        "class Negative:\n    name = 'negative'\n"
+        "    def edit(self, frames, instruction):\n        return 255 - frames\n"
+        "def open_expert():\n    return Negative()\n"
+    )
+    config = SynthesisConfig(("first",), ("Invert the colors",))
+    synthesise(folder, tmp_path / "out", config, load_expert(expert))
+    target = read_clip(tmp_path / "out" / "walk-expert0.mp4").frames_THWC
+    before = read_clip(folder / "walk.mp4").frames_THWC
+    assert np.abs(target.astype(int) + before - 255).mean() < 6
+    words = (tmp_path / "out" / "walk-expert0.txt").read_text()
+    assert words == "Invert the colors in @Source, keep everything else."
+
+
+def test_the_world_renders_samples_with_their_scene(tmp_path: Path) -> None:
+    made = render_samples(tmp_path / "w", ("C2", "C8"), 2, VideoFormat(64, 64, 5, 8.0))
+    assert made.made == 4
+    names = {path.name for path in (tmp_path / "w").iterdir()}
+    assert "world-C8-000001.source-Video_1.mp4" in names
+    assert sum(name.startswith("world-C2-000000.element-") for name in names) == 3
+    facts = json.loads((tmp_path / "w" / "world-C8-000000.lineage.json").read_text())
+    assert facts["scene"]["bodies"]
+    with pytest.raises(InvalidInput, match="unknown capability"):
+        render_samples(tmp_path / "x", ("C99",), 1, VideoFormat(64, 64, 5, 8.0))
