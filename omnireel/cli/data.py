@@ -12,6 +12,9 @@ from typing import Annotated
 import typer
 
 from omnireel.cli.curate import curate
+from omnireel.cli.data_caption import caption
+from omnireel.cli.data_mine import mine
+from omnireel.cli.data_synthesise import synthesise
 from omnireel.cli.forget import forget
 from omnireel.cli.printing import EXIT_INVALID_INPUT, err
 from omnireel.cli.run_output import data_report
@@ -23,9 +26,11 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-
 app.command("curate")(curate)
 app.command("forget")(forget)
+app.command("caption")(caption)
+app.command("mine")(mine)
+app.command("synthesise")(synthesise)
 
 
 @app.command("pack")

@@ -14,6 +14,7 @@ import json
 import os
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from typing import Any
 
 from PIL import Image
@@ -70,7 +71,11 @@ class OpenAIEnhancer:
         )
 
     def enhance(self, prompt: Prompt, media: MediaSet) -> Enhancement:
-        """Ask the endpoint.
+        """Ask the endpoint; raises as :meth:`ask`."""
+        return from_output(self.ask(SYSTEM, user_message(prompt, media)), prompt)
+
+    def ask(self, system: str, shown: Iterator[Shown]) -> str:
+        """The answer to one message of texts and pictures.
 
         Raises:
             Unavailable: it cannot be reached, is too slow, or reports a passing fault (5xx).
@@ -80,13 +85,13 @@ class OpenAIEnhancer:
         body = {
             "model": self._model,
             "messages": [
-                {"role": "system", "content": SYSTEM},
-                {"role": "user", "content": [_part(s) for s in user_message(prompt, media)]},
+                {"role": "system", "content": system},
+                {"role": "user", "content": [_part(piece) for piece in shown]},
             ],
             "max_tokens": self._max_new_tokens,
             "temperature": 0.0,
         }
-        return from_output(_content(self._post(body)), prompt)
+        return _content(self._post(body))
 
     def _post(self, body: dict[str, Any]) -> bytes:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}

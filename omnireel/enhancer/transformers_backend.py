@@ -6,6 +6,7 @@ SmolVLM, LLaVA, ...), chat template included. Nothing is ever downloaded.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from omnireel.enhancer.base import Enhancement, from_output
-from omnireel.enhancer.instructions import SYSTEM, shrink, user_message
+from omnireel.enhancer.instructions import SYSTEM, Shown, shrink, user_message
 from omnireel.errors import FailedPrecondition, NotFound
 from omnireel.mvl.prompt import Prompt
 from omnireel.types import MediaSet
@@ -57,18 +58,22 @@ class TransformersEnhancer:
             raise FailedPrecondition(f"the processor in {folder} has no chat template")
         return cls(model.to(device), processor, max_new_tokens=max_new_tokens)
 
-    @torch.inference_mode()
     def enhance(self, prompt: Prompt, media: MediaSet) -> Enhancement:
         """Enhance one prompt; output that does not parse falls back to the user's text."""
+        return from_output(self.ask(SYSTEM, user_message(prompt, media)), prompt)
+
+    @torch.inference_mode()
+    def ask(self, system: str, shown: Iterator[Shown]) -> str:
+        """The answer to one message of texts and pictures."""
         content: list[dict[str, Any]] = []
-        for shown in user_message(prompt, media):
-            if shown.frame_HWC is None:
-                content.append({"type": "text", "text": shown.text})
+        for piece in shown:
+            if piece.frame_HWC is None:
+                content.append({"type": "text", "text": piece.text})
             else:
-                picture = Image.fromarray(shrink(shown.frame_HWC, MAX_PICTURE_SIDE))
+                picture = Image.fromarray(shrink(piece.frame_HWC, MAX_PICTURE_SIDE))
                 content.append({"type": "image", "image": picture})
         messages = [
-            {"role": "system", "content": [{"type": "text", "text": SYSTEM}]},
+            {"role": "system", "content": [{"type": "text", "text": system}]},
             {"role": "user", "content": content},
         ]
         inputs = self._processor.apply_chat_template(
@@ -82,5 +87,5 @@ class TransformersEnhancer:
             **inputs, max_new_tokens=self._max_new_tokens, do_sample=False
         )
         answer = output[0, inputs["input_ids"].shape[1] :]
-        raw = self._processor.batch_decode([answer], skip_special_tokens=True)[0]
-        return from_output(raw, prompt)
+        raw: str = self._processor.batch_decode([answer], skip_special_tokens=True)[0]
+        return raw

@@ -1,0 +1,1 @@
+"""Captions at four levels, by a model or from a scene graph: written, checked, and resumable."""
