@@ -10,13 +10,13 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from omnireel.errors import AlreadyExists, InvalidInput, NotFound
+from omnireel.errors import AlreadyExists, InvalidInput
+from omnireel.evaluate.pages.answers import read_page_answers
 from omnireel.generate.components import latent_space_sha256
 from omnireel.recipes.preference_questions import manifest_of, questions_hash, questions_manifest
 from omnireel.registry import write_text_atomic
 from omnireel.train.preferences import PreferenceSet, Verdict, write_pairs
 
-FORMAT_VERSION = 1
 _PAIRS_PER_SHARD = 16
 
 
@@ -41,31 +41,8 @@ def read_answers(path: Path, expected: str, count: int) -> Answers:
         InvalidInput: it is another file, about other questions, or has an unknown verdict.
 
     """
-    if not path.is_file():
-        raise NotFound(f"there is no file {path}; the page's Save button writes one")
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        version, about, judge = data["format_version"], data["questions"], str(data["judge"])
-        verdicts = {int(n): Verdict(v) for n, v in data["answers"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InvalidInput(
-            f"{path} is not what the page saves ({error!r})", field="answers"
-        ) from error
-    if version != FORMAT_VERSION:
-        raise InvalidInput(
-            f"{path} has format version {version}; {FORMAT_VERSION} is known", field="answers"
-        )
-    if about != expected:
-        raise InvalidInput(
-            f"{path} answers other questions ({str(about)[:12]}, not {expected[:12]}); import it "
-            "with the folder that its page was made from",
-            field="answers",
-        )
-    if not judge.strip():
-        raise InvalidInput(f"{path} does not say who judged", field="judge")
-    if wrong := [n for n in verdicts if not 0 <= n < count]:
-        raise InvalidInput(f"{path} answers pair {wrong[0]} of {count}", field="answers")
-    return Answers(judge.strip(), verdicts)
+    found = read_page_answers(path, expected, count)
+    return Answers(found.judge, {n: Verdict(choice) for n, choice in found.choices.items()})
 
 
 @dataclass(frozen=True)

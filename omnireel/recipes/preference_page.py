@@ -11,7 +11,6 @@ Answers stay in the browser until they are saved as the JSON that
 from __future__ import annotations
 
 import base64
-import json
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +18,16 @@ import torch
 from torch import Tensor
 
 from omnireel.errors import InvalidInput
+from omnireel.evaluate.pages import JUDGING, fill
+from omnireel.evaluate.pages.answers import FORMAT_VERSION
 from omnireel.files import atomic_write
 from omnireel.generate.components import latent_space_sha256, load_vae
 from omnireel.generate.frames import video_to_frames
 from omnireel.media.sprites import write_sprite
 from omnireel.model.vae import VideoVAE
-from omnireel.recipes.preference_answers import FORMAT_VERSION
 from omnireel.recipes.preference_questions import questions_hash, questions_manifest
 from omnireel.train.preferences import PreferencePair, PreferenceSet
 from omnireel.types import Clip
-
-_TEMPLATE = Path(__file__).with_name("preference_page.html")
 
 
 def write_page(folder: Path, vae: Path, out: Path) -> int:
@@ -57,11 +55,8 @@ def write_page(folder: Path, vae: Path, out: Path) -> int:
         "questions": questions_hash(folder),
         "pairs": [_pair(found.pair(n), decoder, fps) for n in range(len(found))],
     }
-    # "</" would end the script element that holds the data.
-    text = json.dumps(data).replace("</", "<\\/")
-    page = _TEMPLATE.read_text(encoding="utf-8").replace("@DATA@", text)
     out.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write(out, page.encode())
+    atomic_write(out, fill(JUDGING, data))
     return len(found)
 
 
