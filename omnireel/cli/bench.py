@@ -15,7 +15,6 @@ from omnireel.cli.printing import err, out
 from omnireel.shipped import SHIPPED_TINY
 
 if TYPE_CHECKING:
-    from omnireel.evaluate.bench.case_run import Words
     from omnireel.processes import Report
 
 Weights = Annotated[
@@ -50,6 +49,12 @@ def bench(
     mlflow: Annotated[
         str, typer.Option(help="MLflow tracking address; 'off' writes files only.")
     ] = "sqlite:///runs/mlflow.db",
+    upscale: Annotated[
+        bool, typer.Option("--upscale", help="Super-resolution on the 50 quick cases, too.")
+    ] = False,
+    record: Annotated[
+        bool, typer.Option("--record", help="Keep the scores beside the weights, and in the card.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json, no table.")] = False,
 ) -> None:
     """Run OmniBench: 600 fixed cases over 25 capabilities, each score beside floor and ceiling.
@@ -61,43 +66,105 @@ def bench(
     """
     from omnireel.errors import InvalidInput
     from omnireel.evaluate.bench.case_run import Model
+    from omnireel.evaluate.bench.record import record_scores
     from omnireel.evaluate.bench.run import default_steps, read_manifest, read_records, run_bench
     from omnireel.evaluate.bench.suite import chosen
-    from omnireel.evaluate.bench.table import detail_table, scores_table
+    from omnireel.evaluate.bench.tracking import log_results
 
-    if words not in ("precise", "vague", "enhanced"):
-        raise InvalidInput(f"words are precise, vague or enhanced, not {words!r}", field="words")
-    cases = chosen(tuple(capability or ()), quick=quick)
+    rows = tuple(capability or ())
+    cases = chosen(rows, quick=quick)
     root = weights or SHIPPED_TINY
+    if record and (generator or quick or capability):
+        raise InvalidInput(
+            "scores are recorded for whole runs of one weights folder; leave --generator, --quick "
+            "and --capability out",
+            field="record",
+        )
     made_by = generator or root / "generator"
-    kind: Words = words  # type: ignore[assignment]
-    model = Model(made_by, root / "vae", steps or default_steps(made_by), kind, seed)
+    model = Model(made_by, root / "vae", steps or default_steps(made_by), words, seed)
     with _progress() as report:
         run_bench(model, cases, folder, workers=workers, report=report)
-    data = write_results(folder, read_records(folder, cases), read_manifest(folder))
+    manifest = read_manifest(folder)
+    if upscale:
+        manifest["upscaling"] = _upscaling(root, rows, folder, workers)
+    data = write_results(folder, read_records(folder, cases), manifest)
+    if record:
+        err().print(f"recorded in {record_scores(data, root)}")
     if mlflow != "off":
-        from omnireel.evaluate.bench.tracking import log_results
-
         log_results(mlflow, data, folder / "results.json")
     if as_json:
         out().print_json(json.dumps(data))
-        return
+    else:
+        _print(data)
+        out().print(str((folder / "index.html").resolve()))
+
+
+def _upscaling(weights: Path, rows: tuple[str, ...], folder: Path, workers: int) -> dict[str, Any]:
+    from omnireel.evaluate.bench.suite import chosen
+    from omnireel.evaluate.bench.upscaling import run_upscaling
+
+    with _progress() as report:
+        return run_upscaling(
+            weights / "upscaler",
+            weights / "vae",
+            chosen(rows, quick=True),
+            folder,
+            workers=workers,
+            report=report,
+        )
+
+
+def _print(data: dict[str, Any]) -> None:
+    from omnireel.evaluate.bench.table import detail_table, scores_table
+
     out().print(scores_table(data["rows"]), markup=False)
     out().print("\n" + detail_table(data["rows"]), markup=False)
-    out().print(f"\nmean score {data['mean']['score']:.3f}, {100 * data['mean']['span']:.0f} % of "
-                f"the span; {data['evaluations']:g} evaluations for a video")  # fmt: skip
-    out().print(str(folder.resolve()))
+    mean = data["mean"]
+    share = "" if mean["span"] is None else f", {100 * mean['span']:.0f} % of the span"
+    out().print(
+        f"\nmean score {mean['score']:.3f}{share}; {data['evaluations']:g} evaluations for a video"
+    )
+    if found := data.get("upscaling"):
+        closed = "" if found["closed"] is None else f"; {100 * found['closed']:.0f} % of the gap"
+        out().print(
+            f"super-resolution: enlarged {found['enlarged']:.2f} dB, result {found['result']:.2f} "
+            f"dB, ceiling {found['ceiling']:.2f} dB{closed}"
+        )
+        if by := found["reference_gain"]:
+            out().print(f"references add {by[0]:+.2f} [{by[1]:+.2f}..{by[2]:+.2f}] dB")
+
+
+def table(
+    weights: Weights = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Rows as JSON.")] = False,
+) -> None:
+    """Show the recorded scores of weights, by default the shipped ones, row by row.
+
+    Example: omnireel eval table
+    """
+    from omnireel.evaluate.bench.record import read_scores
+    from omnireel.evaluate.bench.table import scores_table
+
+    data, stale = read_scores(weights or SHIPPED_TINY)
+    if stale:
+        err().print(f"[yellow]out of date:[/] {stale}; run 'omnireel eval bench --record' again")
+    if as_json:
+        out().print_json(json.dumps([{**row, "stale": bool(stale)} for row in data["rows"]]))
+        return
+    out().print(scores_table(data["rows"]), markup=False)
 
 
 def write_results(
     folder: Path, records: list[dict[str, Any]], manifest: dict[str, Any]
 ) -> dict[str, Any]:
-    """Summarise the records of a run into its ``results.json``."""
+    """Summarise the records of a run into its ``results.json`` and its page."""
+    from omnireel.evaluate.bench.page import write_bench_page
     from omnireel.evaluate.bench.rows import summary_of
     from omnireel.files import atomic_write
 
     data = summary_of(records, manifest)
     atomic_write(folder / "results.json", (json.dumps(data, indent=1) + "\n").encode())
+    write_bench_page(folder, records, data)
     return data
 
 

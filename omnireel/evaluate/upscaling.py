@@ -68,7 +68,7 @@ def evaluate_upscaler(
 @torch.inference_mode()
 def _upscaled(pipeline: UpscalePipeline, case: Case, base: Base) -> UpscaledCase:
     sample = case.sample
-    small = sample.target if base == "exact" else _worn(pipeline, sample.target, sample.seed)
+    small = sample.target if base == "exact" else worn(pipeline, sample.target, sample.seed)
     settings = GenerationSettings(
         format=small.format,
         seed=sample.seed,
@@ -96,7 +96,8 @@ def _upscaled(pipeline: UpscalePipeline, case: Case, base: Base) -> UpscaledCase
     return UpscaledCase(case, base, **shown, target=target, psnr_dB=scores)
 
 
-def _worn(pipeline: UpscalePipeline, clip: Clip, seed: int) -> Clip:
+def worn(pipeline: UpscalePipeline, clip: Clip, seed: int) -> Clip:
+    """A clip as a generator's are: through the autoencoder, with noise on its latents."""
     vae = pipeline.conditions.vae
     latents = vae.encode(frames_to_video(clip.frames_THWC)[None].to(vae.latent_mean.device))
     noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(seed))

@@ -12,11 +12,12 @@ import time
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from omnireel.enhancer import Enhancer, EnhancerSpec, open_enhancer
+from omnireel.errors import InvalidInput
 from omnireel.evaluate.bench.families import bench_oracles
 from omnireel.evaluate.bench.suite import BenchCase, partner_of, read_index, sample_of
 from omnireel.evaluate.judgement import Judgement, Viewer
@@ -29,7 +30,7 @@ from omnireel.mvl.prompt import Prompt
 from omnireel.types import Clip
 from omnireel.world.tasks import TaskSample
 
-Words = Literal["precise", "vague", "enhanced"]
+WORDS = ("precise", "vague", "enhanced")
 COLUMNS = ("score", "floor", "ceiling", "truth")
 CASES, CLIPS = "cases", "clips"
 """Sub-folders of a run: one JSON file per case, and what its page plays."""
@@ -42,10 +43,14 @@ class Model:
     generator: Path
     vae: Path
     num_inference_steps: int
-    words: Words = "precise"
-    """Precise words; careless ones; careless ones that the shipped enhancer rewrote."""
+    words: str = "precise"
+    """One of WORDS: precise; careless; careless and rewritten by the shipped enhancer."""
     seed: int = 0
     """Of the noise: each case has its own, all of them other ones for another seed."""
+
+    def __post_init__(self) -> None:
+        if self.words not in WORDS:
+            raise InvalidInput(f"words are {', '.join(WORDS)}, not {self.words!r}", field="words")
 
 
 def prepare_process() -> None:

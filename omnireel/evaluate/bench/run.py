@@ -11,9 +11,15 @@ from typing import Any
 
 from omnireel.errors import AlreadyExists, FailedPrecondition, NotFound
 from omnireel.evaluate.bench.case_run import CASES, CLIPS, Model, prepare_process, run_case
-from omnireel.evaluate.bench.suite import VERSION, BenchCase, index_sha256
+from omnireel.evaluate.bench.suite import FORMAT, VERSION, BenchCase, index_sha256
 from omnireel.files import atomic_write
-from omnireel.generate.components import model_limits, sampling_defaults, weights_sha256
+from omnireel.generate import GenerationSettings
+from omnireel.generate.components import (
+    check_latent_space,
+    model_limits,
+    sampling_defaults,
+    weights_sha256,
+)
 from omnireel.processes import Report, build_missing
 from omnireel.registry import load_component, verify
 from omnireel.shipped import SHIPPED_ORACLE, SHIPPED_TINY
@@ -22,9 +28,16 @@ MANIFEST = "manifest.json"
 
 
 def describe(model: Model) -> dict[str, Any]:
-    """What decides the scores: weights by hash, sampling, benchmark, oracles."""
+    """What decides the scores: weights by hash, sampling, benchmark, oracles.
+
+    Raises:
+        InvalidInput: the generator cannot make the cases, or belongs to another autoencoder.
+
+    """
     component = load_component(model.generator, kind="generator")
     limits, defaults = model_limits(component), sampling_defaults(component)
+    check_latent_space(component, model.vae)
+    limits.check(GenerationSettings(FORMAT, 0, model.num_inference_steps, defaults.guidance))
     vae = load_component(model.vae, kind="vae")
     return {
         "bench": {"version": VERSION, "index": index_sha256()},

@@ -27,7 +27,8 @@ def log_results(tracking_uri: str, data: Mapping[str, Any], results: Path) -> st
         run_id = str(client.create_run(experiment, tags={"mlflow.runName": name}).info.run_id)
         client.log_param(run_id, "bench", data["bench"]["version"])
         for key, value in model.items():
-            client.log_param(run_id, key, str(value)[:500])
+            if value != "":
+                client.log_param(run_id, key, str(value)[:500])
         for key, value in _metrics(data).items():
             client.log_metric(run_id, key, value)
         client.log_artifact(run_id, str(results))

@@ -64,11 +64,13 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_scores(
                "--mlflow", "off", "--out", tmp_path / "run"]  # fmt: skip
     process = subprocess.Popen([*map(str, command)], env={**os.environ, "OMP_NUM_THREADS": "1"})
     first = tmp_path / "run" / "cases" / f"{CASES[0].id}.json"
-    while not first.exists():
-        assert process.poll() is None, "the run ended before its first case"
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    try:
+        while not first.exists():
+            assert process.poll() is None, "the run ended before its first case"
+            time.sleep(0.05)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
     before = first.stat().st_mtime_ns
     run_bench(model, CASES, tmp_path / "run", workers=0)
     assert _answers(tmp_path / "run") == _answers(whole)

@@ -1,0 +1,144 @@
+"""Super-resolution on the quick cases: how much of the gap from plain enlargement it closes.
+
+The base clip is the exact answer, worn as a generator's clips are (through the autoencoder with
+noise on its latents); the same case rendered at the larger size is what it should look like. Where
+pictures of subjects are given, the same is done without them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from omnireel.evaluate.bench.case_run import prepare_process
+from omnireel.evaluate.bench.rows import span
+from omnireel.evaluate.bench.suite import FORMAT, BenchCase, read_index, sample_of
+from omnireel.evaluate.bootstrap import mean_interval
+from omnireel.evaluate.oracles.pixels import psnr
+from omnireel.evaluate.upscaling import worn
+from omnireel.files import atomic_write
+from omnireel.generate import GenerationSettings, UpscalePipeline
+from omnireel.generate.frames import frames_to_video, video_to_frames
+from omnireel.mvl.prompt import MentionPart, Prompt, TextPart
+from omnireel.processes import Report, build_missing
+from omnireel.registry import verify
+from omnireel.types import Clip, Frames, Role
+from omnireel.world.tasks import TaskSample
+
+_REFERENCES = (Role.REFERENCE, Role.ELEMENT)
+
+
+def upscaled_folder(folder: Path, upscaler: Path) -> Path:
+    """Where records of this super-resolver are: each has a folder of its own."""
+    return folder / f"upscaled-{verify(upscaler)['sha256']['model.safetensors'][:12]}"
+
+
+def run_upscaling(
+    upscaler: Path,
+    vae: Path,
+    cases: Sequence[BenchCase],
+    folder: Path,
+    *,
+    workers: int = 2,
+    report: Report | None = None,
+) -> dict[str, Any]:
+    """Make the missing records below ``folder`` and summarise all of ``cases``."""
+    out = upscaled_folder(folder, upscaler)
+    out.mkdir(parents=True, exist_ok=True)
+    paths = [out / f"{case.id}.json" for case in cases]
+    make = partial(_run, upscaler, vae)
+    build_missing(make, paths, workers=workers, report=report, first=prepare_process)
+    return summarise([json.loads(path.read_text(encoding="utf-8")) for path in paths])
+
+
+def summarise(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Means in dB, the gain with its interval, and the share of the gap that is closed."""
+    means = {
+        name: round(float(np.mean([r["psnr_dB"][name] for r in records])), 3)
+        for name in ("enlarged", "result", "ceiling")
+    }
+    gains = [r["psnr_dB"]["result"] - r["psnr_dB"]["enlarged"] for r in records]
+    by_references = [
+        r["psnr_dB"]["result"] - r["psnr_dB"]["without_references"]
+        for r in records
+        if "without_references" in r["psnr_dB"]
+    ]
+    return {
+        "cases": len(records),
+        **means,
+        "gain": _bounds(gains),
+        "closed": span(means["result"], means["enlarged"], means["ceiling"]),
+        "reference_gain": _bounds(by_references) if by_references else None,
+    }
+
+
+def _bounds(values: Sequence[float]) -> list[float]:
+    found = mean_interval(values)
+    return [round(v, 3) for v in (found.estimate, found.low, found.high)]
+
+
+@cache
+def _pipeline(upscaler: Path, vae: Path) -> UpscalePipeline:
+    return UpscalePipeline.open(upscaler, vae)
+
+
+def _run(upscaler: Path, vae: Path, path: Path, _index: int) -> None:
+    case = next(c for c in read_index() if c.id == path.stem)
+    scores = upscale_case(_pipeline(upscaler, vae), case)
+    record = {"id": case.id, "psnr_dB": {name: round(v, 3) for name, v in scores.items()}}
+    atomic_write(path, (json.dumps(record) + "\n").encode())
+
+
+@torch.inference_mode()
+def upscale_case(pipeline: UpscalePipeline, case: BenchCase) -> dict[str, float]:
+    """PSNR in dB against the large rendering, by what is shown."""
+    factor = pipeline.config.factor
+    large = replace(FORMAT, width=FORMAT.width * factor, height=FORMAT.height * factor)
+    sample, target = sample_of(case), sample_of(case, large).target.frames_THWC
+    small = worn(pipeline, sample.target, sample.seed)
+    enlarged_CTHW = pipeline.enlarge(small)
+    both = torch.stack([enlarged_CTHW, frames_to_video(target).to(enlarged_CTHW)])
+    low, exact = pipeline.conditions.vae.encode(both)
+    shown = {
+        "enlarged": video_to_frames(enlarged_CTHW),
+        "result": _upscaled(pipeline, small, sample),
+        "ceiling": video_to_frames(pipeline.compose(enlarged_CTHW, low, exact)),
+    }
+    bare = without_references(sample)
+    if bare is not None:
+        shown["without_references"] = _upscaled(pipeline, small, bare)
+    return {name: psnr(frames, target) or 0.0 for name, frames in shown.items()}
+
+
+def _upscaled(pipeline: UpscalePipeline, small: Clip, sample: TaskSample) -> Frames:
+    settings = GenerationSettings(
+        format=small.format,
+        seed=sample.seed,
+        num_inference_steps=pipeline.defaults.num_inference_steps,
+        guidance=pipeline.defaults.guidance,
+    )
+    return pipeline.upscale(small, sample.prompt, sample.media, settings).clip.frames_THWC
+
+
+def without_references(sample: TaskSample) -> TaskSample | None:
+    """The case without its pictures of subjects; None when it has none."""
+    prompt = sample.prompt
+    names = {i.name for i in prompt.inputs if i.role in _REFERENCES} | {
+        e.name for e in prompt.elements
+    }
+    if not names:
+        return None
+    parts = tuple(
+        TextPart("it") if isinstance(part, MentionPart) and part.name in names else part
+        for part in prompt.parts
+    )
+    kept = tuple(i for i in prompt.inputs if i.name not in names)
+    media = {name: clips for name, clips in sample.media.items() if name not in names}
+    return replace(sample, prompt=Prompt(parts, kept), media=media)
