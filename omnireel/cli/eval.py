@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from omnireel.cli.bench import bench
+from omnireel.cli.arena import arena
+from omnireel.cli.bench import bench, table
 from omnireel.cli.gate import gate
 from omnireel.cli.printing import err, out
 from omnireel.shipped import SHIPPED_TINY
@@ -217,3 +218,5 @@ def _save(evaluation: Evaluation, folder: Path, model: Mapping[str, Any]) -> dic
 
 
 app.command("bench")(bench)
+app.command("table")(table)
+app.command("arena")(arena)

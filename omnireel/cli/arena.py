@@ -1,0 +1,78 @@
+"""``omnireel eval arena``: systems side by side, judged blind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from omnireel.cli.printing import out
+
+
+def arena(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Folders of two or more runs of 'omnireel eval bench'.")
+    ],
+    folder: Annotated[
+        Path, typer.Option("--out", help="Folder for the page and the report.")
+    ] = Path("out/arena"),
+    judge: Annotated[
+        str, typer.Option(help="people (writes a page), or oracle (judges at once).")
+    ] = "people",
+    answers: Annotated[
+        list[Path] | None, typer.Option(help="What the page saved, one file a judge (repeatable).")
+    ] = None,
+    trials: Annotated[
+        int, typer.Option(min=0, help="Real trials over all pairs; 0: every common case.")
+    ] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Which trials, and on which side.")] = 0,
+    tie_margin: Annotated[
+        float, typer.Option(min=0.0, help="Scores no further apart are the same to the oracle.")
+    ] = 0.05,
+    least_gold: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Gold trials that a judge must have right.")
+    ] = 0.8,
+    as_json: Annotated[bool, typer.Option("--json", help="Print report.json.")] = False,
+) -> None:
+    """Compare runs of the benchmark pair by pair: G, S, B, GSB and strengths, with intervals.
+
+    People judge on a page (keys 1, 2, T; it remembers where they were), which neither names the
+    systems nor says which trials are repeats or have a known answer. Give the same runs, --trials
+    and --seed again with --answers to count what they said.
+
+    Example: omnireel eval arena out/student out/teacher --judge oracle --trials 0
+    """
+    from omnireel.errors import InvalidInput
+    from omnireel.evaluate.arena.page import write_arena_page
+    from omnireel.evaluate.arena.report import arena_report, arena_text
+    from omnireel.evaluate.arena.trials import ArenaConfig, open_contest
+    from omnireel.evaluate.arena.votes import oracle_votes, read_votes
+    from omnireel.files import atomic_write
+
+    if judge not in ("people", "oracle"):
+        raise InvalidInput(f"--judge is people or oracle, not {judge!r}", field="judge")
+    names = [run.name for run in runs]
+    if len(set(names)) < len(names):
+        names = [str(run) for run in runs]
+    if len(set(names)) < len(names):
+        raise InvalidInput("one run is given twice", field="runs")
+    contest = open_contest(
+        dict(zip(names, runs, strict=True)), ArenaConfig(trials=trials, seed=seed)
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    votes = read_votes(contest, answers or [])
+    if judge == "oracle":
+        votes.append(oracle_votes(contest, tie_margin))
+    if not votes:
+        write_arena_page(contest, folder / "page.html")
+        out().print(
+            f"{folder / 'page.html'}: {len(contest.trials)} trials; let people judge, then run "
+            "this again with --answers FILE"
+        )
+        return
+    report = arena_report(names, contest.trials, votes, least_gold=least_gold)
+    text = json.dumps(report, indent=1)
+    atomic_write(folder / "report.json", (text + "\n").encode())
+    out().print(text if as_json else arena_text(report), markup=False)

@@ -1,0 +1,43 @@
+"""The page on which people judge: it tells neither names nor scores nor which trials are checks."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+from omnireel.evaluate.arena.trials import Contest, Trial, clip_of
+from omnireel.evaluate.pages import JUDGING, fill
+from omnireel.evaluate.pages.answers import FORMAT_VERSION
+from omnireel.files import atomic_write
+
+
+def write_arena_page(contest: Contest, out: Path) -> None:
+    """Write one HTML file with every trial in it; it loads nothing and can be sent to a judge."""
+    data = {
+        "format_version": FORMAT_VERSION,
+        "questions": contest.sha256,
+        "pairs": [_pair(contest, trial) for trial in contest.trials],
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write(out, fill(JUDGING, data))
+
+
+def _pair(contest: Contest, trial: Trial) -> dict[str, Any]:
+    name, found = next((n, r) for n, r in contest.records.items() if trial.case in r)
+    record = found[trial.case]
+    clips = contest.folders[name] / "clips"
+    given = [c for c in record["clips"] if c["role"] not in ("target", "result")]
+    first, second = (clip_of(contest, trial, side) for side in ("left", "right"))
+    return {
+        "prompt": record["prompt"],
+        "given": [{"role": clip["role"], **_inside(clips, clip)} for clip in given],
+        "first": _inside(*first),
+        "second": _inside(*second),
+    }
+
+
+def _inside(folder: Path, clip: dict[str, Any]) -> dict[str, Any]:
+    sheet = base64.b64encode((folder / clip["file"]).read_bytes()).decode()
+    shape = {key: clip[key] for key in ("frames", "columns", "width", "height", "fps")}
+    return {"sprite": f"data:image/webp;base64,{sheet}", **shape}
