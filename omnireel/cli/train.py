@@ -23,6 +23,7 @@ from omnireel.cli.launch.recipe import (
     launcher_of,
 )
 from omnireel.cli.lora import lora
+from omnireel.cli.reproduce import reproduce
 from omnireel.cli.run_output import data_report, run_callbacks
 from omnireel.recipes import RECIPES
 
@@ -241,6 +242,7 @@ def _scores(assignments: list[str] | None) -> dict[str, float]:
 
 
 app.command("lora")(lora)
+app.command("reproduce")(reproduce)
 app.command("ladder")(ladder.ladder)
 app.command("report")(ladder.report)
 app.command("gate")(rung_gate)
