@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from omnireel.recipes.preference_answers import FORMAT_VERSION
+from omnireel.evaluate.pages.answers import FORMAT_VERSION
 from omnireel.recipes.preference_questions import questions_hash, questions_manifest
 from omnireel.recipes.preference_sampling import JUDGE
 from omnireel.registry import write_text_atomic

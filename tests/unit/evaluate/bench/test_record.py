@@ -87,6 +87,7 @@ def test_no_recorded_scores_is_one_line(weights: Path) -> None:
     assert "there are no recorded scores" in said.output
 
 
+@pytest.mark.filterwarnings("ignore")  # of what MLflow imports
 def test_results_are_a_run_in_mlflow(weights: Path, tmp_path: Path) -> None:
     results = tmp_path / "results.json"
     results.write_text("{}")
