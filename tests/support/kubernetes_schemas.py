@@ -23,6 +23,8 @@ KUBERNETES = "k8s.io/kubernetes@v1.37.1"
 CUSTOM = {
     "cert-manager.io": ("github.com/cert-manager/cert-manager@v1.21.2", "deploy/crds"),
     "gateway.networking.k8s.io": ("sigs.k8s.io/gateway-api@v1.6.3", "config/crd/standard"),
+    "kueue.x-k8s.io": ("sigs.k8s.io/kueue@v0.19.2", "config/components/crd/bases"),
+    "trainer.kubeflow.org": ("github.com/kubeflow/trainer/v2@v2.3.0", "manifests/base/crds"),
     "keda.sh": ("github.com/kedacore/keda/v2@v2.21.0", "config/crd/bases"),
     "monitoring.coreos.com": (
         "github.com/prometheus-operator/prometheus-operator@v0.85.0",
@@ -66,7 +68,8 @@ def _built_in(group: str, version: str, kind: str) -> Schema:
 
 def _custom(group: str, version: str, kind: str) -> Schema:
     module, folder = CUSTOM[group]
-    (path,) = (_module(module) / folder).glob(f"*_{kind.lower()}s.yaml")
+    home = _module(module) / folder
+    (path,) = [p for s in ("s", "es") for p in home.glob(f"*_{kind.lower()}{s}.yaml")]
     spec = yaml.load(path.read_text(), _Loader)["spec"]
     (found,) = [each for each in spec["versions"] if each["name"] == version]
     schema: Schema = found["schema"]["openAPIV3Schema"]
