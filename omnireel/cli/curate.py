@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from omnireel.cli.gate import write_answer
 from omnireel.cli.printing import err
 from omnireel.cli.stages import StageBars
+from omnireel.errors import InvalidInput
 
 if TYPE_CHECKING:
     from omnireel.data.executors import Executor
@@ -30,6 +33,16 @@ def curate(
     ] = False,
     seed: Annotated[int, typer.Option(help="Of the order of the samples.")] = 0,
     shard_mib: Annotated[float, typer.Option(help="Size of one shard in MiB.", min=0.01)] = 256.0,
+    part: Annotated[
+        str, typer.Option(help="As 2-of-8: only measure that part of the files, into OUT.")
+    ] = "",
+    gather: Annotated[
+        Path | None, typer.Option(help="Folder of the OUTs of all parts: go on from these.")
+    ] = None,
+    answer: Annotated[
+        Path | None, typer.Option(help="Write the part to this file when it is done.")
+    ] = None,
+    page: Annotated[Path | None, typer.Option(help="Also copy the report to this file.")] = None,
 ) -> None:
     """Check and split clips and images, drop duplicates, write shards; the same command goes on.
 
@@ -40,7 +53,7 @@ def curate(
     """
     from omnireel.cli.data import problems_as_lines, say_ignored
     from omnireel.data.checks import load_policy
-    from omnireel.data.curate.engine import CurateRequest
+    from omnireel.data.curate.engine import CurateRequest, measure_part
     from omnireel.data.curate.engine import curate as run
     from omnireel.data.executors import LocalExecutor
     from omnireel.data.overview import count_of
@@ -52,8 +65,20 @@ def curate(
             err().print("unsafe content is not looked for: the policy names no classifier")
         layout = ShardWriterConfig(seed=seed, shard_bytes=max(1, round(shard_mib * 2**20)))
         request = CurateRequest(media, out, chosen, layout)
+        executor = _ray(workers) if ray else LocalExecutor(workers)
         with StageBars() as bars:
-            done = run(request, _ray(workers) if ray else LocalExecutor(workers), bars.show)
+            if part:
+                number, of = _part(part)
+                count = measure_part(request, number, of, executor, bars.show)
+                typer.echo(f"{out}: part {part} measured, {count_of(count, 'file')}")
+                if answer is not None:
+                    write_answer(answer, part)
+                return
+            parts = sorted(path for path in gather.iterdir() if path.is_dir()) if gather else []
+            done = run(request, executor, bars.show, parts=parts)
+    if page is not None:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(out / "report.html", page)
     say_ignored(done.ignored)
     if done.uncaptioned:
         err().print(
@@ -64,6 +89,13 @@ def curate(
         f"{out}: {done.manifest.num_samples} of {count_of(done.samples, 'sample')} kept, in "
         f"{count_of(len(done.manifest.files), 'shard')}; see {out / 'report.html'}"
     )
+
+
+def _part(text: str) -> tuple[int, int]:
+    number, between, of = text.partition("-of-")
+    if not (between and number.isdigit() and of.isdigit()):
+        raise InvalidInput(f"--part is written as 2-of-8, not {text!r}", field="part")
+    return int(number), int(of)
 
 
 def _ray(workers: int) -> Executor:

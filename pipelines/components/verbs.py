@@ -11,6 +11,30 @@ from kfp.dsl import HTML, Input, Metrics, Model, Output, OutputPath
 
 from pipelines.components.step import Verb, Words
 
+# Curating data.
+
+
+def measure_part(
+    media: str, folder: str, policy: str, seed: int, part: str, done: OutputPath(str),  # type: ignore[valid-type]
+) -> Words:  # fmt: skip
+    """Measure one part of the files (tiers 1 and 2)."""
+    return [
+        "data", "curate", media, f"{folder}/parts/{part}", "--policy", policy, "--seed", seed,
+        "--part", part, "--answer", done,
+    ]  # fmt: skip
+
+
+def merge_parts(
+    media: str, folder: str, policy: str, seed: int, parts: list[str], page: Output[HTML]
+) -> Words:
+    """Duplicates, tier 3, one ledger and the shards, from what the parts have measured."""
+    del parts  # it only waits for them
+    return [
+        "data", "curate", media, f"{folder}/data", "--policy", policy, "--seed", seed,
+        "--gather", f"{folder}/parts", "--page", page.path,
+    ]  # fmt: skip
+
+
 # Training a ladder.
 
 
@@ -201,6 +225,8 @@ def promote_version(version: str, verdict: Input[Metrics], mlflow: str) -> Words
 VERBS = {
     verb.name: verb
     for verb in (
+        Verb(measure_part, retries=2),
+        Verb(merge_parts, retries=2),
         Verb(climb_rung, retries=2, submits=True),
         Verb(gate_rung),
         Verb(finish_climb, retries=2, submits=True),

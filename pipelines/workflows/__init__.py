@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from omnireel.errors import InvalidInput, NotFound
+from pipelines.workflows.curate import Curate, curate
 from pipelines.workflows.place import Place
 from pipelines.workflows.preference_round import PreferenceRound, preference_round
 from pipelines.workflows.release import Release, release
@@ -29,6 +30,9 @@ class Workflow:
 
 
 WORKFLOWS: Mapping[str, Workflow] = {
+    "curate": Workflow(
+        curate, Curate(), "raw media to shards: parts measured side by side, one ledger"
+    ),
     "train_ladder": Workflow(
         train_ladder, TrainLadder(), "train a whole model, every rung a step, gates between them"
     ),

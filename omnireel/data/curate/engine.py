@@ -18,7 +18,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ from omnireel.data.curate.measure import MeasureStage, lost_file
 from omnireel.data.curate.packing import CuratedSource, Kept
 from omnireel.data.curate.records import FileRecord
 from omnireel.data.curate.report import REPORT, Report
-from omnireel.data.curate.state import WORK, State, open_state
+from omnireel.data.curate.state import PART, WORK, State, open_state
 from omnireel.data.executors import Done, Executor, LocalExecutor, Stage, Task
 from omnireel.data.shards import Manifest, ShardWriterConfig, write_shards
 from omnireel.data.shards.manifest import MANIFEST, read_manifest
@@ -79,12 +79,14 @@ def curate(
     request: CurateRequest,
     executor: Executor | None = None,
     progress: Progress = lambda stage, done, total: None,
+    *,
+    parts: Sequence[Path] = (),
 ) -> Curated:
-    """Curate, or go on with it.
+    """Curate, or go on with it; ``parts`` are folders of :func:`measure_part`, not made again.
 
     Raises:
         InvalidInput, NotFound: the input is empty, missing, or does not fit together.
-        AlreadyExists: ``out`` holds other things, or work of another policy or input.
+        AlreadyExists: ``out`` or a part holds other things, or work of another policy or input.
         FailedPrecondition: no sample passed; ledger and report say why.
         Unavailable, ResourceExhausted: a store or a disk gave out; the same command goes on.
 
@@ -92,7 +94,50 @@ def curate(
     _apart(request)
     inputs = open_inputs(request.address)
     listing = list_items(inputs, request.address)
-    plan = {
+    plan = _plan(request)
+    with open_state(request.out, plan) as state:
+        for folder in parts:
+            state.take(folder, plan)
+        run = _Run(request, inputs, listing, state, executor or LocalExecutor(), progress)
+        return run.whole()
+
+
+def measure_part(
+    request: CurateRequest,
+    number: int,
+    of: int,
+    executor: Executor | None = None,
+    progress: Progress = lambda stage, done, total: None,
+) -> int:
+    """Step 3 for one of ``of`` parts of the files (by their names), into a folder of its own.
+
+    The rest compares samples with each other, and is done when all parts are gathered.
+
+    Returns:
+        How many files the part has.
+
+    Raises:
+        As :func:`curate`; InvalidInput: there is no such part.
+
+    """
+    if not 1 <= number <= of:
+        raise InvalidInput(f"there is no part {number} of {of}", field="part")
+    _apart(request)
+    inputs = open_inputs(request.address)
+    listing = list_items(inputs, request.address)
+    others = {name: "" for name in listing.items if _part_of(name, of) != number}
+    with open_state(request.out, {**_plan(request), PART: f"{number}-of-{of}"}) as state:
+        run = _Run(request, inputs, listing, state, executor or LocalExecutor(), progress)
+        run.measure(others)
+    return len(listing.items) - len(others)
+
+
+def _part_of(name: str, of: int) -> int:
+    return int(hashlib.sha256(name.encode()).hexdigest()[:12], 16) % of + 1
+
+
+def _plan(request: CurateRequest) -> dict[str, Any]:
+    return {
         "policy": request.policy.name,
         "policy_sha256": request.policy.digest(),
         "input": _place(request.address),
@@ -100,9 +145,6 @@ def curate(
         "shard_bytes": request.shards.shard_bytes,
         "format": FORMAT,
     }
-    with open_state(request.out, plan) as state:
-        run = _Run(request, inputs, listing, state, executor or LocalExecutor(), progress)
-        return run.whole()
 
 
 @dataclass(frozen=True)
@@ -119,7 +161,9 @@ class _Run:
     def whole(self) -> Curated:
         """All steps."""
         copies = self._same_bytes()
-        self._measure(copies)
+        for name in copies:  # a part, which knows nothing of the others, may have measured it
+            self.state.drop(MEASURE, name)
+        self.measure(copies)
         chooser = Chooser(self.request.policy, self.listing, copies, self._record)
         chooser.near_copies()
         self._judge(chooser)
@@ -143,7 +187,8 @@ class _Run:
             lambda done, total: self.progress("comparing files", done, total),
         )
 
-    def _measure(self, copies: Mapping[str, str]) -> None:
+    def measure(self, copies: Mapping[str, str]) -> None:
+        """All files but ``copies``."""
         policy, items = self.request.policy, self.listing.items
         self._do(
             Stage(

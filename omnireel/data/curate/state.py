@@ -11,14 +11,22 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from omnireel.errors import AlreadyExists, FailedPrecondition, IntegrityError, ResourceExhausted
+from omnireel.errors import (
+    AlreadyExists,
+    FailedPrecondition,
+    IntegrityError,
+    NotFound,
+    ResourceExhausted,
+)
 from omnireel.files import disk_errors
 
 WORK = ".work"
+PART = "part"
+"""Key of a plan whose folder has the results of a part only."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS plan (one INTEGER PRIMARY KEY CHECK (one = 1), text TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS results (
@@ -68,6 +76,32 @@ class State:
             self._connection.execute(
                 "DELETE FROM results WHERE stage = ? AND key = ?", (stage, key)
             )
+
+    def take(self, folder: Path, plan: Mapping[str, Any]) -> None:
+        """Take over what a part of the same plan has found out; what is there already stays.
+
+        Raises:
+            NotFound: the folder holds no work.
+            AlreadyExists: it holds work of another plan.
+
+        """
+        path = folder / WORK / "state.sqlite"
+        if not path.is_file():
+            raise NotFound(f"{folder} holds no part of a curation")
+        with _sql_errors(folder), closing(sqlite3.connect(path)) as part:
+            (text,) = part.execute("SELECT text FROM plan").fetchone()
+            there = json.loads(text)
+            if PART not in there or {k: v for k, v in there.items() if k != PART} != dict(plan):
+                raise AlreadyExists(
+                    f"{folder} is no part of this curation; it was made with another policy, input "
+                    "or layout"
+                )
+            rows = part.execute("SELECT stage, key, stamp, result, seconds FROM results")
+            self._connection.execute("BEGIN")
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?, ?)", rows
+            )
+            self._connection.execute("COMMIT")
 
     def times(self) -> Iterator[tuple[str, str, float]]:
         """``(stage, key, seconds)`` of everything, in order."""
