@@ -1,0 +1,30 @@
+"""Super-resolution in the benchmark: what is compared, and what comes out of it."""
+
+from __future__ import annotations
+
+from omnireel.evaluate.bench.suite import chosen, sample_of
+from omnireel.evaluate.bench.upscaling import summarise, without_references
+from omnireel.types import VideoFormat
+
+SMALL = VideoFormat(16, 16, 17, 8.0)
+
+
+def test_the_ablation_lacks_pictures_of_subjects_and_nothing_else() -> None:
+    referenced = sample_of(chosen(("C12",), quick=True)[0], SMALL)
+    bare = without_references(referenced)
+    assert bare is not None
+    (source,) = [i for i in referenced.prompt.inputs if i.role.value == "source"]
+    assert set(bare.media) == {source.name} < set(referenced.media)
+    assert bare.prompt.inputs == (source,)
+    assert f"@{source.name}" in bare.prompt.text or "@" not in bare.prompt.text
+    assert without_references(sample_of(chosen(("C20",), quick=True)[0], SMALL)) is None
+
+
+def test_the_closed_share_lies_between_enlargement_and_ceiling() -> None:
+    first = {"enlarged": 24.0, "result": 26.0, "ceiling": 28.0, "without_references": 25.5}
+    second = {"enlarged": 22.0, "result": 24.0, "ceiling": 26.0}
+    found = summarise([{"psnr_dB": first}, {"psnr_dB": second}])
+    assert found["closed"] == 0.5
+    assert found["gain"] == [2.0, 2.0, 2.0]
+    assert found["reference_gain"] == [0.5, 0.5, 0.5]
+    assert found["cases"] == 2
