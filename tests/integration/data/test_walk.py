@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
+from PIL import Image
 
 from omnireel.data.shards import ShardReader
 from omnireel.media import read_clip
@@ -31,26 +33,30 @@ def filmed(seed: int) -> Frames:
     """Three seconds of a hand-held camera over rough ground, with somebody in a bright coat."""
     rng = np.random.default_rng(seed)
     height, width, count = 240, 426, 48
-    levels = [
-        np.kron(rng.integers(0, 255, (400 // s + 2, 640 // s + 2, 3)), np.ones((s, s, 1)))
-        for s in (2, 8, 64)
-    ]
-    ground = sum(level[:400, :640] for level in levels) / 3
+    ground = sum(_rough(rng, size) for size in (5, 19, 90)) / 3
     y, x = np.mgrid[:height, :width]
-    coat = rng.integers(60, 255, 3)
+    coat = ((225, 45, 40), (40, 80, 220), (240, 215, 40))[seed]
     frames = []
     for t in range(count):
         left, top = t + int(3 * np.sin(t / 5)), 20 + int(4 * np.sin(t / 7 + seed))
         picture = ground[top : top + height, left : left + width]
-        inside = (np.abs(x - 60 - 5 * t) < 26) & (np.abs(y - 130 - 20 * np.sin(t / 4)) < 50)
-        picture = np.where(inside[..., None], 0.3 * picture + 0.7 * coat, picture)
-        frames.append(picture + rng.normal(0, 2, (height, width, 1)))
+        inside = (np.abs(x - 50 - 6 * t) < 36) & (np.abs(y - 125 - 25 * np.sin(t / 4)) < 70)
+        picture = np.where(inside[..., None], 0.15 * picture + 0.85 * np.array(coat), picture)
+        frames.append(picture + rng.normal(0, 1, (height, width, 1)))
     return np.stack(frames).clip(0, 255).astype(np.uint8)
+
+
+def _rough(rng: np.random.Generator, size: int) -> npt.NDArray[np.float32]:
+    """Smooth coloured noise with grains of so many pixels, ``(290, 490, 3)``."""
+    small = rng.integers(0, 255, (290 // size + 2, 490 // size + 2, 3), dtype=np.uint8)
+    return np.asarray(
+        Image.fromarray(small).resize((490, 290), Image.Resampling.BICUBIC), np.float32
+    )
 
 
 def test_every_command_of_the_walk_works(tmp_path: Path) -> None:
     for seed in range(3):
-        write_video(tmp_path / f"footage/walk{seed}.mp4", filmed(seed), fps=16)
+        write_video(tmp_path / f"footage/walk{seed}.mp4", filmed(seed), 16, options={"crf": "14"})
         (tmp_path / f"footage/walk{seed}.txt").write_text("somebody walks over rough ground")
     block = re.search(r"```bash\n(.*?)```", PAGE, re.DOTALL)
     assert block is not None
