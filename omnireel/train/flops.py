@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from torch import nn
 
 from omnireel.model.attention import AttentionLayout
+from omnireel.model.block import Half
 from omnireel.model.sequence import PATCH, OmniSample, PackedSequence, Segment, aligned_tokens
-from omnireel.model.transformer import Half, TransformerConfig
+from omnireel.model.transformer import TransformerConfig
 from omnireel.train.balance.lengths import grid_tokens
 from omnireel.train.optim import OptimizerConfig, split_parameters
 from omnireel.types import Role

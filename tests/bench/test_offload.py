@@ -13,11 +13,12 @@ import time
 
 import torch
 
+from omnireel.model.block import Block, Half
 from omnireel.model.offload import HostOffload
 from omnireel.model.positions import RotaryConfig
 from omnireel.model.sequence import OmniSample, Segment, pack
 from omnireel.model.text import TextTokens
-from omnireel.model.transformer import Block, Half, OmniTransformer, TransformerConfig
+from omnireel.model.transformer import OmniTransformer, TransformerConfig
 from omnireel.recipes.planning.activations import half_costs
 from omnireel.train.flops import pack_shape
 from omnireel.types import Role

@@ -13,9 +13,10 @@ import time
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 
+from omnireel.model.block import Block
 from omnireel.model.sequence import OmniSample, Segment, pack
 from omnireel.model.text import TextTokens
-from omnireel.model.transformer import Block, OmniTransformer, TransformerConfig
+from omnireel.model.transformer import OmniTransformer, TransformerConfig
 from omnireel.recipes.planning.activations import plan_activations
 from omnireel.train.flops import pack_shape
 from omnireel.types import Role

@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from omnireel.model.block import Block
 from omnireel.model.offload import HostOffload
 from omnireel.model.sequence import OmniSample, pack
 from omnireel.model.text import TextTokens
-from omnireel.model.transformer import Block, OmniTransformer, TransformerConfig
+from omnireel.model.transformer import OmniTransformer, TransformerConfig
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 

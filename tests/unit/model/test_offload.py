@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 
+from omnireel.model.block import Block, Half
 from omnireel.model.lora import LoraConfig, add_lora
 from omnireel.model.offload import HostOffload
 from omnireel.model.sequence import pack
-from omnireel.model.transformer import Block, Half, OmniTransformer
+from omnireel.model.transformer import OmniTransformer
 from tests.support.tiny_models import mixed_samples, noise_tokens, small_transformer
 
 BOTH: frozenset[Half] = frozenset({"attention", "mlp"})

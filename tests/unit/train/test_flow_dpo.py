@@ -13,16 +13,15 @@ from omnireel.model.lora import LoraConfig, add_lora, lora_state
 from omnireel.model.sequence import pack
 from omnireel.sampling.schedule import shifted_sigmas
 from omnireel.train import FeedConfig, OptimizerConfig, Trainer, TrainerConfig
-from omnireel.train.objectives.flow_dpo import (
-    FlowDPO,
-    FlowDPOConfig,
+from omnireel.train.objectives.flow_dpo import FlowDPO, FlowDPOConfig
+from omnireel.train.objectives.packed import frozen_copy
+from omnireel.train.objectives.preference_loss import (
     PairErrors,
     PreferenceScale,
     flow_dpo_loss,
     reduce_segments,
     squared_errors,
 )
-from omnireel.train.objectives.packed import frozen_copy
 from omnireel.train.preferences import (
     PreferenceBatches,
     PreferencePair,
