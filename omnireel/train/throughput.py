@@ -31,7 +31,8 @@ class Throughput:
     known. ``shares`` are of the whole time and sum to 1: ``useful`` passes, and what held them
     back: ``data``, ``communication``, ``padding``, ``recomputation``, ``optimizer``,
     ``validation``, ``checkpoint`` and ``other``. ``imbalance`` is ``1 - mean / max`` over the
-    ranks of their time in the passes of a step; ``None`` for one group of ranks.
+    ranks of their time in the passes of a step, and ``planned_imbalance`` what the plan of the
+    batches expected, if there is one; ``None`` for one group of ranks.
     """
 
     samples_per_s: float = 0.0
@@ -40,6 +41,7 @@ class Throughput:
     mfu: float | None = None
     shares: Mapping[str, float] = field(default_factory=dict)
     imbalance: float | None = None
+    planned_imbalance: float | None = None
     peak_memory_gb: float | None = None
     """The most that one rank has held so far: tensors on its GPU, or all of its process on a CPU;
     ``None`` where nobody looks."""
@@ -47,12 +49,14 @@ class Throughput:
     def metrics(self) -> dict[str, float]:
         """By name, for files and servers; what is not known is left out."""
         found = {"samples_per_s": self.samples_per_s}
-        if self.flops_per_s:
+        if self.target_tokens_per_s:
             found["target_tokens_per_s"] = self.target_tokens_per_s
+        if self.flops_per_s:
             found["flops_per_s"] = self.flops_per_s
         known = {
             "mfu": self.mfu,
             "imbalance": self.imbalance,
+            "planned_imbalance": self.planned_imbalance,
             "peak_memory_gb": self.peak_memory_gb,
         }
         found |= {name: value for name, value in known.items() if value is not None}
@@ -61,8 +65,10 @@ class Throughput:
     def __str__(self) -> str:
         """Short, for a progress bar: speed, and the largest thing that holds it back."""
         parts = [f"{self.samples_per_s:.1f} samples/s"]
+        if self.target_tokens_per_s:
+            parts.append(f"{self.target_tokens_per_s:,.0f} tokens/s")
         if self.flops_per_s:
-            parts += [f"{self.target_tokens_per_s:,.0f} tokens/s", _flops(self.flops_per_s)]
+            parts.append(_flops(self.flops_per_s))
         if self.mfu is not None:
             parts.append(f"MFU {self.mfu:.0%}")
         held = {name: share for name, share in self.shares.items() if name != "useful"}
@@ -99,8 +105,9 @@ class Meter:
         """Forget what was measured and start anew."""
         self._since = self._clock()
         self._seconds: dict[Phase, float] = dict.fromkeys(_PHASES, 0.0)
-        self._work, self._samples = Work(), 0
+        self._work, self._samples = Work(), 0.0
         self._passes: list[float] = []
+        self._expected: list[float] = []
 
     @contextmanager
     def phase(self, name: Phase) -> Iterator[None]:
@@ -116,10 +123,14 @@ class Meter:
             if name == "passes":
                 self._passes.append(spent)
 
-    def count(self, work: Work, samples: int) -> None:
+    def count(self, work: Work, samples: float) -> None:
         """Another pass was over so much."""
         self._work += work
         self._samples += samples
+
+    def expect(self, seconds: float) -> None:
+        """The passes of this step were planned to take so long; 0: there is no plan."""
+        self._expected.append(seconds)
 
     def take(
         self,
@@ -147,7 +158,7 @@ class Meter:
             shares[name] = shares["useful"] * flops / done if done else 0.0
         shares["useful"] -= shares["padding"] + shares["recomputation"]
         shares["other"] = elapsed - sum(shares.values())
-        counts = [elapsed, float(self._samples), float(work.target_tokens), work.flops]
+        counts = [elapsed, self._samples, work.target_tokens, work.flops]
         sums = total([*counts, *shares.values()])
         rank_s, samples, tokens, flops_done = sums[:4]
         elapsed_s = rank_s / groups
@@ -159,6 +170,7 @@ class Meter:
             mfu=per_s / (self._peak * world) if self._peak and per_s else None,
             shares={n: s / rank_s for n, s in zip(shares, sums[4:], strict=True)},
             imbalance=_imbalance(gather(self._passes)) if groups > 1 else None,
+            planned_imbalance=_imbalance(gather(self._expected)) if groups > 1 else None,
             peak_memory_gb=max(gather(self._memory())) / 1e9 if self._memory else None,
         )
         self.start()
@@ -174,11 +186,12 @@ def peak_memory(device: str) -> float:
     return 1024.0 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def _imbalance(passes: list[list[float]]) -> float:
-    """Share of the time in passes that ranks wait for the slowest, over all steps."""
+def _imbalance(passes: list[list[float]]) -> float | None:
+    """Share of the time in passes that ranks wait for the slowest, over all steps; ``None`` without
+    any time."""
     longest = sum(max(step) for step in zip(*passes, strict=True))
     mean = sum(map(sum, passes)) / len(passes)
-    return 1.0 - mean / longest if longest > 0 else 0.0
+    return 1.0 - mean / longest if longest > 0 else None
 
 
 def _flops(per_s: float) -> str:

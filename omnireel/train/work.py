@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from omnireel.model.attention import pads
+from omnireel.model.block import Block
 from omnireel.model.lora import has_lora
 from omnireel.model.sequence import PackedSequence
-from omnireel.model.transformer import Block, OmniTransformer
+from omnireel.model.transformer import OmniTransformer
 from omnireel.train.flops import PackShape, forward_flops, half_flops, packed_shape, padding_flops
 
-_PRODUCTS = 3
+PRODUCTS = 3
 """A product of the forward pass has two in the backward pass."""
 
 
@@ -22,7 +23,7 @@ class Work:
     and those that recomputation repeats come on top.
     """
 
-    target_tokens: int = 0
+    target_tokens: float = 0
     flops: float = 0.0
     padding_flops: float = 0.0
     repeated_flops: float = 0.0
@@ -33,6 +34,14 @@ class Work:
             self.flops + other.flops,
             self.padding_flops + other.padding_flops,
             self.repeated_flops + other.repeated_flops,
+        )
+
+    def __mul__(self, share: float) -> Work:
+        return Work(
+            self.target_tokens * share,
+            self.flops * share,
+            self.padding_flops * share,
+            self.repeated_flops * share,
         )
 
 
@@ -49,7 +58,7 @@ def training_work(model: OmniTransformer, packed: PackedSequence) -> Work:
     return Work(
         target_tokens=shape.target,
         flops=forward.adapters if has_lora(model) else forward.training,
-        padding_flops=_PRODUCTS * sum(_padding(model, shape)),
+        padding_flops=PRODUCTS * sum(_padding(model, shape)),
         repeated_flops=repeated,
     )
 

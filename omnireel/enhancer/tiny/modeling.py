@@ -138,6 +138,26 @@ class TinyEnhancer(PreTrainedModel):  # type: ignore[misc]
         out = self.language_model.model(inputs_embeds=embedded, use_cache=False, **kwargs)
         return out.last_hidden_state  # type: ignore[no-any-return]
 
+    def operations(self, sequences: int, tokens: int, pictures: int, read: int) -> float:
+        """Of a forward pass (a multiplication and an addition are two): ``pictures`` in all
+        ``sequences`` of ``tokens`` each, and the logits of ``read`` tokens.
+
+        All query-key pairs count, although the later half of them is masked: no operator here
+        leaves them out.
+        """
+        c = self.config.text_config
+        heads, kept = c.num_attention_heads * c.head_dim, c.num_key_value_heads * c.head_dim
+        projections = c.hidden_size * (2 * heads + 2 * kept + 3 * c.intermediate_size)
+        layer = tokens * projections + 2 * tokens**2 * heads
+        decoder = sequences * c.num_hidden_layers * layer
+        side, vision = IMAGE_SIDE, 0
+        for conv in self.vision.convs:
+            if isinstance(conv, nn.Conv2d):
+                side //= 2
+                vision += side**2 * conv.weight.numel()
+        total = decoder + pictures * vision + read * c.hidden_size * c.vocab_size
+        return 2.0 * float(total)
+
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores of the next token for hidden states ``(..., D)``."""
         return self.language_model.lm_head(hidden)  # type: ignore[no-any-return]

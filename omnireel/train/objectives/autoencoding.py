@@ -21,7 +21,9 @@ from omnireel.errors import InvalidInput
 from omnireel.model.vae import Posterior, VideoVAE
 from omnireel.train.callbacks import ValidationReport
 from omnireel.train.comparison import Comparison
+from omnireel.train.counted import PassCounter
 from omnireel.train.objective import LossReport
+from omnireel.train.work import Work
 from omnireel.types import Frames
 
 _CHARBONNIER = 1e-3
@@ -69,6 +71,7 @@ class Autoencoding:
     ) -> None:
         self.vae = vae.to(device)
         self._config = config
+        self._count = PassCounter(vae, _both_networks)
         self._held_out = held_out
         self._device = device
 
@@ -96,7 +99,7 @@ class Autoencoding:
             "edges": float(edges.detach()),
             "kl": float(kl.detach()),
         }
-        return LossReport(total, metrics, num_samples=len(batch))
+        return LossReport(total, metrics, len(batch), Work(flops=self._count(video)))
 
     def validate(self) -> ValidationReport:
         """PSNR in dB over all pixels, over bodies only, and of single images; some clips of each
@@ -147,6 +150,11 @@ class Autoencoding:
     def _round_trip(self, video_BCTHW: Tensor) -> Tensor:
         posterior = self.vae.posterior(video_BCTHW)
         return self.vae.reconstruct(posterior.mean).float().clamp(-1, 1)
+
+
+def _both_networks(vae: VideoVAE, video_BCTHW: Tensor) -> Tensor:
+    posterior = vae.posterior(video_BCTHW)
+    return vae.reconstruct(posterior.mean + posterior.logvar)
 
 
 def to_video(frames_BTHWC: Frames, device: str = "cpu") -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from omnireel.train.callbacks import ValidationReport
+from omnireel.train.counted import dialogue_work
 from omnireel.train.objective import LossReport
 
 IGNORED = -100
@@ -59,13 +60,15 @@ class CrossEntropy:
         """One batch of sequences. Logits are computed at answer positions only."""
         del rng  # nothing is drawn
         labels = batch.labels_BN.to(self._device)[:, 1:]
-        hidden = self.model(batch.ids_BN.to(self._device), batch.pixels_ICHW.to(self._device))
+        ids, pixels = batch.ids_BN.to(self._device), batch.pixels_ICHW.to(self._device)
+        hidden = self.model(ids, pixels)
         learnt = labels != IGNORED
         logits = self.model.logits(hidden[:, :-1][learnt])  # type: ignore[operator]
         target = labels[learnt]
         loss = functional.cross_entropy(logits.float(), target)
         right = (logits.detach().argmax(-1) == target).float().mean()
-        return LossReport(loss, {"token_accuracy": float(right)}, len(labels))
+        work = dialogue_work(self.model, ids, pixels, len(target), trained=True)
+        return LossReport(loss, {"token_accuracy": float(right)}, len(labels), work)
 
     def validate(self) -> ValidationReport:
         """Whatever the recipe measures."""

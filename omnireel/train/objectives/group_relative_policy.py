@@ -36,7 +36,9 @@ from torch import Tensor, nn
 
 from omnireel.errors import InvalidInput
 from omnireel.train.callbacks import ValidationReport
+from omnireel.train.counted import dialogue_work
 from omnireel.train.objective import LossReport
+from omnireel.train.work import Work
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,11 @@ class GroupRelativePolicy:
             "tokens": len(rows_K) / completions,
             **rollout.terms,
         }
-        return LossReport(loss, metrics, completions)
+        work = self._work(self.model, rollout, batch, trained=True)
+        if fresh:
+            for network in (self.model, self.reference):
+                work += self._work(network, rollout, batch, trained=False)
+        return LossReport(loss, metrics, completions, work)
 
     def validate(self) -> ValidationReport:
         """Whatever the recipe measures."""
@@ -230,6 +236,14 @@ class GroupRelativePolicy:
             for k in ("old", "reference")
         )
         self._live = _Live(int(state["number"]), rollout, old_K, reference_K)
+
+    def _work(
+        self, model: nn.Module, rollout: Rollout, batch: PromptBatch, *, trained: bool
+    ) -> Work:
+        """A pass over everything that was written; writing itself, token after token with a cache,
+        is one without gradient."""
+        read = int(rollout.chosen_BN[:, 1:].sum())
+        return dialogue_work(model, rollout.ids_BN, batch.pixels_ICHW, read, trained=trained)
 
     @torch.no_grad()
     def _write(self, batch: PromptBatch, rng: torch.Generator) -> Rollout:

@@ -87,6 +87,7 @@ def test_several_ranks_add_up_and_tell_who_waits() -> None:
     meter = Meter(peak_flops=10.0, clock=clock)
     step(meter, clock)
     meter.count(Work(7, flops=70.0), samples=1)
+    meter.expect(3.0)
     found = meter.take(
         lambda own: [2 * x for x in own], lambda own: [own, [s / 2 for s in own]], groups=2, world=2
     )
@@ -96,6 +97,10 @@ def test_several_ranks_add_up_and_tell_who_waits() -> None:
     assert found.shares["data"] == pytest.approx(1 / 7)
     assert found.imbalance == pytest.approx(0.25)
     assert found.metrics()["imbalance"] == found.imbalance
+    assert found.planned_imbalance == pytest.approx(0.25)
+    step(meter, clock)
+    meter.expect(0.0)  # no plan
+    assert meter.take(gather=lambda own: [own, own], groups=2, world=2).planned_imbalance is None
 
 
 def test_work_counts_useful_padded_and_repeated_operations() -> None:

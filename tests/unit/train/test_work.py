@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
+from omnireel.enhancer.tiny.modeling import IMAGE_SIDE, PATCHES, TinyEnhancer, tiny_config
 from omnireel.model.sequence import OmniSample, PackedSequence, Segment, pack
+from omnireel.model.vae import VAEConfig, VideoVAE
 from omnireel.sampling.guidance import NO_GUIDANCE, Guidance
+from omnireel.train.callbacks import ValidationReport
+from omnireel.train.counted import OperationCounter
 from omnireel.train.objective import LossReport
+from omnireel.train.objectives.autoencoding import Autoencoding, AutoencodingConfig
+from omnireel.train.objectives.cross_entropy import IGNORED, CrossEntropy
 from omnireel.train.objectives.distribution_matching import (
     DistributionMatching,
     DistributionMatchingConfig,
@@ -43,22 +47,9 @@ def _rng() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
-class _Counter(TorchDispatchMode):
-    """Adds up torch's own counts (FlopCounterMode also follows modules, and stumbles over trained
-    ones that run without gradient)."""
-
-    total = 0.0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        if (count := flop_registry.get(func.overloadpacket)) is not None:
-            self.total += count(*args, **(kwargs or {}), out_val=out)
-        return out
-
-
 def _counted(loss: Callable[[], LossReport]) -> tuple[LossReport, float]:
     """A report, and the operations of its forward and backward pass as torch counts them."""
-    with sdpa_kernel(SDPBackend.MATH), _Counter() as counter:
+    with sdpa_kernel(SDPBackend.MATH), OperationCounter() as counter:
         report = loss()
         report.loss.backward()  # type: ignore[no-untyped-call]
     return report, counter.total
@@ -135,3 +126,37 @@ def test_what_is_repeated_is_counted_apart() -> None:
     work = report.work
     assert work.repeated_flops > 0
     assert counted == pytest.approx(work.flops + work.padding_flops + work.repeated_flops, rel=0.02)
+
+
+def test_the_autoencoder_is_counted_by_its_shapes() -> None:
+    vae = VideoVAE(VAEConfig(latent_channels=8, stem_channels=8, encoder_channels=16,
+                             encoder_blocks=1, decoder_channels=16, decoder_blocks=1,
+                             pixel_channels=8, pixel_blocks=1))  # fmt: skip
+    objective = Autoencoding(vae, AutoencodingConfig(), ())
+    for frames in (1, 5, 1):
+        clips = np.zeros((2, frames, 16, 24, 3), np.uint8)
+        objective.loss(clips, _rng())  # torch would also see the first time's own count
+        report, counted = _counted(lambda clips=clips: objective.loss(clips, _rng()))
+        assert report.work.flops == counted > 0 and report.work.target_tokens == 0
+
+
+def test_the_enhancer_knows_its_operations() -> None:
+    model = TinyEnhancer(tiny_config(["a", "red"], [], width=64, layers=2))
+    ids = torch.full((2, 40), 7)
+    ids[:, 2 : 2 + PATCHES] = model.config.image_token_id
+    labels = ids.masked_fill(torch.arange(40) < 30, IGNORED)
+    batch = TokensAndPictures(ids, labels, torch.zeros(2, 3, IMAGE_SIDE, IMAGE_SIDE))
+    objective = CrossEntropy(model, evaluate=lambda: ValidationReport({}))
+    report, counted = _counted(lambda: objective.loss(batch, _rng()))
+    assert report.work.target_tokens == 2 * 10
+    # Torch also counts the angles of positions; pixels have no gradient.
+    first: torch.nn.Conv2d = model.vision.convs[0]
+    of_pixels = 2 * 2 * (IMAGE_SIDE // 2) ** 2 * first.weight.numel()
+    assert report.work.flops == pytest.approx(counted + of_pixels, rel=1e-3)
+
+
+@dataclass(frozen=True, eq=False)
+class TokensAndPictures:
+    ids_BN: torch.Tensor
+    labels_BN: torch.Tensor
+    pixels_ICHW: torch.Tensor
