@@ -60,7 +60,7 @@ class Mesh:
             raise InvalidInput(
                 f"no groups of {degree} ranks were made, only of {sorted(self.groups)}; add it to "
                 "the degrees of the mesh",
-                field="balance.degrees",
+                field="parallel.ulysses",
             )
         return self.groups[degree]
 
@@ -98,14 +98,14 @@ def build_mesh(degrees: Sequence[int], *, ranks_per_node: int | None = None) -> 
 def _check(degree: int, world: int, node: int) -> None:
     if degree < 1 or world % degree:
         raise InvalidInput(
-            f"{world} ranks cannot be cut into groups of {degree}; a Ulysses degree must divide "
-            "the number of ranks",
-            field="balance.degrees",
+            f"{world} ranks cannot be cut into groups of {degree}; trainer.parallel.ulysses and "
+            "packing.max_degree must divide the number of ranks",
+            field="parallel.ulysses",
         )
     if degree % node and node % degree:
         raise InvalidInput(
             f"groups of {degree} ranks do not fit nodes of {node}; one must divide the other",
-            field="balance.degrees",
+            field="parallel.ranks_per_node",
         )
 
 

@@ -16,8 +16,9 @@ from dataclasses import replace
 
 from torch import Tensor
 
+from omnireel.model.attention import AttentionFn
 from omnireel.model.sequence import PackedSequence
-from omnireel.model.transformer import ConditionCache, OmniTransformer
+from omnireel.model.transformer import ConditionCache, OmniTransformer, run_both_streams
 from omnireel.parallel.exchange import all_gather, all_sum
 from omnireel.parallel.mesh import ALONE, SequenceGroup
 from omnireel.parallel.shard import SequenceShard, shard
@@ -32,17 +33,14 @@ def share_sequences(model: OmniTransformer, group: SequenceGroup = ALONE) -> Seq
 
     """
     check_heads(model.config.heads, group.degree)
-    attention = UlyssesAttention(model.attend)
-    model.attend = attention
-    model.run = sharing = SequenceParallel(attention, group)
+    model.run = sharing = SequenceParallel(group)
     return sharing
 
 
 class SequenceParallel:
     """A transformer's ``run``: its training passes over the group that is set at the moment."""
 
-    def __init__(self, attention: UlyssesAttention, group: SequenceGroup) -> None:
-        self._attention = attention
+    def __init__(self, group: SequenceGroup) -> None:
         self._group = group
 
     @contextmanager
@@ -63,12 +61,24 @@ class SequenceParallel:
     ) -> Tensor:
         """Velocity ``[Nt, P]`` of all target tokens, on every rank of the group."""
         group = self._group
+        if group.degree == 1:
+            return run_both_streams(model, noisy_NP, timesteps_B, packed)
         part, own_noisy_NP = shard(packed, noisy_NP, group.rank, group.degree)
-        with self._attention.over(group):
+        with _attending(model, UlyssesAttention(model.attend, group)):
             cache = _encode(model, part, group)
             own_velocity_NP = model.denoise(own_noisy_NP, timesteps_B, part, cache)
         gathered_NP = all_gather(own_velocity_NP, group)
         return gathered_NP[part.gathered_of_target]
+
+
+@contextmanager
+def _attending(model: OmniTransformer, attend: AttentionFn) -> Iterator[None]:
+    """Let the model use another operator inside the block."""
+    before, model.attend = model.attend, attend
+    try:
+        yield
+    finally:
+        model.attend = before
 
 
 def _encode(model: OmniTransformer, part: SequenceShard, group: SequenceGroup) -> ConditionCache:

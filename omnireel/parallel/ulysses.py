@@ -11,8 +11,7 @@ Queries, keys and values travel in one message. It is an ``AttentionFn`` like an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -29,37 +28,27 @@ from omnireel.parallel.exchange import all_to_all
 from omnireel.parallel.mesh import ALONE, SequenceGroup
 
 
+@dataclass(frozen=True, eq=False)
 class UlyssesAttention:
-    """``(q_NKE, k_MKE, v_MKE, layout) -> out_NKE`` over the group that is set at the moment."""
+    """``(q_NKE, k_MKE, v_MKE, layout) -> out_NKE`` over a group of ranks.
 
-    def __init__(self, inner: AttentionFn = padded_attention) -> None:
-        """``inner`` attends once the tokens are together."""
-        self._inner = inner
-        self._group = ALONE
+    One that is made stays with its group: what is computed again in the backward pass meets the
+    same ranks, whatever other sequences are shared by then.
+    """
+
+    inner: AttentionFn = padded_attention
+    """Attends once the tokens are together."""
+    group: SequenceGroup = ALONE
 
     @property
     def name(self) -> str:
         """For logs: the operator that attends once the tokens are together."""
-        return f"Ulysses around {operator_name(self._inner)}"
+        return f"Ulysses around {operator_name(self.inner)}"
 
     @property
     def pads(self) -> bool:
         """Whether that operator pads blocks."""
-        return pads(self._inner)
-
-    @property
-    def group(self) -> SequenceGroup:
-        """The ranks that share the sequences of this moment."""
-        return self._group
-
-    @contextmanager
-    def over(self, group: SequenceGroup) -> Iterator[None]:
-        """Share sequences with ``group`` inside the block (its backward pass may come later)."""
-        before, self._group = self._group, group
-        try:
-            yield
-        finally:
-            self._group = before
+        return pads(self.inner)
 
     def __call__(
         self, q_NKE: Tensor, k_MKE: Tensor, v_MKE: Tensor, layout: AttentionLayout
@@ -70,16 +59,16 @@ class UlyssesAttention:
             InvalidInput: the heads cannot be divided among the ranks.
 
         """
-        group = self._group
+        group = self.group
         if group.degree == 1:
-            return self._inner(q_NKE, k_MKE, v_MKE, layout)
+            return self.inner(q_NKE, k_MKE, v_MKE, layout)
         check_heads(q_NKE.shape[1], group.degree)
         n, m = q_NKE.shape[0], k_MKE.shape[0]
         rows_RKE = torch.cat([q_NKE, k_MKE, v_MKE])
         rows_PRkE = rows_RKE.view(n + 2 * m, group.degree, -1, rows_RKE.shape[2]).transpose(0, 1)
         gathered_PRkE = all_to_all(rows_PRkE, group)
         q, k, v = (x.flatten(0, 1) for x in torch.split(gathered_PRkE, [n, m, m], dim=1))
-        out_NkE = self._inner(q, k, v, layout)
+        out_NkE = self.inner(q, k, v, layout)
         out_PNkE = out_NkE.view(group.degree, -1, *out_NkE.shape[1:])
         return all_to_all(out_PNkE, group).transpose(0, 1).flatten(1, 2)
 
@@ -91,5 +80,5 @@ def check_heads(heads: int, degree: int) -> None:
         raise InvalidInput(
             f"{heads} heads cannot be shared by {degree} ranks; the Ulysses degree must be one of "
             f"{', '.join(map(str, choices))}",
-            field="balance.degrees",
+            field="parallel.ulysses",
         )

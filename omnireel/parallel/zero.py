@@ -43,7 +43,6 @@ class ZeroRuntime:
         optimizer: torch.optim.Optimizer,
         config: ParallelConfig,
         *,
-        micro_batches: int,
         clip_norm: float,
     ) -> None:
         """Share out ``modules`` as ``config`` says; rank 0's weights count.
@@ -53,7 +52,6 @@ class ZeroRuntime:
             optimizer: over their parameters. Stage 0 leaves the parameters to it, and clipping;
                 other stages put flat buffers into its groups, and scale gradients before it.
             config: the stage.
-            micro_batches: calls of :meth:`backward` per :meth:`step`.
             clip_norm: 0 for none.
 
         Raises:
@@ -65,11 +63,10 @@ class ZeroRuntime:
         self.stage = config.zero
         self._root = _Root(modules)
         self._names: dict[Any, str] = {p: n for n, p in self._root.named()}
-        self._micro_batches, self._done = micro_batches, 0
         self._engine, self._zero, _, _ = deepspeed.initialize(
             model=self._root,
             optimizer=optimizer,
-            config=_deepspeed_config(config, micro_batches, clip_norm),
+            config=_deepspeed_config(config, clip_norm),
             dist_init_required=False,
         )
         self._watch = Stopwatch()
@@ -88,11 +85,12 @@ class ZeroRuntime:
         result: Tensor = self._engine(call)
         return result
 
-    def backward(self, loss: Tensor, share: float) -> None:
-        """Add the gradient of one micro-batch, see the module's docstring."""
+    def backward(self, loss: Tensor, share: float, *, last: bool) -> None:
+        """Add the gradient of one micro-batch, see the module's docstring; :meth:`step` follows the
+        ``last`` one of a step, of which there may be any number."""
+        self._engine.set_gradient_accumulation_boundary(last)
         self._engine.backward(loss * (dist.get_world_size() * share), scale_wrt_gas=False)
-        self._done += 1
-        if self._done < self._micro_batches:
+        if not last:
             self._engine.step()
 
     def step(self) -> None:
@@ -100,7 +98,6 @@ class ZeroRuntime:
 
         Gradients are gone afterwards.
         """
-        self._done = 0
         self._engine.step()
 
     @property
@@ -171,14 +168,12 @@ class _Root(nn.Module):
         return [(n.removeprefix("parts."), p) for n, p in self.named_parameters()]
 
 
-def _deepspeed_config(
-    config: ParallelConfig, micro_batches: int, clip_norm: float
-) -> dict[str, Any]:
+def _deepspeed_config(config: ParallelConfig, clip_norm: float) -> dict[str, Any]:
     """The same in DeepSpeed's words."""
     bucket = config.bucket_elements
     return {
         "train_micro_batch_size_per_gpu": 1,
-        "gradient_accumulation_steps": micro_batches,
+        "gradient_accumulation_steps": 1,  # whoever calls says which is the last
         "gradient_clipping": (clip_norm or _NO_CLIPPING) if config.zero else 0.0,
         "zero_allow_untested_optimizer": True,
         "steps_per_print": 2**31,

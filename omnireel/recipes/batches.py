@@ -52,6 +52,27 @@ def check_loaders(encoding: Encoding, feed: FeedConfig) -> None:
         )
 
 
+def check_degrees(batching: Batching, packing: PackingConfig, heads: int) -> None:
+    """Refuse batches that ranks share differently where none are packed, or heads cannot be shared.
+
+    Raises:
+        InvalidInput: naming the field.
+
+    """
+    if packing.max_degree > 1 and batching != "packed":
+        raise InvalidInput(
+            "only packed batches are shared by different numbers of ranks: set batching=packed, or "
+            "leave packing.max_degree at 1 (trainer.parallel.ulysses shares any batch)",
+            field="packing.max_degree",
+        )
+    if heads % packing.max_degree:
+        raise InvalidInput(
+            f"{heads} heads cannot be shared by {packing.max_degree} ranks; packing.max_degree "
+            "must divide model.heads",
+            field="packing.max_degree",
+        )
+
+
 def packed_batches(
     cache: LatentCache,
     tokenizer: Tokenizer,

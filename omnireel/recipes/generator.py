@@ -28,6 +28,7 @@ from omnireel.recipes.batches import (
     Batching,
     Encoding,
     check_batching,
+    check_degrees,
     check_loaders,
     packed_batches,
 )
@@ -157,6 +158,7 @@ class GeneratorRecipe:
 
     def prepare(self, place: Workplace) -> Mapping[str, str]:
         """Encode training and held-out samples; their folders by name."""
+        check_degrees(self.batching, self.packing, self.model.heads)
         if self.shards is not None:
             return encode_shards(place, self.shards, self.limits, self.vae, workers=self.workers)
         return self.folders.build(

@@ -7,8 +7,9 @@ from omnireel.train.ema import EmaConfig
 from omnireel.train.feed import FeedConfig, TrainData
 from omnireel.train.objective import LossReport, Objective
 from omnireel.train.optim import OptimizerConfig
+from omnireel.train.position import TrainResult
 from omnireel.train.schedule import ScheduleConfig
-from omnireel.train.trainer import Trainer, TrainResult
+from omnireel.train.trainer import Trainer
 from omnireel.train.trainer_config import TrainerConfig
 
 __all__ = [

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import deque
-from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -21,53 +20,6 @@ class TrainData(Protocol):
 
     def batch(self, index: int) -> Any:
         """Batch number ``index`` (0-based); equal numbers give equal batches."""
-
-
-@dataclass(frozen=True, eq=False)
-class ShareOfBatches:
-    """What one group of ranks reads: of every ``per_step`` batches its own ``per_step / groups``.
-
-    The batches of a step are the same whatever the number of groups.
-    """
-
-    data: TrainData
-    per_step: int
-    group: int = 0
-    groups: int = 1
-
-    @property
-    def own(self) -> int:
-        """Batches per step that this group reads."""
-        return self.per_step // self.groups
-
-    def number(self, index: int) -> int:
-        """The number in ``data`` of this group's batch ``index``."""
-        step, i = divmod(index, self.own)
-        return step * self.per_step + self.group * self.own + i
-
-    def batch(self, index: int) -> Any:
-        """Batch ``index`` of this group."""
-        return self.data.batch(self.number(index))
-
-    def shares(
-        self,
-        batches: Sequence[Any],
-        weigh: Callable[[Any], float] | None,
-        total: Callable[[Sequence[float]], list[float]],
-    ) -> list[float]:
-        """What each of a step's own batches counts, of all its batches.
-
-        Args:
-            batches: the group's own batches of a step.
-            weigh: how much a batch counts; ``None``: all the same.
-            total: sums over the groups.
-
-        """
-        if weigh is None:
-            return [1.0 / self.per_step] * len(batches)
-        weights = [weigh(batch) for batch in batches]
-        (everything,) = total([sum(weights)])
-        return [weight / everything for weight in weights]
 
 
 @dataclass(frozen=True)

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 
-Gather = Callable[[dict[str, list[float]]], list[dict[str, list[float]]]]
+Sum = tuple[float, float]
+"""Weighted values, and their weights."""
+Gather = Callable[[dict[str, Sum]], list[dict[str, Sum]]]
 
 
 class RunningMeans:
-    """Means of logged numbers since they were last taken."""
+    """Weighted means of logged numbers since they were last taken."""
 
     def __init__(self) -> None:
-        self._values: dict[str, list[float]] = defaultdict(list)
+        self._sums: dict[str, Sum] = {}
 
-    def add(self, values: Mapping[str, float]) -> None:
-        """Note one value of each name."""
+    def add(self, values: Mapping[str, float], weight: float = 1.0) -> None:
+        """Note one value of each name, which counts ``weight``."""
         for name, value in values.items():
-            self._values[name].append(value)
+            total, weights = self._sums.get(name, (0.0, 0.0))
+            self._sums[name] = total + weight * value, weights + weight
 
     def take(self, gather: Gather = lambda own: [own]) -> dict[str, float]:
         """The means by name; they start anew.
 
         ``gather`` gives what all ranks noted, so that the means are those of all.
         """
-        merged: dict[str, list[float]] = defaultdict(list)
-        for values in gather(dict(self._values)):
-            for name, more in values.items():
-                merged[name] += more
-        means = {name: sum(v) / len(v) for name, v in merged.items()}
-        self._values.clear()
-        return means
+        merged: dict[str, Sum] = {}
+        for sums in gather(dict(self._sums)):
+            for name, (total, weights) in sums.items():
+                before = merged.get(name, (0.0, 0.0))
+                merged[name] = before[0] + total, before[1] + weights
+        self._sums.clear()
+        return {name: total / weights for name, (total, weights) in merged.items()}

@@ -15,52 +15,55 @@ from omnireel.train.objective import LossReport, Objective
 from omnireel.train.randomness import step_seed
 from omnireel.train.throughput import Meter
 from omnireel.train.trainer_config import TrainerConfig
+from omnireel.train.turns import Turn, step_shares
 
 
 @dataclass(frozen=True, eq=False)
 class Passes:
-    """Passes of one rank; losses and metrics go to ``log``, work to ``meter``."""
+    """Passes of one rank; losses and metrics go to ``log``, work and time to ``meter``."""
 
     config: TrainerConfig
     objective: Objective
     engine: Engine
     log: RunningMeans
     meter: Meter
+    weigh: Callable[[Any], float] | None
+    """How much a batch counts in the mean of a step; ``None``: all the same."""
 
     def run(
-        self,
-        batches: Sequence[Any],
-        shares: Sequence[float],
-        beat: Callable[[int], None],
-        *,
-        data_step: int,
-        first: int,
-    ) -> tuple[float, int]:
-        """The batches' part of the step's loss, and how many samples they had.
+        self, turns: Sequence[Turn], beat: Callable[[int], None], data_step: int
+    ) -> tuple[float, float]:
+        """Our group's part of the step's loss and of its samples: their sums over all groups are
+        the step's.
 
         Args:
-            batches: the rank's own batches of a step.
-            shares: what each counts of all batches of the step.
-            beat: called with the batch's place among ``batches``.
+            turns: ours, in one step.
+            beat: called with a turn's place among ``turns`` when it begins.
             data_step: number of the step that random numbers follow from.
-            first: number of the first of ``batches`` among all of the step.
 
         """
-        total, samples = 0.0, 0
-        for i, (batch, share) in enumerate(zip(batches, shares, strict=True)):
-            beat(i)
-            report = self._forward(batch, step_seed(self.config.seed, data_step, first + i))
-            self.engine.backward(report.loss, share)
-            loss = float(report.loss.detach())
-            total, samples = total + share * loss, samples + report.num_samples
-            self.meter.count(report.work, report.num_samples)
-            if math.isfinite(loss):
-                self.log.add({"loss": loss, **report.metrics})
+        with self.meter.phase("communication"):
+            shares = step_shares(turns, self.weigh, self.engine.sum)
+        with self.meter.phase("passes"):
+            total = samples = 0.0
+            for i, (turn, share) in enumerate(zip(turns, shares, strict=True)):
+                beat(i)
+                report = self._forward(
+                    turn, step_seed(self.config.seed, data_step, turn.part.first)
+                )
+                self.engine.backward(report.loss, share, last=i == len(turns) - 1)
+                loss, own = float(report.loss.detach()), turn.share(share)
+                total += own * loss if own else 0.0
+                samples += turn.share(report.num_samples)
+                self.meter.count(report.work * turn.share(1.0), turn.share(report.num_samples))
+                if own and math.isfinite(loss):
+                    self.log.add({"loss": loss, **report.metrics}, own)
+        self.meter.expect(sum(turn.seconds for turn in turns))
         return total, samples
 
-    def _forward(self, batch: Any, seed: int) -> LossReport:
+    def _forward(self, turn: Turn, seed: int) -> LossReport:
         rng = torch.Generator().manual_seed(seed)
         for module in self.objective.modules().values():
             module.train()
         with self.config.precision():
-            return self.engine.forward(lambda: self.objective.loss(batch, rng))
+            return self.engine.forward(lambda: self.objective.loss(turn.batch, rng), turn.degree)

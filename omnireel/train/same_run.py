@@ -47,6 +47,8 @@ def check_same_config(saved: Mapping[str, Any], current: Mapping[str, Any]) -> N
     if "batching" in current:
         # Earlier releases knew one way of batching and of encoding, and nothing about packs.
         packing = {n: v for n, v in current.items() if n.startswith("packing.")}
+        if "packing.max_degree" in packing:
+            packing["packing.max_degree"] = 1
         saved = {**packing, "batching": "formats", "encoding": "cache", **saved}
     changed = [
         f"{name} ({saved.get(name)!r} -> {current.get(name)!r})"

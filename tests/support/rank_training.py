@@ -13,9 +13,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from omnireel.model.block import Block
 from omnireel.model.offload import HostOffload
 from omnireel.model.sequence import pack
-from omnireel.model.transformer import Block
 from omnireel.parallel import ParallelConfig, Rank
 from omnireel.train import (
     EmaConfig,
@@ -47,11 +47,18 @@ class RankCase:
     muon: bool = True
     offload: bool = False
     """Activations of all blocks move to the host."""
+    max_degree: int = 1
+    """Above 1: the balanced batches of a step are small, and long samples are shared by more ranks
+    than short ones."""
+    recompute: bool = False
+    """Everything is computed again in the backward pass."""
 
     def __str__(self) -> str:
         packed = {0: "balanced", 1: "single"}.get(self.samples, "packed")
         optimiser = "muon" if self.muon else "adamw"
         name = f"zero{self.zero}-ulysses{self.ulysses}-{packed}-{optimiser}"
+        name += f"-degree{self.max_degree}" if self.max_degree > 1 else ""
+        name += "-recompute" if self.recompute else ""
         return f"{name}-offload" if self.offload else name
 
 
@@ -93,8 +100,9 @@ class RecordSource:
 def data_of(case: RankCase, run: RankRun) -> TrainData:
     if case.samples:
         return MixedData(case.samples)
-    cost = CostModel(0.0, 1.0, 0.001)
-    config = PackingConfig(max_tokens=120)
+    cost = CostModel(0.0, 1.0, 0.001, 0.1)
+    tokens = 120 if case.max_degree == 1 else 40 // case.max_degree
+    config = PackingConfig(max_tokens=tokens, max_degree=case.max_degree)
     return PackedBatches(RecordSource(60), parts=run.accumulate, cost=cost, config=config)
 
 
@@ -130,6 +138,9 @@ def flow_trainer(case: RankCase, run: RankRun, folder: Path, rank: Rank) -> Trai
     for block in model.blocks if case.offload else ():
         assert isinstance(block, Block)
         block.offload, block.host = frozenset({"attention", "mlp"}), host
+    for block in model.blocks if case.recompute else ():
+        assert isinstance(block, Block)
+        block.recompute = frozenset({"attention", "mlp"})
     objective = FlowMatching(
         model,
         TOKENIZER,
@@ -191,5 +202,6 @@ def largest_difference(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -
 
 def one_process(case: RankCase, run: RankRun, folder: Path) -> Trained:
     torch.set_num_threads(1)
-    flow_trainer(RankCase(0, 1, case.samples, case.muon), run, folder, Rank()).fit()
+    alone = RankCase(0, 1, case.samples, case.muon, max_degree=case.max_degree)
+    flow_trainer(alone, run, folder, Rank()).fit()
     return read_trained(folder)

@@ -21,8 +21,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from omnireel.errors import FailedPrecondition
+from omnireel.model.block import Block, Half
 from omnireel.model.offload import HostOffload
-from omnireel.model.transformer import Block, Half, OmniTransformer, TransformerConfig
+from omnireel.model.transformer import OmniTransformer, TransformerConfig
 from omnireel.recipes.planning.memory import Compute, saved_bytes, working_bytes
 from omnireel.train.flops import AttentionShape, PackShape, half_flops
 
@@ -110,23 +111,27 @@ def plan_activations(
     budget: float,
     *,
     sharing: int = 1,
+    degrees: Sequence[int] = (),
     link: HostLink = NO_HOST,
 ) -> ActivationPlan:
     """The cheapest plan that brings every micro-batch under ``budget`` bytes.
 
     Args:
         network: the transformer.
-        batches: micro-batches to make room for; the one that keeps most decides.
+        batches: micro-batches to make room for; the one that keeps most on a device decides.
         compute: type of the matrix products.
         budget: bytes for activations on one device.
         sharing: ranks that share each sequence (Ulysses degree).
+        degrees: how many times as many share each of ``batches``; by default once.
         link: the way to host memory, if it may be used.
 
     Raises:
         FailedPrecondition: not even recomputing all of it is enough; the message has the numbers.
 
     """
-    batch = max(batches, key=lambda b: saved_bytes(network, b, compute))
+    pairs = zip(batches, degrees or (1,) * len(batches), strict=True)
+    batch, degree = max(pairs, key=lambda pair: saved_bytes(network, pair[0], compute) / pair[1])
+    sharing *= degree
     costs = half_costs(network, batch, compute)
     held = saved_bytes(network, batch, compute) + working_bytes(network, batch, compute)
     order = sorted(costs, key=lambda c: c.bytes / c.flops, reverse=True)

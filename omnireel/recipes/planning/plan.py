@@ -152,6 +152,7 @@ def fit_memory(
         compute,
         free,
         sharing=layout.ulysses,
+        degrees=workload.sharing(gpus // layout.ulysses),
         link=_host_link(workload, device, compute, PlanConfig().efficiency),
     )
 
@@ -171,10 +172,12 @@ def _host_link(workload: Workload, device: Device, compute: Compute, efficiency:
 
 
 def _layouts(workload: Workload, config: PlanConfig) -> Iterator[Layout]:
+    largest = max(workload.degrees, default=1)
     degrees = [
         u
         for u in range(1, min(config.gpus, config.per_node) + 1)
-        if config.gpus % u == 0 and workload.network.heads % u == 0
+        if config.gpus % u == 0
+        and workload.network.heads % (u * min(largest, config.gpus // u)) == 0
     ]
     for zero in (0, 1, 2, 3) if config.gpus > 1 else (0,):
         for ulysses in degrees:
@@ -191,18 +194,17 @@ def _predict(
     states = state_bytes(sizes, trainer, layout, config.gpus, on_cpu=device.name == "cpu")
     free = device.memory_bytes * (1 - config.headroom) - states.kept
     link = _host_link(workload, device, compute, config.efficiency)
-    activations, reason = _activations(workload, trainer, layout, free, states.update, link)
+    activations, reason = _activations(workload, trainer, layout, groups, free, states.update, link)
     shapes = workload.batches
-    flops = sum(forward_flops(workload.network, b).training for b in shapes) / len(shapes)
+    flops = sum(forward_flops(workload.network, b).training for b in shapes) / workload.places
     again = activations.flops * layout.ulysses if activations else 0.0
     rate = device.peak_flops(compute) * config.efficiency
     compute_s = micro * (flops + again) / layout.ulysses / rate
     sharing = config.gpus if layout.zero >= 1 else 1
     optimizer_s = muon_flops(trainer.optimizer, workload.trained.items()) / sharing / rate
     zero_s = _zero_seconds(workload, device, config, layout, micro)
-    ulysses_s = micro * _ulysses_seconds(
-        workload, device, layout, 2 if compute == "bfloat16" else 4
-    )
+    width = 2 if compute == "bfloat16" else 4
+    ulysses_s = micro * _ulysses_seconds(workload, device, layout, groups, width)
     exposed = ulysses_s + max(0.0, zero_s - compute_s * 2 / 3)
     useful = micro * groups * flops
     step = compute_s + exposed + optimizer_s
@@ -223,6 +225,7 @@ def _activations(
     workload: Workload,
     trainer: TrainerConfig,
     layout: Layout,
+    groups: int,
     free: float,
     update: float,
     link: HostLink,
@@ -236,6 +239,7 @@ def _activations(
             compute_type(trainer),
             free,
             sharing=layout.ulysses,
+            degrees=workload.sharing(groups),
             link=link,
         )
     except FailedPrecondition:
@@ -257,11 +261,14 @@ def _zero_seconds(
     return once * {0: 2, 1: 2, 2: 1 + micro, 3: 3 * micro}[layout.zero]
 
 
-def _ulysses_seconds(workload: Workload, device: Device, layout: Layout, width: int) -> float:
-    """Queries, keys, values and results of every layer cross once forward and once backward."""
-    if layout.ulysses == 1:
-        return 0.0
-    u = layout.ulysses
-    tokens = sum(b.conditions + b.target for b in workload.batches) / len(workload.batches)
-    sent = 4 * width * workload.network.width * tokens / u * (u - 1) / u
-    return 2 * workload.network.depth * sent / device.link_bytes_s
+def _ulysses_seconds(
+    workload: Workload, device: Device, layout: Layout, groups: int, width: int
+) -> float:
+    """Queries, keys, values and results of every layer cross once forward and once backward; the
+    mean over the places of a step."""
+    total = 0.0
+    for batch, degree in zip(workload.batches, workload.sharing(groups), strict=True):
+        u = layout.ulysses * degree
+        tokens = batch.conditions + batch.target
+        total += degree * 4 * width * workload.network.width * tokens / u * (u - 1) / u
+    return 2 * workload.network.depth * total / workload.places / device.link_bytes_s

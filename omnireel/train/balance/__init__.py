@@ -4,17 +4,15 @@
 2. ``cost``: how long a rank works on them, fitted to measured step times (``measure``).
 3. ``microbatches``: which samples of an endless shuffled order share one global micro-batch.
 4. ``schedule``: which group of ranks takes which samples, and how many ranks a group has.
-5. ``batches``: the trainer's loader, whose batches of a step take equally long, and the loader of
-   one rank's share; ``simulate``: the same plans without data.
+5. ``batches``: the trainer's loader, which follows these plans; ``simulate``: the same plans
+   without data.
 """
 
 from __future__ import annotations
 
 from omnireel.train.balance.batches import (
-    BalancedBatches,
     PackedBatches,
     PackingConfig,
-    RankBatch,
     SampleSource,
 )
 from omnireel.train.balance.cost import CostMeasurement, CostModel, fit_cost
@@ -23,7 +21,6 @@ from omnireel.train.balance.microbatches import MicrobatchConfig
 from omnireel.train.balance.schedule import Limits, MicrobatchPlan, WorkGroup, plan_microbatch
 
 __all__ = [
-    "BalancedBatches",
     "CostMeasurement",
     "CostModel",
     "Limits",
@@ -31,7 +28,6 @@ __all__ = [
     "MicrobatchPlan",
     "PackedBatches",
     "PackingConfig",
-    "RankBatch",
     "SampleLength",
     "SampleSource",
     "WorkGroup",

@@ -1,4 +1,4 @@
-"""Loaders that plan every global micro-batch: whole steps for the trainer, or one rank's share."""
+"""The loader that plans every step: which samples share a batch, and how many ranks share it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from omnireel.errors import InvalidInput
 from omnireel.train.balance.cost import CostModel
 from omnireel.train.balance.lengths import SampleLength
 from omnireel.train.balance.microbatches import MicrobatchConfig, Microbatches
-from omnireel.train.balance.schedule import Limits, MicrobatchPlan, WorkGroup
+from omnireel.train.balance.schedule import Limits, MicrobatchPlan
+from omnireel.train.turns import Part
 
 
 class SampleSource(Protocol):
@@ -25,80 +26,40 @@ class SampleSource(Protocol):
         """Sample number ``index``."""
 
 
-@dataclass(frozen=True, eq=False)
-class RankBatch:
-    """What one rank works on: its group's samples and how much of the whole they are.
-
-    All ranks of a group get the same samples. A group without samples gets the shortest one of the
-    micro-batch with ``share`` 0: every rank must take part in every collective operation.
-    """
-
-    samples: tuple[Any, ...]
-    group: WorkGroup
-    share: float
-    """The group's target tokens over those of the whole micro-batch."""
-    plan: MicrobatchPlan
-
-
-class BalancedBatches:
-    """``batch(index) -> RankBatch``; equal arguments on all ranks give parts of one plan."""
-
-    def __init__(
-        self,
-        source: SampleSource,
-        *,
-        rank: int,
-        world: int,
-        cost: CostModel,
-        config: MicrobatchConfig,
-    ) -> None:
-        """``rank`` of ``world`` reads its share.
-
-        Raises:
-            InvalidInput: the samples do not fill one micro-batch, or one of them is too long.
-
-        """
-        if not 0 <= rank < world:
-            raise InvalidInput(f"rank must be 0 to {world - 1}, not {rank}", field="rank")
-        self._source = source
-        self._rank = rank
-        self._order = Microbatches(source.lengths(), world, cost, config)
-
-    def batch(self, index: int) -> RankBatch:
-        """Our rank's part of global micro-batch ``index``."""
-        numbers, plan = self._order.plan(index)
-        lengths = [self._order.lengths[i] for i in numbers]
-        group = plan.group_of(self._rank)
-        total = sum(lengths[i].target for g in plan.groups for i in g.samples)
-        mine = sum(lengths[i].target for i in group.samples)
-        chosen = group.samples or (min(range(len(lengths)), key=lambda i: lengths[i].tokens),)
-        samples = tuple(self._source.sample(numbers[i]) for i in chosen)
-        return RankBatch(samples, group, mine / total, plan)
-
-
 @dataclass(frozen=True)
 class PackingConfig:
-    """How much goes into one packed batch."""
+    """How much goes into one packed batch, and how many ranks may share it."""
 
     max_tokens: int = 4096
     """Tokens of a batch at most: text, conditions and targets of all its samples."""
     fill: float = 0.9
     """Share of that room which is used on average: whole samples never fill it."""
+    max_degree: int = 1
+    """Long samples may form batches that are shared by 2, 4, .. up to so many ranks (times
+    ``trainer.parallel.ulysses``), each of which brings the room of one batch. A power of two."""
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1:
             raise InvalidInput("max_tokens must be 1 or more", field="packing.max_tokens")
+        if self.max_degree < 1 or self.max_degree & (self.max_degree - 1):
+            raise InvalidInput("max_degree is 1, 2, 4, 8, ..", field="packing.max_degree")
         if not 0 < self.fill <= 1:
             raise InvalidInput("fill must be in 0 to 1", field="packing.fill")
+
+    @property
+    def limits(self) -> Limits:
+        """For the scheduler."""
+        degrees = tuple(1 << i for i in range(self.max_degree.bit_length()))
+        return Limits(self.max_tokens, degrees)
 
 
 class PackedBatches:
     """``batch(index) -> list of samples`` of any shapes, as many as fit a budget of tokens.
 
-    The samples of a step are spread over its ``parts`` batches as over ranks, so that all batches
-    of a step take equally long, whoever works on which of them. As the plan knows no ranks, a run
-    has the same batches on any number of them. Samples that fit no batch of their step wait for the
-    next epoch.
+    The samples of a step are spread over its ``parts`` places as over ranks, so that all batches
+    of a step take equally long, whoever works on which of them. A batch of degree d takes d places
+    (:mod:`omnireel.train.turns`). As the plan knows no ranks, a run has the same batches on any
+    number of them. Samples that fit no batch of their step wait for the next epoch.
     """
 
     def __init__(
@@ -110,23 +71,25 @@ class PackedBatches:
         config: PackingConfig,
         seed: int = 1,
     ) -> None:
-        """``parts`` is the number of batches of a step over all ranks.
+        """``parts`` is the number of places of a step over all ranks.
 
         Raises:
-            InvalidInput: a sample is longer than a batch, or all together fill no step.
+            InvalidInput: a sample is longer than a batch, all together fill no step, or the places
+                of a step are no multiple of the largest degree.
 
         """
         self._source, self._parts = source, parts
         lengths = source.lengths()
-        longest = max((length.tokens for length in lengths), default=0)
-        if longest > config.max_tokens:
+        self._tokens = [length.tokens for length in lengths]
+        self.largest_degree = config.max_degree
+        if parts % config.max_degree:
             raise InvalidInput(
-                f"a sample of {longest} tokens does not fit a batch of {config.max_tokens}; set "
-                f"packing.max_tokens to {longest} or more, or leave out the longest format",
-                field="packing.max_tokens",
+                f"{parts} batches per step cannot be joined by up to {config.max_degree}; set "
+                f"trainer.accumulate to a multiple of packing.max_degree",
+                field="packing.max_degree",
             )
-        limits = Limits(config.max_tokens)
-        fill = MicrobatchConfig(limits, fill=config.fill, seed=seed, least_samples=parts)
+        _check_longest(lengths, config)
+        fill = MicrobatchConfig(config.limits, fill=config.fill, seed=seed, least_samples=parts)
         try:
             self._order = Microbatches(lengths, parts, cost, fill)
         except InvalidInput as error:
@@ -145,8 +108,28 @@ class PackedBatches:
         with self._lock:
             return self._planned(step)
 
+    def part(self, step: int, place: int) -> Part:
+        """The batch that has ``place`` in ``step``."""
+        group = self.plan(step)[1].group_of(place)
+        return Part(group.first_rank, group.degree, group.seconds, idle=not group.samples)
+
     def batch(self, index: int) -> list[Any]:
-        """Batch number ``index``."""
-        step, part = divmod(index, self._parts)
+        """Batch number ``index``; the shortest sample of the step where its place has none."""
+        step, place = divmod(index, self._parts)
         numbers, plan = self.plan(step)
-        return [self._source.sample(numbers[i]) for i in plan.groups[part].samples]
+        chosen = plan.group_of(place).samples
+        if not chosen:
+            chosen = (min(range(len(numbers)), key=lambda i: self._tokens[numbers[i]]),)
+        return [self._source.sample(numbers[i]) for i in chosen]
+
+
+def _check_longest(lengths: Sequence[SampleLength], config: PackingConfig) -> None:
+    longest = max((length.tokens for length in lengths), default=0)
+    if longest > config.max_tokens * config.max_degree:
+        needed = -(-longest // config.max_degree)
+        shared = f" of {config.max_degree} ranks" if config.max_degree > 1 else ""
+        raise InvalidInput(
+            f"a sample of {longest} tokens does not fit a batch of {config.max_tokens}{shared}; "
+            f"set packing.max_tokens to {needed} or more, or leave out the longest format",
+            field="packing.max_tokens",
+        )

@@ -35,7 +35,8 @@ class Snapshot:
 class Engine(Protocol):
     """One of ``rank.world`` processes; all of them make the same calls in the same order.
 
-    ``groups`` groups of ranks work on different batches, we are in number ``group``.
+    Ranks come in ``groups`` equal groups, the smallest that work on batches of their own; we are
+    in number ``group``. Neighbouring groups may work on one batch together.
     """
 
     rank: Rank
@@ -45,14 +46,16 @@ class Engine(Protocol):
     def describe(self) -> str:
         """One line: ranks, what they share, and the attention operator."""
 
-    def forward(self, call: Callable[[], LossReport]) -> LossReport:
-        """A training pass with all weights at hand."""
+    def forward(self, call: Callable[[], LossReport], degree: int = 1) -> LossReport:
+        """A training pass with all weights at hand, whose batch ``degree`` groups share: ours and
+        its neighbours. Degrees are powers of two, largest first in every round."""
 
     def evaluate(self, call: Callable[[], T]) -> T:
         """Anything else that uses the weights, without gradient."""
 
-    def backward(self, loss: Tensor, share: float) -> None:
-        """Add the gradient of ``share * loss``; ``share`` sums to 1 over the batches of a step."""
+    def backward(self, loss: Tensor, share: float, *, last: bool = True) -> None:
+        """Add the gradient of ``share * loss``; ``share`` sums to 1 over the batches of a step.
+        ``last``: :meth:`step` follows."""
 
     def step(self, multiplier: float, norm_limit: float) -> float:
         """Clip and update with all learning rates times ``multiplier``; the step ends.
@@ -86,15 +89,18 @@ class Engine(Protocol):
         """Everybody's ``value`` by rank."""
 
 
-def open_engine(config: TrainerConfig, objective: Objective, rank: Rank) -> Engine:
-    """One process works alone; more share the work as ``config.parallel`` says."""
+def open_engine(
+    config: TrainerConfig, objective: Objective, rank: Rank, largest_degree: int = 1
+) -> Engine:
+    """One process works alone; more share the work as ``config.parallel`` says, and a batch by up
+    to ``largest_degree`` groups."""
     if rank.world == 1:
         from omnireel.train.engine.single import SingleEngine
 
         return SingleEngine(config, objective)
     from omnireel.train.engine.ranks import RanksEngine
 
-    return RanksEngine(config, objective, rank)
+    return RanksEngine(config, objective, rank, largest_degree)
 
 
 def attention_used(objective: Objective) -> str:

@@ -1,13 +1,15 @@
 """Several processes: DeepSpeed ZeRO over all ranks, Ulysses within groups of them.
 
 The batches of a step (``trainer.accumulate``) are shared out among the groups, so a run is the same
-run on any number of ranks: the same batches, the same random numbers, the same mean.
+run on any number of ranks: the same batches, the same random numbers, the same mean. A batch may be
+shared by several groups; process groups for every degree are made once.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,9 +20,9 @@ from torch import Tensor
 from omnireel.errors import InvalidInput
 from omnireel.model.transformer import OmniTransformer
 from omnireel.parallel.fragments import Fragment, collect
-from omnireel.parallel.mesh import build_mesh
+from omnireel.parallel.mesh import Mesh, build_mesh
 from omnireel.parallel.ranks import Rank
-from omnireel.parallel.sequence import share_sequences
+from omnireel.parallel.sequence import SequenceParallel, share_sequences
 from omnireel.parallel.zero import ZeroRuntime
 from omnireel.train.ema import Ema
 from omnireel.train.engine.base import Snapshot, attention_used
@@ -38,7 +40,9 @@ T = TypeVar("T")
 class RanksEngine:
     """One of several ranks, see :class:`omnireel.train.engine.base.Engine`."""
 
-    def __init__(self, config: TrainerConfig, objective: Objective, rank: Rank) -> None:
+    def __init__(
+        self, config: TrainerConfig, objective: Objective, rank: Rank, largest_degree: int = 1
+    ) -> None:
         """All ranks call this with equal arguments, after they joined.
 
         Raises:
@@ -47,10 +51,10 @@ class RanksEngine:
 
         """
         parallel = config.parallel
-        mesh = build_mesh([parallel.ulysses], ranks_per_node=parallel.ranks_per_node or None)
         self.rank = rank
         self._degree = parallel.ulysses
         self.groups, self.group = rank.world // self._degree, rank.rank // self._degree
+        self._mesh = _mesh(config, min(largest_degree, self.groups))
         if config.accumulate % self.groups:
             raise InvalidInput(
                 f"{config.accumulate} batches per step cannot be shared by {self.groups} groups of "
@@ -59,9 +63,7 @@ class RanksEngine:
                 field="trainer.accumulate",
             )
         modules = objective.modules()
-        self._sharing = mesh.group(self._degree)
-        if self._degree > 1:
-            _share(modules, self._sharing)
+        self._sharing = _share(modules, self._mesh) if len(self._mesh.groups) > 1 else []
         self._attention = attention_used(objective)
         named = named_parameters(objective)
         self._device = next(iter(named.values())).device
@@ -72,7 +74,6 @@ class RanksEngine:
             modules,
             self._parts or self._whole,
             parallel,
-            micro_batches=config.accumulate // self.groups,
             clip_norm=config.clip_norm,
         )
         if self._parts is not None:
@@ -82,12 +83,13 @@ class RanksEngine:
 
     def describe(self) -> str:
         """Ranks, stage, degree."""
+        degrees = " or ".join(str(d) for d in sorted(self._mesh.groups) if d >= self._degree)
         return (
-            f"{self.rank.world} ranks, ZeRO-{self._zero.stage}, {self.groups} groups of "
-            f"{self._degree} (Ulysses); {self._attention}"
+            f"{self.rank.world} ranks, ZeRO-{self._zero.stage}, sequences shared by {degrees} "
+            f"(Ulysses); {self._attention}"
         )
 
-    def forward(self, call: Callable[[], LossReport]) -> LossReport:
+    def forward(self, call: Callable[[], LossReport], degree: int = 1) -> LossReport:
         """A training pass; DeepSpeed gathers weights on the way in stage 3."""
         reports: list[LossReport] = []
 
@@ -95,7 +97,11 @@ class RanksEngine:
             reports.append(call())
             return reports[0].loss
 
-        loss = self._zero.run(inside)
+        group = self._mesh.group(degree * self._degree)
+        with ExitStack() as stack:
+            for sharing in self._sharing:
+                stack.enter_context(sharing.over(group))
+            loss = self._zero.run(inside)
         return replace(reports[0], loss=loss)
 
     def evaluate(self, call: Callable[[], T]) -> T:
@@ -109,9 +115,9 @@ class RanksEngine:
         self._zero.run(inside)
         return results[0]
 
-    def backward(self, loss: Tensor, share: float) -> None:
+    def backward(self, loss: Tensor, share: float, *, last: bool = True) -> None:
         """Add to the gradients."""
-        self._zero.backward(loss, share)
+        self._zero.backward(loss, share, last=last)
 
     def step(self, multiplier: float, norm_limit: float) -> float:
         """Clip and update in DeepSpeed's step."""
@@ -123,7 +129,8 @@ class RanksEngine:
 
     def communicated_s(self) -> float:
         """Ulysses' exchanges and DeepSpeed's collectives."""
-        return self._sharing.watch.seconds + self._zero.communicated_s()
+        exchanges = sum(group.watch.seconds for group in self._mesh.groups.values())
+        return exchanges + self._zero.communicated_s()
 
     def averaged(self) -> Mapping[str, Tensor]:
         """Whole tensors, or in stage 3 this rank's slices of the parameters."""
@@ -233,7 +240,14 @@ class _WholeOptimizer(torch.optim.Optimizer):
             self.inner.step(self._multiplier)
 
 
-def _share(modules: Mapping[str, Any], group: Any) -> None:
+def _mesh(config: TrainerConfig, largest_degree: int) -> Mesh:
+    """Process groups of ``trainer.parallel.ulysses`` times 1, 2, 4, .. ranks."""
+    parallel = config.parallel
+    degrees = [parallel.ulysses << i for i in range(max(1, largest_degree.bit_length()))]
+    return build_mesh(degrees, ranks_per_node=parallel.ranks_per_node or None)
+
+
+def _share(modules: Mapping[str, Any], mesh: Mesh) -> list[SequenceParallel]:
     models = [m for m in modules.values() if isinstance(m, OmniTransformer)]
     if len(models) != len(modules):
         raise InvalidInput(
@@ -241,5 +255,5 @@ def _share(modules: Mapping[str, Any], group: Any) -> None:
             "trains something else; leave trainer.parallel.ulysses at 1",
             field="parallel.ulysses",
         )
-    for model in models:
-        share_sequences(model, group)
+    largest = mesh.group(max(mesh.groups))
+    return [share_sequences(model, largest) for model in models]

@@ -37,16 +37,18 @@ class SingleEngine:
         """Alone."""
         return f"one process; {attention_used(self._objective)}"
 
-    def forward(self, call: Callable[[], LossReport]) -> LossReport:
+    def forward(self, call: Callable[[], LossReport], degree: int = 1) -> LossReport:
         """Just call."""
+        del degree  # there is one group
         return call()
 
     def evaluate(self, call: Callable[[], T]) -> T:
         """Just call."""
         return call()
 
-    def backward(self, loss: Tensor, share: float) -> None:
+    def backward(self, loss: Tensor, share: float, *, last: bool = True) -> None:
         """Add to the gradients of this step."""
+        del last
         if self._step_begins:
             self.optimizers.zero_grad()
             self._step_begins = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,6 @@ from omnireel.errors import InvalidInput
 from omnireel.generate.components import load_vae
 from omnireel.model.sequence import pack
 from omnireel.train.balance import (
-    BalancedBatches,
     CostMeasurement,
     CostModel,
     Limits,
@@ -27,6 +25,7 @@ from omnireel.train.balance import (
 from omnireel.train.balance.cost import relative_errors
 from omnireel.train.balance.lengths import record_length, sample_length
 from omnireel.train.balance.measure import measure_costs, probe_packs, training_step
+from omnireel.train.balance.microbatches import Microbatches
 from omnireel.train.balance.mixture import draw_lengths, large_mixture, planned_length
 from omnireel.train.balance.schedule import imbalance
 from omnireel.train.balance.simulate import round_robin_seconds, simulate
@@ -210,70 +209,21 @@ def test_planned_lengths_are_those_of_encoded_samples(tmp_path: Path) -> None:
         assert planned_length(plan, fmt, 7) == record_length(record, 7), name
 
 
-class Source:
-    """Samples are their own numbers."""
-
-    def __init__(self, drawn: Sequence[SampleLength]) -> None:
-        self.drawn = drawn
-
-    def lengths(self) -> Sequence[SampleLength]:
-        return self.drawn
-
-    def sample(self, index: int) -> int:
-        return index
-
-
-def loaders(world: int, count: int = 400, **changes: object) -> list[BalancedBatches]:
+def microbatches(count: int = 400, **changes: object) -> Microbatches:
     rng = np.random.default_rng(0)
-    source = Source(lengths(*[(int(c), int(t)) for c, t in rng.integers(1, 200, (count, 2))]))
+    drawn = lengths(*[(int(c), int(t)) for c, t in rng.integers(1, 200, (count, 2))])
     config = MicrobatchConfig(Limits(2000, (1, 2)), **changes)  # type: ignore[arg-type]
-    return [
-        BalancedBatches(source, rank=r, world=world, cost=SIMPLE, config=config)
-        for r in range(world)
-    ]
-
-
-def test_ranks_read_parts_of_one_plan_and_see_every_sample_once_an_epoch() -> None:
-    ranks = loaders(4)
-    seen: list[int] = []
-    for index in range(4):
-        parts = [rank.batch(index) for rank in ranks]
-        assert len({part.plan for part in parts}) == 1
-        groups = {part.group.first_rank: part for part in parts}
-        assert sum(part.share for part in groups.values()) == pytest.approx(1)
-        for part in parts:
-            assert part.samples == groups[part.group.first_rank].samples
-        seen += [s for part in groups.values() for s in part.samples]
-    assert len(seen) == len(set(seen))
-
-
-def test_a_batch_depends_on_its_number_alone() -> None:
-    (first, *_), (second, *_) = loaders(4), loaders(4)
-    late = [first.batch(i).samples for i in (0, 30, 7)]
-    assert [second.batch(i).samples for i in (0, 30, 7)] == late
-    assert len({*late}) == 3
+    return Microbatches(drawn, 4, SIMPLE, config)
 
 
 def test_time_fills_a_microbatch_as_tokens_do() -> None:
-    by_tokens, by_time = loaders(4)[0].batch(0), loaders(4, rank_seconds=40.0)[0].batch(0)
-    assert max(by_time.plan.rank_seconds) < 45 < max(by_tokens.plan.rank_seconds)
-
-
-def test_a_group_without_work_still_has_something_to_run() -> None:
-    drawn = lengths(*[(1, 90)] * 8)
-    config = MicrobatchConfig(Limits(100), fill=0.5)
-    parts = [
-        BalancedBatches(Source(drawn), rank=r, world=4, cost=SIMPLE, config=config).batch(0)
-        for r in range(4)
-    ]
-    idle = [part for part in parts if not part.group.samples]
-    assert idle
-    assert all(part.samples and part.share == 0 for part in idle)
+    by_tokens, by_time = (microbatches(**c).plan(0)[1] for c in ({}, {"rank_seconds": 40.0}))
+    assert max(by_time.rank_seconds) < 45 < max(by_tokens.rank_seconds)
 
 
 def test_data_that_fill_no_microbatch_are_refused() -> None:
     with pytest.raises(InvalidInput, match="do not fill one micro-batch"):
-        loaders(4, count=3)
+        microbatches(count=3)
 
 
 def test_round_robin_adds_up() -> None:

@@ -14,8 +14,11 @@ from omnireel.errors import InvalidInput
 from omnireel.generate.conditions import source_ids
 from omnireel.model.sequence import pack
 from omnireel.mvl.prompt import Prompt
+from omnireel.recipes.base import Workplace
+from omnireel.recipes.config import override
 from omnireel.recipes.generator import TransformerSize
 from omnireel.recipes.generator_tiny import debug_generator
+from omnireel.recipes.planning.activations import plan_activations
 from omnireel.recipes.planning.workload import packed_workload, relative_cost
 from omnireel.train.balance import (
     CostModel,
@@ -84,8 +87,8 @@ def test_no_batch_is_empty_even_where_samples_fill_the_budget() -> None:
 
 
 def test_64_batches_of_a_step_take_equally_long_when_three_long_samples_fit_one() -> None:
-    """The trainer's batches are not shared by varying numbers of ranks, so one long sample must be
-    a part of a batch, not all of it."""
+    """Where batches are not shared by varying numbers of ranks, one long sample must be a part of
+    a batch, not all of it."""
     drawn = draw_lengths(large_mixture(), 6000)
     cost = relative_cost(2048, 28, 4.0)
     longest = max(length.tokens for length in drawn)
@@ -183,6 +186,23 @@ def test_a_plan_of_memory_and_time_is_made_from_packs() -> None:
     assert cost.token_s > 0 and cost.fixed_s == 0
 
 
+def test_a_plan_of_memory_knows_which_batches_are_shared() -> None:
+    long, still = VideoFormat(64, 64, 17, 8.0), VideoFormat(64, 64, 1, 8.0)
+    data = LatentCacheConfig(formats=(still, long), format_shares=(1, 1), weights={"C20": 1.0})
+    network = TransformerSize(width=64, depth=2, heads=2).build(8, ())
+    workload = packed_workload(network, data, PackingConfig(max_tokens=64, max_degree=2))
+    assert 2 in workload.degrees and workload.places == 24
+    for shape, degree in zip(workload.batches, workload.degrees, strict=True):
+        assert shape.conditions + shape.target <= 64 * degree
+    alone, shared = (
+        plan_activations(
+            network, workload.batches, "float32", 1e12, degrees=workload.sharing(groups)
+        ).bytes
+        for groups in (1, 2)
+    )
+    assert shared < 0.8 * alone
+
+
 def test_runs_of_earlier_releases_go_on_unless_they_change_their_batches() -> None:
     saved = {"batch_size": 4}
     now = {
@@ -193,6 +213,21 @@ def test_runs_of_earlier_releases_go_on_unless_they_change_their_batches() -> No
         check_same_config(saved, {**now, "batching": "packed"})
     with pytest.raises(InvalidInput, match=r"packing\.max_tokens"):
         check_same_config({**now, "packing.max_tokens": 98}, now)
+    with pytest.raises(InvalidInput, match=r"packing\.max_degree \(1 -> 4\)"):
+        check_same_config(saved, {**now, "packing.max_degree": 4})
+
+
+@pytest.mark.parametrize(
+    ("batching", "degree", "words"),
+    [("formats", 2, "set batching=packed"), ("packed", 64, "heads cannot be shared by 64 ranks")],
+)
+def test_degrees_that_fit_nothing_are_refused_before_any_data_are_made(
+    tmp_path: Path, batching: str, degree: int, words: str
+) -> None:
+    changes = (f"batching={batching}", f"packing.max_degree={degree}")
+    with pytest.raises(InvalidInput, match=words):
+        override(debug_generator(), changes).prepare(Workplace(tmp_path, lambda *_: None))
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_recipe_names_its_choices() -> None:
