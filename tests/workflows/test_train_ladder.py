@@ -11,7 +11,7 @@ from omnireel.registry.versions import Registry
 from tests.support.local_pipelines import artefact, run_locally
 from tests.support.registry import fresh_registry
 
-pytestmark = pytest.mark.timeout(3000)
+pytestmark = [pytest.mark.timeout(3000), pytest.mark.filterwarnings("ignore")]
 
 
 SETTINGS = ["smoke=true", "cases=0", "last=images"]
