@@ -173,7 +173,7 @@ class CameraMatch(_MovementMatch):
     """Whether the camera moves as that of the camera reference."""
 
     name, version = "camera_match", 1
-    standard = Bounds(low=0.3)
+    standard = Bounds(low=0.33)
     role = Role.CAMERA
 
     def likeness(self, one: Movement, other: Movement) -> float:
