@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,9 +12,6 @@ from omnireel.cli.gate import write_answer
 from omnireel.cli.printing import err
 from omnireel.cli.stages import StageBars
 from omnireel.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from omnireel.data.executors import Executor
 
 
 def curate(
@@ -28,9 +25,6 @@ def curate(
     workers: Annotated[
         int, typer.Option(help="Processes; 0: one for each core.", min=0, max=1024)
     ] = 0,
-    ray: Annotated[
-        bool, typer.Option("--ray", help="Run the stages on Ray (pip install 'omnireel[ray]').")
-    ] = False,
     seed: Annotated[int, typer.Option(help="Of the order of the samples.")] = 0,
     shard_mib: Annotated[float, typer.Option(help="Size of one shard in MiB.", min=0.01)] = 256.0,
     part: Annotated[
@@ -65,7 +59,7 @@ def curate(
             err().print("unsafe content is not looked for: the policy names no classifier")
         layout = ShardWriterConfig(seed=seed, shard_bytes=max(1, round(shard_mib * 2**20)))
         request = CurateRequest(media, out, chosen, layout)
-        executor = _ray(workers) if ray else LocalExecutor(workers)
+        executor = LocalExecutor(workers)
         with StageBars() as bars:
             if part:
                 number, of = _part(part)
@@ -96,21 +90,3 @@ def _part(text: str) -> tuple[int, int]:
     if not (between and number.isdigit() and of.isdigit()):
         raise InvalidInput(f"--part is written as 2-of-8, not {text!r}", field="part")
     return int(number), int(of)
-
-
-def _ray(workers: int) -> Executor:
-    """Ray's executor.
-
-    Raises:
-        FailedPrecondition: Ray is not installed.
-
-    """
-    from omnireel.errors import FailedPrecondition
-
-    try:
-        from omnireel.data.executors.ray import RayExecutor
-    except ModuleNotFoundError as error:
-        raise FailedPrecondition(
-            f"--ray needs {error.name}, which is not installed: pip install 'omnireel[ray]'"
-        ) from error
-    return RayExecutor(workers)

@@ -1,4 +1,4 @@
-"""Curation as people run it: real processes, real kills, real S3, Ray; always the same bytes."""
+"""Curation as people run it: real processes, real kills, real S3; always the same bytes."""
 
 from __future__ import annotations
 
@@ -84,21 +84,6 @@ def test_a_killed_run_goes_on_to_the_same_bytes(place: Path) -> None:
     assert start(place, "killed").wait() == 0
     assert kept.items() <= rowids(out).items()
     assert bytes_of(out) == bytes_of(place / "whole")
-
-
-def test_ray_gives_the_same_bytes(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ray = pytest.importorskip("ray")
-    from omnireel.data.executors.ray import RayExecutor
-    from omnireel.data.shards import ShardWriterConfig
-
-    monkeypatch.chdir(place)
-    layout = ShardWriterConfig(shard_bytes=round(float(MIB_PER_SHARD) * 2**20))
-    request = CurateRequest("footage", Path("ray"), load_policy("policy.yaml"), layout)
-    try:
-        curate(request, RayExecutor(1))
-    finally:
-        ray.shutdown()
-    assert bytes_of(place / "ray") == bytes_of(place / "whole")
 
 
 @pytest.mark.skipif(go_toolchain() is None, reason="no Go to build the S3 server with")
