@@ -7,20 +7,42 @@ from __future__ import annotations
 
 from omnireel.data.checks.agreement import all_checks
 from omnireel.data.checks.base import Check, Judged
+from omnireel.data.checks.blur import Blur
+from omnireel.data.checks.camera import Action, Jitter
+from omnireel.data.checks.compression import Compression
 from omnireel.data.checks.container import Readable
 from omnireel.data.checks.copies import ExactDuplicate
+from omnireel.data.checks.cut import Cut
+from omnireel.data.checks.exposure import Contrast, Overexposed, Underexposed
+from omnireel.data.checks.frozen import Frozen
+from omnireel.data.checks.letterbox import Letterbox
+from omnireel.data.checks.near_duplicate import NearDuplicate
+from omnireel.data.checks.overlay import Logo, OverlayText
 from omnireel.data.checks.picture import Resolution
 
 BASIC: tuple[type[Check], ...] = (Readable, Resolution)
 """Tier 1."""
-TEMPORAL: tuple[type[Check], ...] = ()
+TEMPORAL: tuple[type[Check], ...] = (
+    Blur,
+    Compression,
+    Underexposed,
+    Overexposed,
+    Contrast,
+    Letterbox,
+    OverlayText,
+    Logo,
+    Frozen,
+    Cut,
+    Jitter,
+    Action,
+)
 """Tier 2."""
 CROSS_MODAL: tuple[type[Check], ...] = tuple(all_checks())
 """Tier 3; asked only about what passed tiers 1 and 2 and is no duplicate."""
 
 CHECKS: tuple[type[Check], ...] = (*BASIC, *TEMPORAL, *CROSS_MODAL)
 
-DUPLICATES: tuple[type[Judged], ...] = (ExactDuplicate,)
+DUPLICATES: tuple[type[Judged], ...] = (ExactDuplicate, NearDuplicate)
 """Checks of a candidate against the others; asked after tier 2."""
 
 ALL: tuple[type[Judged], ...] = (*BASIC, *TEMPORAL, *DUPLICATES, *CROSS_MODAL)

@@ -1,0 +1,28 @@
+"""Bars of one colour at the picture's edges."""
+
+from __future__ import annotations
+
+from omnireel.data import gray
+from omnireel.data.bars import find_bars
+from omnireel.data.candidate import Candidate
+from omnireel.data.checks.base import Bounds, Check, Measurement, Tier
+from omnireel.data.checks.thresholds import standard
+
+
+class Letterbox(Check):
+    """Rows or columns from an edge inwards that never change and end in a straight line."""
+
+    name, tier, version = "letterbox", Tier.TEMPORAL, 1
+    unit = "share of the picture that bars cover"
+    scale = Bounds(0, 1)
+    standard = standard("letterbox")
+
+    def measure(self, candidate: Candidate) -> Measurement | None:
+        """The detail has the rows and columns of each bar, of the working frames."""
+        assert candidate.frames is not None
+        bars = find_bars(gray.working(candidate.frames))
+        height, width = candidate.frames.frames_THWC.shape[1:3]
+        inside = (1 - (bars["top"] + bars["bottom"]) / height) * (
+            1 - (bars["left"] + bars["right"]) / width
+        )
+        return Measurement(max(0.0, 1 - inside), bars)

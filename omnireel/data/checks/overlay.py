@@ -1,0 +1,179 @@
+"""What was laid over the picture afterwards: lines of letters, and logos."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from omnireel.data import gray
+from omnireel.data.candidate import Candidate
+from omnireel.data.checks.base import Bounds, Check, Measurement, Tier
+from omnireel.data.checks.motion import Motion, motion_of
+from omnireel.data.checks.thresholds import standard
+from omnireel.media.limits import shrunk_size
+from omnireel.types import Frames
+
+READ_AT = 360
+"""Short side in pixels at which letters are looked for."""
+STROKE = 19
+"""Pixels; strokes are thinner."""
+STAND_OUT = 24
+"""Levels of some colour channel between a letter and what is around it."""
+CORE = 0.6
+"""Share of the strongest contrast nearby from which a pixel is part of a letter, not of its rim."""
+SHORTEST, TALLEST = 6, 72
+"""Height of a letter, pixels."""
+UNIFORM = 36.0
+"""Standard deviation of the grey inside of a letter: overlays are of one colour."""
+ALIKE = 22.0
+"""Grey levels between the means of a line's letters."""
+MOST_THINGS = 1500
+"""More letter-like things than this are a texture."""
+LEVEL = 0.14
+"""Of a letter's height, by which the feet of a line's letters differ at most."""
+
+
+class OverlayText(Check):
+    """Lines of letters: things of one colour and about one height whose feet stand on one line,
+    close together and of different widths (after Epshtein et al., "Detecting Text in Natural Scenes
+    with Stroke Width Transform", 2010, without the transform).
+    """
+
+    name, tier, version = "text", Tier.TEMPORAL, 1
+    unit = "letters of the longest line"
+    scale = Bounds(0, 1000)
+    standard = standard("text")
+
+    def measure(self, candidate: Candidate) -> Measurement | None:
+        """The median over the frames of full resolution."""
+        assert candidate.frames is not None
+        pictures = candidate.frames.details
+        if not pictures:
+            return None
+        letters = [longest_line(picture) for picture in pictures]
+        return Measurement(float(np.median(letters)), {"frames": letters})
+
+
+def longest_line(frame_HWC: Frames) -> int:
+    """How many letters the longest line of letters has."""
+    height, width, _ = frame_HWC.shape
+    size = shrunk_size(width, height, READ_AT)
+    frame = np.asarray(cv2.resize(frame_HWC, size, interpolation=cv2.INTER_AREA), np.uint8)
+    kernel = np.ones((STROKE, STROKE), np.uint8)
+    grays = gray.gray_of(frame)
+    bright = cv2.morphologyEx(frame, cv2.MORPH_TOPHAT, kernel).max(axis=2)
+    dark = cv2.morphologyEx(frame, cv2.MORPH_BLACKHAT, kernel).max(axis=2)
+    return max(_line_of(grays, bright), _line_of(grays, dark))
+
+
+def _line_of(gray_HW: gray.Gray, stands_out: gray.Gray) -> int:
+    nearby = cv2.dilate(stands_out, np.ones((9, 9), np.uint8))
+    mask = (stands_out > np.maximum(STAND_OUT, CORE * nearby)).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    if count < 4:
+        return 0
+    left, top, width, height, area = stats.T[:5]
+    value = gray_HW.ravel().astype(np.float64)
+    mean = np.bincount(labels.ravel(), value, count) / area
+    spread = np.sqrt(np.maximum(np.bincount(labels.ravel(), value**2, count) / area - mean**2, 0))
+    like = (height >= SHORTEST) & (height <= TALLEST) & (width >= 2) & (width <= 2.2 * height)
+    like &= (area > 0.12 * width * height) & (spread < UNIFORM)
+    like[0] = False  # the background
+    chosen = np.flatnonzero(like)
+    if not 4 <= len(chosen) <= MOST_THINGS:
+        return 0
+    boxes = np.stack([left, top + height, width, height], axis=1)[chosen].astype(np.float64)
+    return _longest(boxes, mean[chosen])
+
+
+def _longest(boxes_N4: npt.NDArray[np.float64], mean_N: npt.NDArray[np.float64]) -> int:
+    """Follow each thing to its nearest fitting neighbour on the right, and count along."""
+    left, foot, width, height = boxes_N4.T
+    taller = np.maximum(height[:, None], height)
+    gap = left[None] - (left + width)[:, None]
+    fits = (abs(foot[:, None] - foot) <= np.maximum(1.5, LEVEL * taller)) & (
+        taller <= 1.9 * np.minimum(height[:, None], height)
+    )
+    fits &= (gap > -0.2 * taller) & (gap < 1.1 * taller) & (left[None] > left[:, None])
+    fits &= abs(mean_N[:, None] - mean_N) < ALIKE
+    following = np.where(fits.any(axis=1), np.where(fits, gap, np.inf).argmin(axis=1), -1)
+    best = 0
+    for start in np.flatnonzero(~np.isin(np.arange(len(left)), following)):
+        line = [int(start)]
+        while (after := int(following[line[-1]])) >= 0:
+            line.append(after)
+        widths = width[line]
+        if len(line) > best and (len(line) < 3 or widths.std() > 0.1 * widths.mean()):
+            best = len(line)
+    return best
+
+
+class Logo(Check):
+    """Corners of a drawing that stay where they are while the camera moves the rest.
+
+    With a camera that stands still nothing tells a logo from a thing in the scene: not applicable.
+    """
+
+    name, tier, version = "logo", Tier.TEMPORAL, 1
+    unit = "permille of the picture with corners that stay while the camera moves"
+    scale = Bounds(0, 1000)
+    standard = standard("logo")
+
+    def measure(self, candidate: Candidate) -> Measurement | None:
+        """Of all working frames together."""
+        assert candidate.frames is not None
+        motion = motion_of(candidate.frames)
+        if motion is None:
+            return None
+        moving_HW = moved_by_camera(motion)
+        if moving_HW.mean() < MIN_MOVED:
+            return None
+        staying_HW = staying_corners(gray.working(candidate.frames))
+        return Measurement(float(1000 * (staying_HW & moving_HW).mean()))
+
+
+MOVED = 5.0
+"""Pixels that the camera must have moved a place, all steps together."""
+MIN_MOVED = 0.5
+"""Share of the picture that it must have moved."""
+GRADIENT = 5.0
+"""Grey levels a pixel that make an edge."""
+STAYING = 0.75
+"""Share of the frames whose gradients agree where something stays."""
+CORNER = 0.03
+"""Least eigenvalue of the structure tensor of the staying directions: 0 along a line."""
+
+
+def moved_by_camera(motion: Motion) -> npt.NDArray[np.bool_]:
+    """Where ``(H, W)`` the camera's motion would have carried a thing of the scene away."""
+    y, x = np.mgrid[: motion.height, : motion.width].astype(np.float32)
+    points_3HW = np.stack([np.ones_like(x), x - motion.width / 2, y - motion.height / 2])
+    # How far things get from where they were, not the length of the path.
+    path_T23 = np.cumsum(motion.camera_T23, axis=0)
+    farthest_23 = path_T23[np.linalg.norm(path_T23[:, :, 0], axis=1).argmax()]
+    moved = np.tensordot(farthest_23, points_3HW, axes=1)
+    return np.asarray(np.hypot(moved[0], moved[1]) > MOVED)
+
+
+def staying_corners(gray_THW: gray.Gray) -> npt.NDArray[np.bool_]:
+    """Where most frames have gradients of one direction that turn nearby, as at a corner.
+
+    Straight lines are left out, since a long edge stays when the camera moves along it.
+    """
+    across = np.zeros(gray_THW.shape[1:], np.float32)
+    down = np.zeros_like(across)
+    for picture in gray_THW:
+        gx = cv2.Sobel(picture, cv2.CV_32F, 1, 0, ksize=3, scale=0.25)
+        gy = cv2.Sobel(picture, cv2.CV_32F, 0, 1, ksize=3, scale=0.25)
+        size = cv2.magnitude(gx, gy)
+        # Directions alone: one strong edge that passes by must not outvote all other frames.
+        vote = np.where(size > GRADIENT, 1 / np.maximum(size, GRADIENT), 0).astype(np.float32)
+        across += gx * vote
+        down += gy * vote
+    count = len(gray_THW)
+    agree = cv2.magnitude(across, down) > STAYING * count
+    gx, gy = across / count * agree, down / count * agree
+    xx, yy, xy = (cv2.boxFilter(p, -1, (7, 7)) for p in (gx * gx, gy * gy, gx * gy))
+    least = (xx + yy) / 2 - np.sqrt(np.square((xx - yy) / 2) + np.square(xy))
+    return np.asarray(least > CORNER)
