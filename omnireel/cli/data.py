@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from omnireel.cli.curate import curate
+from omnireel.cli.data_bench import bench
 from omnireel.cli.data_caption import caption
 from omnireel.cli.data_mine import mine
 from omnireel.cli.data_synthesise import synthesise
@@ -26,6 +27,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+app.command("bench")(bench)
 app.command("curate")(curate)
 app.command("forget")(forget)
 app.command("caption")(caption)
