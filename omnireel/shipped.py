@@ -13,6 +13,7 @@ _PREFIX = ("omnireel", "weights")
 
 SHIPPED = _PACKAGE / "weights"
 SHIPPED_TINY = SHIPPED / "tiny"
+SHIPPED_TEACHER = SHIPPED_TINY / "teacher"
 SHIPPED_ORACLE = SHIPPED / "oracle"
 
 

@@ -11,7 +11,7 @@ import typer
 
 from omnireel.cli.data import problems_as_lines, say_ignored
 from omnireel.cli.run_output import data_report, run_callbacks
-from omnireel.shipped import SHIPPED_TINY
+from omnireel.shipped import SHIPPED_TEACHER, SHIPPED_TINY
 
 
 def lora(
@@ -53,7 +53,7 @@ def lora(
     """
     from omnireel.recipes.adapt import AdaptRequest, adapt
 
-    base = init_from or SHIPPED_TINY / "generator"
+    base = init_from or SHIPPED_TEACHER
     if vae is None:
         vae = base.parent / "vae" if (base.parent / "vae").is_dir() else SHIPPED_TINY / "vae"
     overrides = [f"base={base}", f"vae={vae}"]

@@ -9,7 +9,7 @@ import typer
 
 from omnireel.cli.printing import err, out
 from omnireel.cli.run_output import data_report
-from omnireel.shipped import SHIPPED_TINY
+from omnireel.shipped import SHIPPED_TEACHER, SHIPPED_TINY
 
 app = typer.Typer(
     name="preferences",
@@ -27,7 +27,7 @@ def sample(
     questions: Questions,
     generator: Annotated[
         Path, typer.Option(help="Component folder of the model that makes the clips.")
-    ] = SHIPPED_TINY / "generator",
+    ] = SHIPPED_TEACHER,
     vae: Vae = SHIPPED_TINY / "vae",
     prompts: Annotated[int, typer.Option(min=1, help="How many prompts.")] = 64,
     candidates: Annotated[

@@ -28,6 +28,19 @@ def adapter_config(base: LoadedComponent, lora: LoraConfig) -> dict[str, Any]:
     }
 
 
+def base_of(adapter: Path | None, weights: Path) -> Path:
+    """The generator in ``weights`` that ``adapter`` changes: what is served, or its teacher.
+
+    A student's few steps do not survive more training, so adapters are trained on the teacher
+    (``weights/teacher``), and one that is served brings its teacher with it.
+    """
+    served, teacher = weights / "generator", weights / "teacher"
+    if adapter is None or not teacher.is_dir():
+        return served
+    wanted = load_component(adapter, kind=ADAPTER).config["base"]["weights_sha256"]
+    return teacher if wanted == weights_sha256(load_component(teacher)) else served
+
+
 def join_adapter(model: OmniTransformer, base: LoadedComponent, folder: Path) -> LoadedComponent:
     """Fold the adapter in ``folder`` into ``model``, in place; gives the adapter.
 

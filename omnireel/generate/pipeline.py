@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from omnireel.generate import components
-from omnireel.generate.adapters import join_adapter
+from omnireel.generate.adapters import base_of, join_adapter
 from omnireel.generate.conditions import ConditionEncoder, latent_shape
 from omnireel.generate.frames import video_to_frames
 from omnireel.generate.settings import (
@@ -72,12 +72,13 @@ class GeneratorPipeline:
     ) -> GeneratorPipeline:
         """Load ``folder/generator`` and ``folder/vae``; hashes are checked.
 
-        ``adapter`` is the component folder of an adapter, which is folded into the weights.
+        ``adapter`` is the component folder of an adapter, which is folded into the weights of the
+        generator that it was trained on (:func:`omnireel.generate.adapters.base_of`).
 
         Raises:
             NotFound, IntegrityError: weights are missing, tampered with or do not belong together.
         """
-        return cls.open(folder / "generator", folder / "vae", device, adapter)
+        return cls.open(base_of(adapter, folder), folder / "vae", device, adapter)
 
     @classmethod
     def open(

@@ -28,7 +28,7 @@ from omnireel.recipes.post_training import load_network, refined_component
 from omnireel.recipes.preview import GeneratorPreview, Rival, started_from
 from omnireel.registry import load_component
 from omnireel.sampling.guidance import NO_GUIDANCE
-from omnireel.shipped import SHIPPED_TINY
+from omnireel.shipped import SHIPPED_TEACHER, SHIPPED_TINY
 from omnireel.train import EmaConfig, FeedConfig, Objective, ScheduleConfig, TrainerConfig
 from omnireel.train.latent_cache import LatentBatches, LatentCache, LatentCacheConfig
 from omnireel.train.objectives.distribution_matching import (
@@ -54,7 +54,7 @@ class DistillationRecipe:
     trainer: TrainerConfig
     vae: Path = SHIPPED_TINY / "vae"
     """Component folder of the autoencoder."""
-    teacher: Path = SHIPPED_TINY / "generator"
+    teacher: Path = SHIPPED_TEACHER
     """Component folder of the frozen teacher, from which the student starts unless --init-from
     names an earlier student."""
     objective: TrajectoryMatchingConfig | DistributionMatchingConfig = field(

@@ -142,7 +142,7 @@ def tiny_ladder() -> Ladder:
             ),
             Rung(
                 "enhancer", "careless words to exact ones", "enhancer",
-                "enhancer-tiny", "enhancer-debug",
+                "enhancer-tiny-all", "enhancer-debug",
             ),
             Rung(
                 "enhancer-rl", "policy: answers that are worth more", "enhancer",

@@ -28,7 +28,7 @@ from omnireel.recipes.preview import GeneratorPreview, Rival
 from omnireel.recipes.shard_data import encode_shards, open_shards, shard_facts
 from omnireel.registry import load_component
 from omnireel.registry.card import earlier_stages
-from omnireel.shipped import SHIPPED_TINY
+from omnireel.shipped import SHIPPED_TEACHER, SHIPPED_TINY
 from omnireel.train import EmaConfig, FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
 from omnireel.train.objectives.adapter_matching import AdapterMatching
 from omnireel.train.objectives.flow_matching import FlowMatchingConfig
@@ -43,7 +43,7 @@ class LoraRecipe:
     trainer: TrainerConfig
     shards: Path | None = None
     """Folder of training shards (``omnireel data pack``)."""
-    base: Path = SHIPPED_TINY / "generator"
+    base: Path = SHIPPED_TEACHER
     """Component folder of the generator that is adapted."""
     vae: Path = SHIPPED_TINY / "vae"
     """Component folder of its autoencoder."""

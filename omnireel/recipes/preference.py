@@ -30,7 +30,7 @@ from omnireel.recipes.preference_sampling import (
 )
 from omnireel.recipes.preview import GeneratorPreview, Rival
 from omnireel.registry import load_component
-from omnireel.shipped import SHIPPED_TINY
+from omnireel.shipped import SHIPPED_TEACHER, SHIPPED_TINY
 from omnireel.train import EmaConfig, FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
 from omnireel.train.latent_record import LatentRecord
 from omnireel.train.objectives.flow_dpo import FlowDPO, FlowDPOConfig
@@ -51,7 +51,7 @@ class PreferenceRecipe:
     trainer: TrainerConfig
     vae: Path = SHIPPED_TINY / "vae"
     """Component folder of the autoencoder."""
-    reference: Path = SHIPPED_TINY / "generator"
+    reference: Path = SHIPPED_TEACHER
     """Component folder of the generator: it makes the pairs, is the frozen reference, and is what
     training starts from."""
     lora: LoraConfig | None = field(default_factory=lambda: LoraConfig(rank=16, alpha=32.0))

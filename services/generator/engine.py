@@ -199,7 +199,9 @@ def model_info(
 
     With an adapter, name and version are ``base+adapter``: a version that is pinned pins both.
     """
-    facts = read_cards([weights / "generator", weights / "vae"])
+    from omnireel.generate.adapters import base_of
+
+    facts = read_cards([base_of(adapter, weights), weights / "vae"])
     name, version, num_parameters = facts.name, facts.version, facts.num_parameters
     if adapter is not None:
         added = read_cards([adapter])
