@@ -281,7 +281,7 @@ def test_the_shipped_model_keeps_plain_facts_and_owns_up_to_unknown_words() -> N
     assert result.fallback_reason == ""
     assert {"red", "ball", "meadow."} <= set(result.prompt.text.split())
     assert result.structured is not None
-    prompt = parse("a dragon playing chess")
+    prompt = parse("a dragon playing chess against a wizard")
     result = enhancer.enhance(prompt, {})
     assert result.prompt == prompt
-    assert "'chess'" in result.fallback_reason
+    assert "'wizard'" in result.fallback_reason
