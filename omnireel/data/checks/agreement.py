@@ -1,8 +1,8 @@
 """Tier 3: does what belongs together agree? Words, references, edits, identities, movements.
 
 What the first five ask is measured by the embedder that the policy names; movements are compared
-by flow and need none. All scores are 0 to 1. At 0.5 the tiny embedder's matching head is undecided;
-for each embedder choose your own thresholds (`omnireel.data.crossmodal.measure`).
+by flow and need none. All scores are 0 to 1. The standard ranges are those of the
+tiny embedder; for another one choose your own (`omnireel.data.crossmodal.measure`).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class CaptionMatch(CrossModal):
     """How well the caption tells what is seen."""
 
     name, version = "caption_match", 1
-    standard = Bounds(low=0.5)
+    standard = Bounds(low=0.55)
     model = "embedder"
 
     def measure(self, candidate: Candidate) -> Measurement | None:
@@ -68,7 +68,7 @@ class ReferenceMatch(CrossModal):
     """How clearly the subjects of reference images appear in the clip; the least clear counts."""
 
     name, version = "reference_match", 1
-    standard = Bounds(low=0.5)
+    standard = Bounds(low=0.91)
     model = "embedder"
 
     def measure(self, candidate: Candidate) -> Measurement | None:
@@ -89,7 +89,7 @@ class IdentityMatch(CrossModal):
     """Whether the character of another clip is the one of this clip."""
 
     name, version = "identity_match", 1
-    standard = Bounds(low=0.5)
+    standard = Bounds(low=0.83)
     model = "embedder"
 
     def measure(self, candidate: Candidate) -> Measurement | None:
@@ -112,7 +112,7 @@ class EditDone(CrossModal):
     """Whether the edit's result does what the instruction asks of the source."""
 
     name, version = "edit_done", 1
-    standard = Bounds(low=0.5)
+    standard = Bounds(low=0.15)
     model = "embedder"
 
     def measure(self, candidate: Candidate) -> Measurement | None:
@@ -124,7 +124,7 @@ class EditKept(CrossModal):
     """Whether the edit left the rest as it was."""
 
     name, version = "edit_kept", 1
-    standard = Bounds(low=0.5)
+    standard = Bounds(low=0.22)
     model = "embedder"
 
     def measure(self, candidate: Candidate) -> Measurement | None:
