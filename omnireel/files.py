@@ -81,7 +81,9 @@ def _replace_in_new_folder(partial: Path, target: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             partial.replace(target)
             return
-        except FileNotFoundError:  # the folder was empty for a moment, and pruned
+        except (FileNotFoundError, FileExistsError):
+            # The folder was empty for a moment, and pruned: before the rename, or while mkdir
+            # looked at what was in its way. A file that is in the way stays there.
             if not attempts_left:
                 raise
 

@@ -68,5 +68,5 @@ def test_the_command_shows_the_chain_of_a_shipped_component(tmp_path: Path) -> N
 
 
 def test_an_unknown_component_is_named() -> None:
-    with pytest.raises(NotFound, match="use enhancer, generator, upscaler, vae"):
+    with pytest.raises(NotFound, match="use embedder, enhancer, generator, teacher, upscaler, vae"):
         component_of("nothing")
