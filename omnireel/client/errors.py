@@ -31,6 +31,9 @@ from omnireel.errors import (
 NO_ANSWER = "NO_ANSWER"
 """Reason of an `Unavailable` that no server sent: nothing (of ours) listens at the address."""
 
+_BROKEN_WHILE_SENDING = "Internal error from Core"
+"""What grpc.aio says, with code INTERNAL, when a connection breaks while a request is sent."""
+
 _DETAILS_KEY = "grpc-status-details-bin"
 _DEFAULT_RETRY_S = 1.0
 _KINDS: dict[int, type[OmnireelError]] = {
@@ -74,7 +77,7 @@ def error_from_rpc(error: grpc.RpcError, address: str) -> OmnireelError:
     if status is not None:
         return error_from_status(status)
     code, text = error.code(), error.details() or ""
-    if code is grpc.StatusCode.UNAVAILABLE:
+    if code is grpc.StatusCode.UNAVAILABLE or text == _BROKEN_WHILE_SENDING:
         gone = Unavailable(f"no gateway answers at {address} ({text})")
         gone.reason = NO_ANSWER
         return gone

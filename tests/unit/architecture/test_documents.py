@@ -83,7 +83,7 @@ def test_the_python_example_runs(
         (request,) = gateway.seen.creates
     assert Path("hero.mp4").read_bytes() == RESULT
     assert len(request.prompt.elements[0].uris) == 3
-    assert "100%" in capsys.readouterr().out
+    assert "generating step 1/4" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", SERVING)

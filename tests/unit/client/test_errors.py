@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import grpc
 import pytest
 from google.rpc import code_pb2, error_details_pb2
 
 from omnireel.api.v1 import video_pb2
-from omnireel.client.errors import error_from_status, finished
+from omnireel.client.errors import NO_ANSWER, error_from_rpc, error_from_status, finished
 from omnireel.errors import (
     AlreadyExists,
     Cancelled,
@@ -77,3 +78,22 @@ def test_finished() -> None:
         finished(video_pb2.Video(state=video_pb2.VIDEO_STATE_CANCELLED))
     with pytest.raises(FailedPrecondition):
         finished(video_pb2.Video(state=video_pb2.VIDEO_STATE_RUNNING))
+
+
+class _Broken(grpc.RpcError):
+    """As grpc.aio raises it: no details of a server, only its own words."""
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.INTERNAL
+
+    def details(self) -> str:
+        return "Internal error from Core"
+
+    def trailing_metadata(self) -> tuple[()]:
+        return ()
+
+
+def test_a_connection_that_breaks_while_a_request_is_sent_is_worth_a_retry() -> None:
+    error = error_from_rpc(_Broken(), "127.0.0.1:1")
+    assert isinstance(error, Unavailable)
+    assert error.reason == NO_ANSWER
