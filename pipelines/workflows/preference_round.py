@@ -43,6 +43,7 @@ class PreferenceRound:
 
 def preference_round(config: PreferenceRound, place: Place) -> Any:
     """The workflow as a ``kfp.dsl`` pipeline."""
+    named = _name_candidate(place)
 
     def pipeline(
         version: str,
@@ -75,11 +76,20 @@ def preference_round(config: PreferenceRound, place: Place) -> Any:
         compared = place(
             VERBS["compare_models"], results=scores[0], before=scores[1], gsb=config.gsb
         )
-        with dsl.If(compared.outputs["answer"] == "passed", name="good enough"):
-            place(VERBS["set_alias"], version=new, alias="candidate", mlflow=mlflow)
+        named(answer=compared.outputs["answer"], version=new, mlflow=mlflow)
 
     made = dsl.pipeline(name="omnireel-preference-round", description=__doc__.partition("\n")[0])
     return made(pipeline)
+
+
+def _name_candidate(place: Place) -> Any:
+    """A new version that is good enough may be released (a branch, as in ``release``)."""
+
+    def pipeline(answer: str, version: str, mlflow: str) -> None:
+        with dsl.If(answer == "passed", name="good enough"):
+            place(VERBS["set_alias"], version=version, alias="candidate", mlflow=mlflow)
+
+    return dsl.pipeline(name="name-candidate")(pipeline)
 
 
 def _judge(config: PreferenceRound, place: Place, folder: Any) -> Any:

@@ -3,6 +3,9 @@
 Only pinned versions are served. ``canary`` and ``service`` are places of ``omnireel rollout``;
 ``models`` is the folder that versions are put into, and ``served`` the same one as services see it.
 
+A branch is a pipeline of its own that is given the answer: kfp's local runner looks for answers
+among the inputs only, and passes a branch on a step's output over.
+
 (kfp reads the annotations of workflows, so they are not postponed here.)
 """
 
@@ -10,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kfp import dsl
+from kfp.dsl import Input, Metrics
 
 from pipelines.components.verbs import VERBS
 from pipelines.workflows.place import Place
@@ -31,6 +35,7 @@ class Release:
 def release(config: Release, place: Place) -> Any:
     """The workflow as a ``kfp.dsl`` pipeline."""
     flag = "--smoke" if config.smoke else "--no-smoke"
+    tried = _canary(config, place)
 
     def pipeline(
         version: str,
@@ -46,29 +51,63 @@ def release(config: Release, place: Place) -> Any:
             VERBS["judge_release"], version=version, size=config.size, smoke=flag, folder=folder,
             mlflow=mlflow,
         )  # fmt: skip
-        with dsl.If(judged.outputs["answer"] == "passed", name="gate passed"):
-            model = f"{served}/{version}"
+        tried(
+            answer=judged.outputs["answer"], verdict=judged.outputs["verdict"], version=version,
+            canary=canary, canary_address=canary_address, service=service,
+            models=models, served=served, mlflow=mlflow,
+        )  # fmt: skip
+
+    made = dsl.pipeline(name="omnireel-release", description=__doc__.partition("\n")[0])
+    return made(pipeline)
+
+
+def _canary(config: Release, place: Place) -> Any:
+    """What follows a gate that was passed: the version is tried on its own."""
+    ended = _end(place)
+
+    def pipeline(
+        answer: str, verdict: Input[Metrics], version: str, canary: str, canary_address: str,
+        service: str, models: str, served: str, mlflow: str,
+    ) -> None:  # fmt: skip
+        with dsl.If(answer == "passed", name="gate passed"):
             named = place(VERBS["set_alias"], version=version, alias="canary", mlflow=mlflow)
             fetched = place(
-                VERBS["fetch_model"], version=version, folder=f"{models}/{version}", mlflow=mlflow,
-            )  # fmt: skip
-            tried = place(
-                VERBS["put_into_service"], target=canary, model=model, version=version
+                VERBS["fetch_model"], version=version, folder=f"{models}/{version}", mlflow=mlflow
+            )
+            put = place(
+                VERBS["put_into_service"],
+                target=canary,
+                model=f"{served}/{version}",
+                version=version,
             ).after(named, fetched)
             watched = place(
                 VERBS["watch_service"], address=canary_address, requests=config.requests,
                 max_failures=config.max_failures,
-            ).after(tried)  # fmt: skip
-            with dsl.If(watched.outputs["answer"] == "passed", name="canary well"):
-                promoted = place(
-                    VERBS["promote_version"], version=version, verdict=judged.outputs["verdict"],
-                    mlflow=mlflow,
-                )  # fmt: skip
-                place(
-                    VERBS["put_into_service"], target=service, model=model, version=version
-                ).after(promoted)
-            with dsl.Else(name="canary ill"):
-                place(VERBS["take_back"], target=canary)
+            ).after(put)  # fmt: skip
+            ended(
+                answer=watched.outputs["answer"], verdict=verdict, version=version, canary=canary,
+                service=service, served=served, mlflow=mlflow,
+            )  # fmt: skip
 
-    made = dsl.pipeline(name="omnireel-release", description=__doc__.partition("\n")[0])
-    return made(pipeline)
+    return dsl.pipeline(name="canary")(pipeline)
+
+
+def _end(place: Place) -> Any:
+    """What follows a canary: it is promoted and served, or taken back."""
+
+    def pipeline(
+        answer: str, verdict: Input[Metrics], version: str, canary: str, service: str, served: str,
+        mlflow: str,
+    ) -> None:  # fmt: skip
+        with dsl.If(answer == "passed", name="canary well"):
+            promoted = place(
+                VERBS["promote_version"], version=version, verdict=verdict, mlflow=mlflow
+            )
+            place(
+                VERBS["put_into_service"], target=service, model=f"{served}/{version}",
+                version=version,
+            ).after(promoted)  # fmt: skip
+        with dsl.Else(name="canary ill"):
+            place(VERBS["take_back"], target=canary)
+
+    return dsl.pipeline(name="end")(pipeline)
