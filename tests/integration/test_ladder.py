@@ -107,7 +107,7 @@ def _check_versions(root: Path, uri: str) -> None:
             waiting += [p for p in lineage.parents(ref) if p not in seen]
         assert "omnireel-tiny-smoke-vae/1" in seen
         assert {run.parent_run for run in lineage.runs.values()} == {"ladder-tiny-smoke"}
-        assert len([r for r in seen if "generator" in r]) == (8 if part == "generator" else 3)
+        assert len([r for r in seen if "generator" in r]) == (9 if part == "generator" else 4)
     assert {p.name for p in (root / "out/model").iterdir()} == set(last)
 
 
