@@ -7,6 +7,7 @@ tiny embedder; for another one choose your own (`omnireel.data.crossmodal.measur
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -132,7 +133,7 @@ class EditKept(CrossModal):
         return _edit(self, candidate, "kept")
 
 
-class _MovementMatch(CrossModal):
+class _MovementMatch(CrossModal, ABC):
     role: ClassVar[Role]
 
     def measure(self, candidate: Candidate) -> Measurement | None:
@@ -150,9 +151,9 @@ class _MovementMatch(CrossModal):
             scores[companion.name] = self.likeness(one, other)
         return Measurement(min(scores.values()), scores) if scores else None
 
+    @abstractmethod
     def likeness(self, one: Movement, other: Movement) -> float:
         """How alike two movements are."""
-        raise NotImplementedError
 
 
 class MotionMatch(_MovementMatch):

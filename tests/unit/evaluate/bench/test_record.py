@@ -102,7 +102,6 @@ def test_results_are_a_run_in_mlflow(weights: Path, tmp_path: Path) -> None:
     assert [file.path for file in client.list_artifacts(run_id)] == ["results.json"]
 
 
-@pytest.mark.skipif(not (SHIPPED_TINY / FILE).exists(), reason="no scores are shipped yet")
 def test_shipped_scores_hash_and_card_agree() -> None:
     data, stale = read_scores(SHIPPED_TINY)
     assert stale == ""
