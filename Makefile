@@ -11,7 +11,7 @@ DEBIAN := chromium postgresql redis-server rabbitmq-server prometheus
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
 
-.PHONY: test-workflows test-kfp demo test unit integration lint types protos bench bench-data bench-serving kill-test fuzz soak studio system-packages images base-image clean help
+.PHONY: test-kube-api test-workflows test-kfp demo test unit integration lint types protos bench bench-data bench-serving kill-test fuzz soak studio system-packages images base-image clean help
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -56,6 +56,10 @@ fuzz: $(VENV)/.fuzz  ## N hostile inputs to every door; the last line is the tot
 
 soak: $(VENV)/.dev  ## Serving under random kills; JOBS, DATABASE=sqlite|postgres, BROKER=files|redis|rabbitmq
 	@$(BIN)/python -m tests.soak.serving --jobs $(JOBS) --database $(DATABASE) --broker $(BROKER)
+
+test-kube-api: $(VENV)/.dev  ## The charts against a real API server, built from Go modules at the first time (Go; 5 minutes)
+	@$(BIN)/python -m infra.cluster.build api
+	$(BIN)/python -m pytest tests/kube_api
 
 test-workflows: $(VENV)/.dev  ## Whole workflows through Kubeflow's local runner (minutes)
 	$(BIN)/python -m pytest tests/workflows

@@ -84,7 +84,7 @@ def _build(program: Program) -> Path:
         began = time.monotonic()
         partial = path.with_suffix(".partial")
         done = subprocess.run(
-            ["nice", "-n", "15", go, "build", "-trimpath", "-mod=readonly",
+            ["nice", "-n", "5", go, "build", "-trimpath", "-mod=readonly",
              "-ldflags", _ldflags(program.module), "-o", str(partial), program.package],
             cwd=MODULES / program.module,
             env={**os.environ, "CGO_ENABLED": "0"},
@@ -111,8 +111,10 @@ def _ldflags(module: str) -> str:
     return " ".join(["-s", "-w", *flags])
 
 
+PARTS = {"api": API, "all": API + NODE}
+
 if __name__ == "__main__":
     try:
-        build(API + NODE)
+        build(PARTS[sys.argv[1]])
     except BuildError as error:
         sys.exit(f"error: {error}")

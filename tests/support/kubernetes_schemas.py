@@ -66,12 +66,18 @@ def _built_in(group: str, version: str, kind: str) -> Schema:
     return {"$ref": f"#/components/schemas/{found}", "components": {"schemas": parts}}
 
 
-def _custom(group: str, version: str, kind: str) -> Schema:
+def definition(group: str, kind: str) -> Schema:
+    """The CustomResourceDefinition of a kind."""
     module, folder = CUSTOM[group]
     home = _module(module) / folder
     (path,) = [p for s in ("s", "es") for p in home.glob(f"*_{kind.lower()}{s}.yaml")]
-    spec = yaml.load(path.read_text(), _Loader)["spec"]
-    (found,) = [each for each in spec["versions"] if each["name"] == version]
+    found: Schema = yaml.load(path.read_text(), _Loader)
+    return found
+
+
+def _custom(group: str, version: str, kind: str) -> Schema:
+    versions = definition(group, kind)["spec"]["versions"]
+    (found,) = [each for each in versions if each["name"] == version]
     schema: Schema = found["schema"]["openAPIV3Schema"]
     schema["properties"]["metadata"] = {"type": "object"}
     return schema

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -37,7 +38,7 @@ def doctor(
         raise InvalidInput("say what to look at: omnireel doctor --kube", field="kube")
     cluster = Kubectl(_program("kubectl"), namespace, context)
     version = ".".join(map(str, cluster.version()))
-    objects = _render(chart, release, namespace, values or [], context)
+    objects = _render(chart, release, namespace, values or [])
     console = Console()
     found = list(problems(cluster, namespace, objects))
     for line in found:
@@ -48,15 +49,14 @@ def doctor(
     console.print(f"Kubernetes {version} has what {len(objects)} objects of {release!r} need")
 
 
-def _render(
-    chart: Path, release: str, namespace: str, values: list[Path], context: str
-) -> list[Object]:
+def _render(chart: Path, release: str, namespace: str, values: list[Path]) -> list[Object]:
+    # Without the cluster: there the chart stops at the first lack, and here all are wanted.
     command = [_program("helm"), "template", release, str(chart), "-n", namespace]
-    command += ["--dry-run=server", *(part for path in values for part in ("-f", str(path)))]
-    command += ["--kube-context", context] if context else []
+    command += [part for path in values for part in ("-f", str(path))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         words = done.stderr.partition("Error: ")[2].partition("\n\nUse --debug")[0]
+        words = re.sub(r"^execution error at \(.*?\): ", "", words)
         raise InvalidInput(" ".join((words or done.stderr).split()), field="values")
     return [each for each in yaml.safe_load_all(done.stdout) if each]
 

@@ -2,49 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from omnireel.cli.launch.manifest import JobConfig, Owner, train_job
+from tests.support.chart_variants import TRAINING
 from tests.support.helm import render
 from tests.support.kubernetes_schemas import mistakes
 
 pytestmark = pytest.mark.timeout(1200)  # the first run fetches the schemas
 
-MLFLOW = {"existingSecret": "mlflow", "artifacts": "s3://mlflow/runs"}
-STORAGE = {"existingSecret": "s3", "endpoint": "http://s3:9000", "buckets": ["mlflow"]}
-VARIANTS: dict[str, dict[str, Any]] = {
-    "least": {"mlflow": MLFLOW, "storage": STORAGE},
-    "everything": {
-        "mlflow": {**MLFLOW, "replicas": 2},
-        "storage": STORAGE,
-        "pipelines": {"deployments": ["canary"]},
-        "queues": {
-            "enabled": True, "quota": {"cpu": 64, "nvidia.com/gpu": 16}, "cohort": "all",
-            "flavor": {
-                "nodeLabels": {"gpu": "h100"}, "tolerations": [{"key": "a", "operator": "Exists"}],
-                "topologyName": "racks",
-            },
-        },
-        "runtime": {
-            "kind": "ClusterTrainingRuntime",
-            "network": {
-                "hostNetwork": True, "lockMemory": True, "nccl": {"DEBUG": "INFO"},
-                "interface": "eth0", "podAnnotations": {"a": "b"},
-            },
-            "topology": {"preferred": "rack"}, "affinity": {"podAffinity": {}},
-            "env": [{"name": "A", "value": "b"}],
-        },
-    },
-}  # fmt: skip
 
-
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", TRAINING)
 def test_every_object_is_as_published(name: str) -> None:
     found = {
         f"{each['kind']}/{each['metadata']['name']}": wrong
-        for each in render("omnireel-training", VARIANTS[name])
+        for each in render("omnireel-training", TRAINING[name])
         if (wrong := mistakes(each))
     }
     assert found == {}
