@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -77,6 +77,19 @@ class AttentionLayout:
             q_restore=restore.to(device),
             even=min(q_lengths) == lq and ordered[0],
             ordered=ordered,
+        )
+
+    def to(self, device: torch.device | str) -> AttentionLayout:
+        """The same layout on ``device``."""
+        mask = self.mask_BLL
+        return replace(
+            self,
+            q_index=self.q_index.to(device),
+            k_index=self.k_index.to(device),
+            q_padded_BL=self.q_padded_BL.to(device),
+            k_padded_BL=self.k_padded_BL.to(device),
+            mask_BLL=None if mask is None else mask.to(device),
+            q_restore=self.q_restore.to(device),
         )
 
     def dense_mask(self, num_queries: int, num_keys: int) -> Tensor:

@@ -2,13 +2,13 @@
 
 1. Queries, keys and values are put in a row, block after block, as the layout lists them. Keys that
    several blocks see (the text of a windowed clip) are there once for each.
-2. flash-attn's kernel for variable lengths is told where blocks begin; FlexAttention is told which
-   tiles of the score matrix belong to a block (:func:`block_mask`). Both are worked out once for a
-   layout, so once a batch, and used by all its layers.
+2. A kernel for variable lengths (flash-attn's, or torch's own) is told where blocks begin;
+   FlexAttention is told which tiles of the score matrix belong to a block (:func:`block_mask`).
+   Both are worked out once for a layout, so once a batch, and used by all its layers.
 3. The results go back to where their queries came from.
 
-:func:`choose_attention` takes the first of the two that works, and padded blocks where neither
-does. Nothing here needs an accelerator, or flash-attn, to be imported.
+:func:`choose_attention` takes the first of the three that is there, and padded blocks where none
+is. Nothing here needs an accelerator, or flash-attn, to be imported.
 """
 
 from __future__ import annotations
@@ -39,11 +39,15 @@ class VarlenAttention:
     Passes in float32 (validation runs outside of autocast) go to ``otherwise``.
     """
 
-    name = "flash-attn, variable length"
     pads = False
 
-    def __init__(self, kernel: VarlenKernel, otherwise: AttentionFn = padded_attention) -> None:
-        self._kernel, self._otherwise = kernel, otherwise
+    def __init__(
+        self,
+        kernel: VarlenKernel,
+        otherwise: AttentionFn = padded_attention,
+        name: str = "flash-attn, variable length",
+    ) -> None:
+        self._kernel, self._otherwise, self.name = kernel, otherwise, name
         self._offsets: WeakKeyDictionary[AttentionLayout, _Offsets] = WeakKeyDictionary()
 
     def __call__(
@@ -95,8 +99,12 @@ def choose_attention(device: torch.device | str, compute: torch.dtype) -> Attent
     """The operator for a network on ``device`` whose products are computed in ``compute``."""
     if torch.device(device).type != "cuda":
         return padded_attention
-    if compute in _HALVES and importlib.util.find_spec("flash_attn") is not None:
-        return VarlenAttention(importlib.import_module("flash_attn").flash_attn_varlen_func)
+    if compute in _HALVES:
+        if importlib.util.find_spec("flash_attn") is not None:
+            return VarlenAttention(importlib.import_module("flash_attn").flash_attn_varlen_func)
+        if importlib.util.find_spec("torch.nn.attention.varlen") is not None:
+            kernel = importlib.import_module("torch.nn.attention.varlen").varlen_attn
+            return VarlenAttention(kernel, name="torch, variable length")
     if importlib.util.find_spec("triton") is not None:
         return FlexAttention()
     return padded_attention

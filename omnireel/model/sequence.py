@@ -13,7 +13,8 @@ the same at every denoising step.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -110,6 +111,20 @@ class PackedSequence:
     def equal_targets(self) -> bool:
         """Whether all samples have equally many target tokens."""
         return len(set(self.target_lengths)) == 1
+
+    def to(self, device: torch.device | str) -> PackedSequence:
+        """The same pack on ``device``."""
+        moved: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Tensor):
+                moved[field.name] = value.to(device)
+        return replace(
+            self,
+            **moved,
+            condition_layouts=tuple(x.to(device) for x in self.condition_layouts),
+            target_layouts=tuple(x.to(device) for x in self.target_layouts),
+        )
 
     def split_targets(self, tokens_NP: Tensor) -> list[Tensor]:
         """Target tokens back to one ``CTHW`` latent clip per sample."""

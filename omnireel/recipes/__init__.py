@@ -71,6 +71,10 @@ RECIPES: dict[str, RecipeEntry] = {
         "omnireel.recipes.generator_tiny:tiny_generator_all",
         "Omni-Generator: all 25 capabilities, from weights of the stages before",
     ),
+    "generator-tiny-long": RecipeEntry(
+        "omnireel.recipes.generator_tiny:tiny_generator_long",
+        "Omni-Generator: all 25 capabilities at length, one GPU",
+    ),
     "generator-tiny-quality": RecipeEntry(
         "omnireel.recipes.generator_tiny:tiny_generator_quality",
         "Omni-Generator, fourth stage: few, balanced and clear",
@@ -102,6 +106,14 @@ RECIPES: dict[str, RecipeEntry] = {
     ),
     "distribution-tiny": RecipeEntry(
         "omnireel.recipes.distillation:tiny_distribution", "ten-step student, second stage"
+    ),
+    "trajectory-tiny-long": RecipeEntry(
+        "omnireel.recipes.distillation:tiny_trajectory_long",
+        "ten-step student, first stage, one GPU",
+    ),
+    "distribution-tiny-long": RecipeEntry(
+        "omnireel.recipes.distillation:tiny_distribution_long",
+        "ten-step student, second stage, one GPU",
     ),
     "upscaler-debug": RecipeEntry(
         "omnireel.recipes.upscaler:debug_upscaler", "super-resolver, one minute, no use"

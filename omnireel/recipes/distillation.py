@@ -22,7 +22,11 @@ from omnireel.model.sequence import pack
 from omnireel.model.transformer import OmniTransformer
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
 from omnireel.recipes.generator import GENERATOR_OPTIMIZER
-from omnireel.recipes.generator_tiny import debug_generator, tiny_generator_all
+from omnireel.recipes.generator_tiny import (
+    debug_generator,
+    tiny_generator_all,
+    tiny_generator_long,
+)
 from omnireel.recipes.latents import LatentFolders
 from omnireel.recipes.post_training import load_network, refined_component
 from omnireel.recipes.preview import GeneratorPreview, Rival, started_from
@@ -102,7 +106,7 @@ class DistillationRecipe:
         self._check_teacher()
         pinned = self.prepare(place)
         torch.manual_seed(self.trainer.seed)
-        student = load_network(init_from or self.teacher, self.part)
+        student = load_network(init_from or self.teacher, self.trainer, self.part)
         objective = self._objective(student, place, pinned)
         cache = LatentCache(Path(pinned["latents"]), self.data)
         return Assembly(objective, LatentBatches(cache, self.batch_size), pinned)
@@ -138,7 +142,7 @@ class DistillationRecipe:
         self, student: OmniTransformer, place: Workplace, pinned: Mapping[str, str]
     ) -> Objective:
         device = self.trainer.device
-        teacher = frozen_copy(load_network(self.teacher, self.part))
+        teacher = frozen_copy(load_network(self.teacher, self.trainer, self.part))
         held_out = self.folders.held_out_records(pinned, self.data, self.held_out)
         preview = GeneratorPreview(
             load_vae(self.vae),
@@ -246,3 +250,25 @@ def tiny_distribution() -> DistillationRecipe:
         objective=DistributionMatchingConfig(trajectory=first.trajectory, min_time=0.1),
         batch_size=8,
     )
+
+
+def tiny_trajectory_long() -> DistillationRecipe:
+    """The first stage on a GPU, from what the teacher learned at length there."""
+    return _long(tiny_trajectory())
+
+
+def tiny_distribution_long() -> DistillationRecipe:
+    """The second stage on a GPU; give it the first with --init-from."""
+    return _long(tiny_distribution())
+
+
+def _long(recipe: DistillationRecipe) -> DistillationRecipe:
+    source = tiny_generator_long()
+    trainer = replace(
+        recipe.trainer,
+        max_minutes=2.0,
+        validate_every=100_000,
+        checkpoint_every=1_000,
+        device=source.trainer.device,
+    )
+    return replace(recipe, trainer=trainer, data=source.data, batch_size=64, workers=source.workers)

@@ -55,6 +55,7 @@ from omnireel.train.latent_cache import (
     LatentCacheConfig,
 )
 from omnireel.train.latent_record import LatentRecord
+from omnireel.train.objectives.flow_batch import AugmentedBatches
 from omnireel.train.objectives.flow_matching import FlowMatching, FlowMatchingConfig
 from omnireel.train.online import OnlineBatches
 from omnireel.train.warm_start import warm_start
@@ -191,7 +192,7 @@ class GeneratorRecipe:
             model,
             tokenizer,
             self.objective,
-            lambda samples: pack(samples, device),
+            pack,
             held_out=held_out,
             preview=GeneratorPreview(
                 vae,
@@ -203,6 +204,10 @@ class GeneratorRecipe:
             ),
             device=device,
         )
+        if self.trainer.feed.processes and self.batching == "formats":
+            batches = AugmentedBatches(
+                batches, objective.preparation, self.trainer.seed, self.trainer.accumulate
+            )
         return Assembly(objective, batches, pinned, objective.weigh)
 
     def _data(

@@ -79,7 +79,7 @@ class LoraRecipe:
         pinned = self.prepare(place)
         batches, held_out = open_shards(pinned, held_out=self.held_out, batch_size=self.batch_size)
         torch.manual_seed(self.trainer.seed)
-        model = load_network(self.base)
+        model = load_network(self.base, self.trainer)
         add_lora(model, self.lora)
         device = self.trainer.device
         base = load_component(self.base)
@@ -87,7 +87,7 @@ class LoraRecipe:
             model,
             tokenizer_of(model.config),
             self.objective,
-            lambda samples: pack(samples, device),
+            pack,
             held_out=held_out,
             preview=GeneratorPreview(
                 load_vae(self.vae),
@@ -109,7 +109,7 @@ class LoraRecipe:
                 f"the run adapted another generator than the one in {self.base}; bring that back",
                 field="base",
             )
-        model = load_network(self.base)
+        model = load_network(self.base, self.trainer)
         add_lora(model, self.lora)
         model.load_state_dict(module_weights(weights, "transformer"))
         capabilities, count, origin = shard_facts(place.pinned)

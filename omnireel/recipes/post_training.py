@@ -11,15 +11,18 @@ from torch import Tensor
 
 from omnireel.generate.components import load_transformer, model_limits
 from omnireel.generate.settings import SamplingDefaults
+from omnireel.model.packed_attention import choose_attention
 from omnireel.model.transformer import OmniTransformer
 from omnireel.recipes.base import ComponentParts
 from omnireel.registry import load_component
 from omnireel.registry.card import earlier_stages
+from omnireel.train import TrainerConfig
 
 
-def load_network(folder: Path, kind: str = "generator") -> OmniTransformer:
-    """The network of the generator or upscaler in ``folder``, ready to be trained."""
+def load_network(folder: Path, trainer: TrainerConfig, kind: str = "generator") -> OmniTransformer:
+    """The network of the generator or upscaler in ``folder``, ready for ``trainer``."""
     model, _ = load_transformer(folder, kind)
+    model.attend = choose_attention(trainer.device, trainer.compute)
     return model.train().requires_grad_(True)
 
 

@@ -115,7 +115,7 @@ class PreferenceRecipe:
             )
         pinned = self.prepare(place)
         torch.manual_seed(self.trainer.seed)
-        model = load_network(self.reference)
+        model = load_network(self.reference, self.trainer)
         if self.lora is not None:
             # Switched off, the adapters leave the reference.
             add_lora(model, self.lora)
@@ -155,7 +155,7 @@ class PreferenceRecipe:
     def component(self, weights: Mapping[str, Tensor], place: Workplace) -> ComponentParts:
         """The generator with its adapters merged."""
         del place
-        model = load_network(self.reference)
+        model = load_network(self.reference, self.trainer)
         if self.lora is not None:
             add_lora(model, self.lora)
         model.load_state_dict(module_weights(weights, "transformer"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -122,7 +123,7 @@ class UpscalerRecipe:
             model,
             tokenizer_of(model.config),
             self.objective,
-            lambda samples: pack_windows(samples, windows, device),
+            partial(pack_windows, config=windows),
             held_out=held_out,
             preview=GeneratorPreview(
                 vae,

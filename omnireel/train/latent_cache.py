@@ -213,7 +213,7 @@ class LatentCache:
         manifest = read_manifest(folder)
         if manifest.get("kind") != "latents":
             raise InvalidInput(f"{folder} holds no latents", field="folders.train")
-        self.folder = folder
+        self.folder, self._config = folder, config
         self._flat: list[Any] = []
         self._rows: list[list[Mapping[str, Any]]] = []
         self.buckets: list[list[tuple[int, int]]] = [[] for _ in config.formats]
@@ -229,6 +229,10 @@ class LatentCache:
             self._rows.append(rows)
             self._flat.append(np.load(path.with_suffix(".npy"), mmap_mode="r"))
             self.buckets[config.format_of(shard)] += [(shard, i) for i in range(len(rows))]
+
+    def __reduce__(self) -> tuple[type[LatentCache], tuple[Path, LatentCacheConfig]]:
+        # A loader's process maps the files itself; pickled, they would be copied.
+        return LatentCache, (self.folder, self._config)
 
     def row(self, shard: int, i: int) -> Mapping[str, Any]:
         """What the index says of sample ``i`` of ``shard``."""
@@ -264,6 +268,9 @@ class LatentBatches:
             )
         # One epoch's order is kept; read-ahead may straddle two.
         self._order = lru_cache(maxsize=2)(self._shuffled)
+
+    def __reduce__(self) -> tuple[type[LatentBatches], tuple[LatentCache, int, int]]:
+        return LatentBatches, (self._cache, self._batch_size, self._seed)
 
     def batch(self, index: int) -> list[LatentRecord]:
         """Batch number ``index``."""

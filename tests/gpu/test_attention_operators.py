@@ -22,9 +22,17 @@ def _flash() -> AttentionFn:
     return VarlenAttention(flash_attn_varlen_func)
 
 
-@pytest.fixture(scope="module", params=["flex", "flash"])
+def _torch() -> AttentionFn:
+    varlen = pytest.importorskip("torch.nn.attention.varlen")
+    return VarlenAttention(varlen.varlen_attn, name="torch, variable length")
+
+
+_OPERATORS = {"flex": FlexAttention, "flash": _flash, "torch": _torch}
+
+
+@pytest.fixture(scope="module", params=sorted(_OPERATORS))
 def attend(request: pytest.FixtureRequest) -> AttentionFn:
-    return FlexAttention() if request.param == "flex" else _flash()
+    return _OPERATORS[request.param]()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -11,34 +11,25 @@ made to count more.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from omnireel.errors import InvalidInput
-from omnireel.generate.conditions import source_ids
-from omnireel.model.sequence import (
-    PATCH,
-    OmniSample,
-    PackedSequence,
-    Segment,
-    aligned_tokens,
-    patchify,
-)
 from omnireel.model.text import Tokenizer
 from omnireel.model.transformer import OmniTransformer
-from omnireel.mvl.prompt import Prompt
-from omnireel.sampling.guidance import drop
-from omnireel.sampling.schedule import shift_time
 from omnireel.train.callbacks import ValidationReport
 from omnireel.train.latent_record import LatentRecord
 from omnireel.train.objective import LossReport
+from omnireel.train.objectives.flow_batch import (
+    FlowBatch,
+    FlowPreparation,
+    PackFn,
+    target_tokens,
+)
 from omnireel.train.work import training_work
-from omnireel.types import Role
-
-PackFn = Callable[[Sequence[OmniSample]], PackedSequence]
 
 
 @dataclass(frozen=True)
@@ -82,7 +73,8 @@ class FlowMatchingConfig:
 
 
 class FlowMatching:
-    """Trains an :class:`OmniTransformer` on batches of :class:`LatentRecord` of any shapes."""
+    """Trains an :class:`OmniTransformer` on batches of :class:`LatentRecord` of any shapes, or on
+    batches that a loader prepared (:class:`FlowBatch`)."""
 
     def __init__(
         self,
@@ -96,11 +88,11 @@ class FlowMatching:
         validation_batch: int = 16,
         device: str = "cpu",
     ) -> None:
-        """``pack`` decides who attends to whom; ``preview`` adds generated clips to validation."""
+        """``pack`` decides, on the CPU, who attends to whom; ``preview`` adds generated clips to
+        validation."""
         self.model = model.to(device)
-        self._tokenizer = tokenizer
+        self.preparation = FlowPreparation(tokenizer, config, pack)
         self._config = config
-        self._pack = pack
         self._held_out = tuple(held_out)
         self._preview = preview
         self._validation_batch = validation_batch
@@ -110,24 +102,21 @@ class FlowMatching:
         """The transformer."""
         return {"transformer": self.model}
 
-    def loss(self, batch: Sequence[LatentRecord], rng: torch.Generator) -> LossReport:
+    def loss(self, batch: Sequence[LatentRecord] | FlowBatch, rng: torch.Generator) -> LossReport:
         """One batch; targets may differ in shape."""
-        samples = [self._augmented(record, rng) for record in batch]
-        times_B = self.draw_times(len(batch), rng)
-        packed = self._pack(samples)
-        errors_B = self._errors(batch, packed, times_B, [rng] * len(batch))
-        late = times_B.to(errors_B.device) > 0.75
-        with torch.no_grad():
-            metrics = {
-                name: float(errors_B[chosen].mean())
-                for name, chosen in (("loss_noisy", late), ("loss_clean", ~late))
-                if bool(chosen.any())
-            }
-        work = training_work(self.model, packed)
-        return LossReport(self._mean(errors_B, batch), metrics, len(batch), work)
+        prepared = batch if isinstance(batch, FlowBatch) else self.preparation(batch, rng)
+        here = prepared.to(self._device)
+        errors_B = self._errors(here, _noise_like(here.clean_NP, here.random_numbers()))
+        late = here.times_B > 0.75
+        metrics = _means(errors_B.detach(), {"loss_noisy": late, "loss_clean": ~late})
+        work = training_work(self.model, here.packed)
+        return LossReport(self._mean(errors_B, here), metrics, here.num_samples, work)
 
-    def weigh(self, batch: Sequence[LatentRecord]) -> float:
+    def weigh(self, batch: Sequence[LatentRecord] | FlowBatch) -> float:
         """How much a batch counts in the mean over the batches of a step."""
+        if isinstance(batch, FlowBatch):
+            over_samples = self._config.mean_over == "samples"
+            return float(batch.num_samples if over_samples else len(batch.clean_NP))
         if self._config.mean_over == "samples":
             return float(len(batch))
         return float(sum(target_tokens(record) for record in batch))
@@ -148,9 +137,9 @@ class FlowMatching:
         for records in by_shape.values():
             for start in range(0, len(records), self._validation_batch):
                 batch = records[start : start + self._validation_batch]
-                samples = [self.sample(record, record.prompt) for record in batch]
                 times_B = (torch.arange(len(batch)) + 0.5) / len(batch)
-                errors_B = self._errors(batch, self._pack(samples), times_B, [rng] * len(batch))
+                exact = self.preparation.exact(batch, times_B, rng).to(self._device)
+                errors_B = self._errors(exact, _noise_like(exact.clean_NP, rng))
                 for record, error in zip(batch, errors_B.tolist(), strict=True):
                     total.setdefault(record.capability, []).append(error)
         every = [error for errors in total.values() for error in errors]
@@ -164,100 +153,38 @@ class FlowMatching:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Nothing to restore."""
 
-    def _mean(self, errors_B: Tensor, batch: Sequence[LatentRecord]) -> Tensor:
+    def _mean(self, errors_B: Tensor, batch: FlowBatch) -> Tensor:
         if self._config.mean_over == "samples":
             return errors_B.mean()
-        lengths_B = torch.tensor([target_tokens(r) for r in batch], device=errors_B.device)
+        lengths_B = torch.tensor(batch.packed.target_lengths, device=errors_B.device)
         return (errors_B * lengths_B).sum() / lengths_B.sum()
 
-    def draw_times(self, count: int, rng: torch.Generator) -> Tensor:
-        """Diffusion times ``[B]`` in 0..1, 1 is pure noise."""
-        config = self._config
-        normal = config.time_mean + config.time_std * torch.randn(count, generator=rng)
-        times = shift_time(torch.sigmoid(normal), config.shift)
-        uniform = torch.rand(count, generator=rng) < config.uniform_share
-        return torch.where(uniform, torch.rand(count, generator=rng), times)
-
-    def sample(self, record: LatentRecord, prompt: Prompt) -> OmniSample:
-        """The model's view of a record under one of its prompts."""
-        _, t, h, w = record.target_CTHW.shape
-        return OmniSample(
-            text=self._tokenizer.encode(prompt, source_ids(prompt)),
-            segments=record.segments,
-            target_shape=(t, h, w),
-        )
-
-    def _augmented(self, record: LatentRecord, rng: torch.Generator) -> OmniSample:
-        config = self._config
-        draws = torch.rand(4, generator=rng).tolist()
-        prompt = record.vague_prompt if draws[0] < config.vague_share else record.prompt
-        sample = self.sample(record, prompt)
-        noised = tuple(self._noised(segment, rng) for segment in sample.segments)
-        keep = {
-            "text": draws[1] >= config.drop_text,
-            "image": draws[2] >= config.drop_image,
-            "video": draws[3] >= config.drop_video,
-        }
-        return drop(replace(sample, segments=noised), self._tokenizer.empty(), keep=keep)
-
-    def _noised(self, segment: Segment, rng: torch.Generator) -> Segment:
-        chance, level = torch.rand(2, generator=rng).tolist()
-        if chance >= self._config.noisy_condition_share:
-            return segment
-        level *= self._config.noisy_condition_max
-        noise = torch.randn(segment.latents_CTHW.shape, generator=rng)
-        return replace(segment, latents_CTHW=(1 - level) * segment.latents_CTHW + level * noise)
-
-    def _errors(
-        self,
-        batch: Sequence[LatentRecord],
-        packed: PackedSequence,
-        times_B: Tensor,
-        rngs: Sequence[torch.Generator],
-    ) -> Tensor:
-        """Weighted mean squared velocity error of each sample ``[B]``; noise from its generator."""
-        patches = [patchify(record.target_CTHW) for record in batch]
-        clean_NP = torch.cat(patches)
-        noise = [torch.randn(p.shape, generator=g) for p, g in zip(patches, rngs, strict=True)]
-        noise_NP = torch.cat(noise)
-        lengths_B = torch.tensor([len(p) for p in patches])
-        times_N1 = times_B.repeat_interleave(lengths_B)[:, None]
-        noisy_NP = ((1 - times_N1) * clean_NP + times_N1 * noise_NP).to(self._device)
-        velocity_NP = (noise_NP - clean_NP).to(self._device)
-        predicted_NP = self.model(noisy_NP, times_B.to(self._device), packed)
-        squares_N: Tensor = (predicted_NP.float() - velocity_NP).square().mean(1)
-        if self._config.changed_focus > 0:
-            focus_N = torch.cat([changed_tokens(record) for record in batch])
-            squares_N = squares_N * (1 + self._config.changed_focus * focus_N.to(self._device))
-        errors_B = torch.stack([s.mean() for s in torch.split(squares_N, lengths_B.tolist())])
+    def _errors(self, batch: FlowBatch, noise_NP: Tensor) -> Tensor:
+        """Weighted mean squared velocity error of each sample ``[B]`` under a given noise."""
+        packed, clean_NP, times_B = batch.packed, batch.clean_NP, batch.times_B.to(self._device)
+        times_N1 = times_B[packed.sample_of_target][:, None]
+        noisy_NP = (1 - times_N1) * clean_NP + times_N1 * noise_NP
+        predicted_NP = self.model(noisy_NP, times_B, packed)
+        squares_N: Tensor = (predicted_NP.float() - (noise_NP - clean_NP)).square().mean(1)
+        squares_N = squares_N * (1 + self._config.changed_focus * batch.focus_N)
+        lengths_B = torch.tensor(packed.target_lengths, device=squares_N.device)
+        errors_B = squares_N.new_zeros(len(lengths_B))
+        errors_B = errors_B.index_add(0, packed.sample_of_target, squares_N) / lengths_B
         floor = max(self._config.even_below, 1e-6)
-        weight_B = (times_B / times_B.clamp(min=floor)).square()
-        return errors_B * weight_B.to(self._device)
+        return errors_B * (times_B / times_B.clamp(min=floor)).square()
 
 
-def changed_tokens(record: LatentRecord) -> Tensor:
-    """How far each target token ``[N]`` differs from the clip to edit, 0 (equal) to 1.
-
-    The mean squared difference d of normalised latents becomes d / (d + 0.1). Without a clip to
-    edit all are 0.
-    """
-    _, t, h, w = record.target_CTHW.shape
-    target_NP = patchify(record.target_CTHW.float())
-    changed_N = torch.zeros(len(target_NP))
-    for segment in record.segments:
-        if segment.role is not Role.SOURCE:
-            continue
-        index = aligned_tokens(segment, (t, h, w))
-        if index is None:
-            continue
-        lies = index >= 0
-        source_NP = patchify(segment.latents_CTHW.float())[lies]
-        difference = (target_NP[index[lies]] - source_NP).square().mean(1)
-        changed_N[index[lies]] = difference / (difference + 0.1)
-    return changed_N
+def _means(errors_B: Tensor, parts: Mapping[str, Tensor]) -> dict[str, float]:
+    """The mean over each part that is not empty; the device is asked once."""
+    chosen = {name: mask_B for name, mask_B in parts.items() if bool(mask_B.any())}
+    masks_MB = torch.stack([m.float() / m.sum() for m in chosen.values()]).to(errors_B.device)
+    return dict(zip(chosen, (masks_MB @ errors_B.float()).tolist(), strict=True))
 
 
-def target_tokens(record: LatentRecord) -> int:
-    """Tokens of a record's target."""
-    _, t, h, w = record.target_CTHW.shape
-    return t * (h // PATCH) * (w // PATCH)
+def _noise_like(x: Tensor, rng: torch.Generator) -> Tensor:
+    """Gaussian noise from ``rng``, drawn where ``x`` is: on an accelerator from a seed of it."""
+    if x.device.type == "cpu":
+        return torch.randn(x.shape, generator=rng)
+    seed = int(torch.randint(2**62, (), generator=rng))
+    there = torch.Generator(x.device).manual_seed(seed)
+    return torch.randn(x.shape, generator=there, device=x.device)

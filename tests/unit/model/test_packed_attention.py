@@ -120,6 +120,12 @@ def test_the_choice_is_by_device_type_and_what_is_installed(
     monkeypatch.setattr(torch, "compile", lambda operator, dynamic: operator)
     flex = choose_attention("cuda", torch.bfloat16)
     assert operator_name(flex) == "FlexAttention" and not pads(flex)
+    own = ModuleType("torch.nn.attention.varlen")
+    own.varlen_attn = reference_varlen  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "torch.nn.attention.varlen", own)
+    installed.add("torch.nn.attention.varlen")
+    of_torch = choose_attention("cuda", torch.bfloat16)
+    assert operator_name(of_torch) == "torch, variable length" and not pads(of_torch)
     flash = ModuleType("flash_attn")
     flash.flash_attn_varlen_func = reference_varlen  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "flash_attn", flash)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -133,3 +134,12 @@ def test_super_resolution_pairs_lie_on_one_grid(vae: Path, tmp_path: Path) -> No
 def test_bad_settings(change: dict[str, object]) -> None:
     with pytest.raises(InvalidInput):
         replace(CONFIG, **change)  # type: ignore[arg-type]
+
+
+def test_a_loaders_process_opens_the_files_itself(folder: Path) -> None:
+    batches = LatentBatches(LatentCache(folder, CONFIG), batch_size=2)
+    sent = pickle.dumps(batches)
+    assert len(sent) < 10_000
+    ours, theirs = batches.batch(1), pickle.loads(sent).batch(1)
+    for one, other in zip(ours, theirs, strict=True):
+        assert one.seed == other.seed and torch.equal(one.target_CTHW, other.target_CTHW)

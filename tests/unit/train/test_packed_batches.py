@@ -140,11 +140,14 @@ def _step(objective: FlowMatching, batches: list[list[LatentRecord]]) -> dict[st
     objective.model.zero_grad()
     total = torch.zeros(())
     for batch, weight in zip(batches, weights, strict=True):
-        samples = [objective.sample(r, r.prompt) for r in batch]
         times_B = torch.tensor([0.1 + 0.08 * (r.seed % 10) for r in batch])
-        noise = [torch.Generator().manual_seed(r.seed) for r in batch]
-        errors_B = objective._errors(batch, pack(samples), times_B, noise)
-        total = total + objective._mean(errors_B, batch) * (weight / sum(weights))
+        exact = objective.preparation.exact(batch, times_B, torch.Generator())
+        noise = [
+            torch.randn(n, exact.clean_NP.shape[1], generator=torch.Generator().manual_seed(r.seed))
+            for r, n in zip(batch, exact.packed.target_lengths, strict=True)
+        ]
+        errors_B = objective._errors(exact, torch.cat(noise))
+        total = total + objective._mean(errors_B, exact) * (weight / sum(weights))
     total.backward()  # type: ignore[no-untyped-call]
     return {**gradients_of(objective.model), "loss": total.detach()}
 

@@ -1,0 +1,191 @@
+"""What flow matching does to its samples before the network sees them: conditions are dropped and
+noised, times drawn, tokens packed.
+
+None of it needs the network, so it may run in the loop or in a loader's processes
+(:class:`AugmentedBatches`); the numbers are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from omnireel.generate.conditions import source_ids
+from omnireel.model.sequence import (
+    PATCH,
+    OmniSample,
+    PackedSequence,
+    Segment,
+    aligned_tokens,
+    patchify,
+)
+from omnireel.model.text import Tokenizer
+from omnireel.mvl.prompt import Prompt
+from omnireel.sampling.guidance import drop
+from omnireel.sampling.schedule import shift_time
+from omnireel.train.feed import TrainData
+from omnireel.train.latent_record import LatentRecord
+from omnireel.train.randomness import step_seed
+from omnireel.types import Role
+
+if TYPE_CHECKING:
+    from omnireel.train.objectives.flow_matching import FlowMatchingConfig
+
+PackFn = Callable[[Sequence[OmniSample]], PackedSequence]
+
+
+@dataclass(frozen=True, eq=False)
+class FlowBatch:
+    """A batch that only lacks its noise."""
+
+    packed: PackedSequence
+    clean_NP: Tensor
+    """Target tokens of all samples, without noise."""
+    focus_N: Tensor
+    """How much each target token differs from the clip to edit, see :func:`changed_tokens`."""
+    times_B: Tensor
+    random_state: Tensor
+    """Of the generator that made the batch: the noise goes on from there."""
+
+    @property
+    def num_samples(self) -> int:
+        """Samples."""
+        return len(self.packed.target_shapes)
+
+    def random_numbers(self) -> torch.Generator:
+        """The generator that made the batch, as it was afterwards."""
+        rng = torch.Generator()
+        rng.set_state(self.random_state)
+        return rng
+
+    def to(self, device: torch.device | str) -> FlowBatch:
+        """The same with everything that the network reads on ``device``."""
+        return replace(
+            self,
+            packed=self.packed.to(device),
+            clean_NP=self.clean_NP.to(device),
+            focus_N=self.focus_N.to(device),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class FlowPreparation:
+    """Records -> :class:`FlowBatch`, on the CPU."""
+
+    tokenizer: Tokenizer
+    config: FlowMatchingConfig
+    pack: PackFn
+    """Who attends to whom. A loader's processes need one that can be pickled."""
+
+    def __call__(self, records: Sequence[LatentRecord], rng: torch.Generator) -> FlowBatch:
+        """A batch to learn from; targets may differ in shape."""
+        samples = [self._augmented(record, rng) for record in records]
+        return self._batch(records, samples, self.draw_times(len(records), rng), rng)
+
+    def exact(
+        self, records: Sequence[LatentRecord], times_B: Tensor, rng: torch.Generator
+    ) -> FlowBatch:
+        """A batch to measure with: whole conditions, given times."""
+        samples = [self._sample(record, record.prompt) for record in records]
+        return self._batch(records, samples, times_B, rng)
+
+    def draw_times(self, count: int, rng: torch.Generator) -> Tensor:
+        """Diffusion times ``[B]`` in 0..1, 1 is pure noise."""
+        config = self.config
+        normal = config.time_mean + config.time_std * torch.randn(count, generator=rng)
+        times = shift_time(torch.sigmoid(normal), config.shift)
+        uniform = torch.rand(count, generator=rng) < config.uniform_share
+        return torch.where(uniform, torch.rand(count, generator=rng), times)
+
+    def _batch(
+        self,
+        records: Sequence[LatentRecord],
+        samples: Sequence[OmniSample],
+        times_B: Tensor,
+        rng: torch.Generator,
+    ) -> FlowBatch:
+        clean_NP = torch.cat([patchify(record.target_CTHW) for record in records])
+        if self.config.changed_focus > 0:
+            focus_N = torch.cat([changed_tokens(record) for record in records])
+        else:
+            focus_N = torch.zeros(len(clean_NP))
+        return FlowBatch(self.pack(samples), clean_NP, focus_N, times_B, rng.get_state())
+
+    def _sample(self, record: LatentRecord, prompt: Prompt) -> OmniSample:
+        """The model's view of a record under one of its prompts."""
+        _, t, h, w = record.target_CTHW.shape
+        text = self.tokenizer.encode(prompt, source_ids(prompt))
+        return OmniSample(text, record.segments, (t, h, w))
+
+    def _augmented(self, record: LatentRecord, rng: torch.Generator) -> OmniSample:
+        config = self.config
+        draws = torch.rand(4, generator=rng).tolist()
+        prompt = record.vague_prompt if draws[0] < config.vague_share else record.prompt
+        sample = self._sample(record, prompt)
+        noised = tuple(self._noised(segment, rng) for segment in sample.segments)
+        keep = {
+            "text": draws[1] >= config.drop_text,
+            "image": draws[2] >= config.drop_image,
+            "video": draws[3] >= config.drop_video,
+        }
+        return drop(replace(sample, segments=noised), self.tokenizer.empty(), keep=keep)
+
+    def _noised(self, segment: Segment, rng: torch.Generator) -> Segment:
+        chance, level = torch.rand(2, generator=rng).tolist()
+        if chance >= self.config.noisy_condition_share:
+            return segment
+        level *= self.config.noisy_condition_max
+        noise = torch.randn(segment.latents_CTHW.shape, generator=rng)
+        return replace(segment, latents_CTHW=(1 - level) * segment.latents_CTHW + level * noise)
+
+
+@dataclass(frozen=True, eq=False)
+class AugmentedBatches:
+    """Training data whose batches are prepared where they are read: an accelerator need not wait
+    for the loop to do it, one batch after the other."""
+
+    data: TrainData
+    """Batches of records."""
+    preparation: FlowPreparation
+    seed: int
+    """The run's."""
+    per_step: int
+    """Batches in a step (``TrainerConfig.accumulate``)."""
+
+    def batch(self, index: int) -> FlowBatch:
+        """Batch ``index``, with the random numbers that the loop would have used for it."""
+        step, place = divmod(index, self.per_step)
+        rng = torch.Generator().manual_seed(step_seed(self.seed, step, place))
+        return self.preparation(self.data.batch(index), rng)
+
+
+def changed_tokens(record: LatentRecord) -> Tensor:
+    """How far each target token ``[N]`` differs from the clip to edit, 0 (equal) to 1.
+
+    The mean squared difference d of normalised latents becomes d / (d + 0.1). Without a clip to
+    edit all are 0.
+    """
+    _, t, h, w = record.target_CTHW.shape
+    target_NP = patchify(record.target_CTHW.float())
+    changed_N = torch.zeros(len(target_NP))
+    for segment in record.segments:
+        if segment.role is not Role.SOURCE:
+            continue
+        index = aligned_tokens(segment, (t, h, w))
+        if index is None:
+            continue
+        lies = index >= 0
+        source_NP = patchify(segment.latents_CTHW.float())[lies]
+        difference = (target_NP[index[lies]] - source_NP).square().mean(1)
+        changed_N[index[lies]] = difference / (difference + 0.1)
+    return changed_N
+
+
+def target_tokens(record: LatentRecord) -> int:
+    """Tokens of a record's target."""
+    _, t, h, w = record.target_CTHW.shape
+    return t * (h // PATCH) * (w // PATCH)
