@@ -11,7 +11,7 @@ DEBIAN := chromium postgresql redis-server rabbitmq-server prometheus
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
 
-.PHONY: test-kube-api test-workflows test-kfp demo test unit integration lint types protos bench bench-data bench-serving kill-test fuzz soak studio system-packages images base-image clean help
+.PHONY: test-kube-api test-workflows test-kfp test-ray demo test unit integration lint types protos bench bench-data bench-serving kill-test fuzz soak studio system-packages images base-image clean help
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -67,6 +67,9 @@ test-workflows: $(VENV)/.dev  ## Whole workflows through Kubeflow's local runner
 test-kfp: $(VENV)/.dev  ## The workflows on a live Kubeflow Pipelines: ENDPOINT=http://host:port IMAGE=...
 	KFP_ENDPOINT=$(ENDPOINT) OMNIREEL_IMAGE=$(IMAGE) $(BIN)/python -m pytest tests/live -s
 
+test-ray: $(VENV)/.ray  ## Curation on a Ray of this machine (minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/ray
+
 studio:  ## Build the page of Studio into the package (needs npm)
 	cd studio && npm ci --no-audit --no-fund && npm run types && npm run build
 
@@ -102,4 +105,8 @@ $(VENV)/.dev: $(UV) pyproject.toml constraints.txt
 
 $(VENV)/.fuzz: $(VENV)/.dev pyproject.toml constraints.txt
 	$(UV) pip install --python $(BIN)/python -c constraints.txt -b constraints.txt -e '.[fuzz]'
+	@touch $@
+
+$(VENV)/.ray: $(VENV)/.dev pyproject.toml constraints.txt
+	$(UV) pip install --python $(BIN)/python -c constraints.txt -b constraints.txt -e '.[dev,ray]'
 	@touch $@

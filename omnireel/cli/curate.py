@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,20 +13,31 @@ from omnireel.cli.printing import err
 from omnireel.cli.stages import StageBars
 from omnireel.errors import InvalidInput
 
+if TYPE_CHECKING:
+    from omnireel.data.executors import Executor
+
 
 def curate(
     media: Annotated[
         str, typer.Argument(help="Folder, or s3://bucket/prefix?endpoint=http://host:port.")
     ],
-    out: Annotated[Path, typer.Argument(help="Folder of shards, ledger and report to write.")],
+    out: Annotated[
+        str, typer.Argument(help="Folder of shards, ledger and report to write, or s3://...")
+    ],
     policy: Annotated[
         str, typer.Option(help="Name of a policy (standard), or a YAML file.")
     ] = "standard",
     workers: Annotated[
         int, typer.Option(help="Processes; 0: one for each core.", min=0, max=1024)
     ] = 0,
+    ray: Annotated[
+        bool, typer.Option("--ray", help="Run the stages on Ray (pip install 'omnireel[ray]').")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of the order of the samples.")] = 0,
     shard_mib: Annotated[float, typer.Option(help="Size of one shard in MiB.", min=0.01)] = 256.0,
+    work: Annotated[
+        Path | None, typer.Option(help="Local work folder, when OUT is a bucket.")
+    ] = None,
     part: Annotated[
         str, typer.Option(help="As 2-of-8: only measure that part of the files, into OUT.")
     ] = "",
@@ -47,6 +58,7 @@ def curate(
     """
     from omnireel.cli.data import problems_as_lines, say_ignored
     from omnireel.data.checks import load_policy
+    from omnireel.data.curate.bucket_output import work_folder
     from omnireel.data.curate.engine import CurateRequest, measure_part
     from omnireel.data.curate.engine import curate as run
     from omnireel.data.executors import LocalExecutor
@@ -58,8 +70,14 @@ def curate(
         if chosen.models.unsafe is None:
             err().print("unsafe content is not looked for: the policy names no classifier")
         layout = ShardWriterConfig(seed=seed, shard_bytes=max(1, round(shard_mib * 2**20)))
-        request = CurateRequest(media, out, chosen, layout)
-        executor = LocalExecutor(workers)
+        bucket = out if "://" in out else ""
+        if bucket and (part or gather):
+            raise InvalidInput("--part and --gather work with folders", field="out")
+        if work and not bucket:
+            raise InvalidInput("--work is for an OUT in a bucket", field="work")
+        folder = (work or work_folder(bucket)) if bucket else Path(out)
+        request = CurateRequest(media, folder, chosen, layout, bucket)
+        executor = _ray(workers) if ray else LocalExecutor(workers)
         with StageBars() as bars:
             if part:
                 number, of = _part(part)
@@ -72,7 +90,7 @@ def curate(
             done = run(request, executor, bars.show, parts=parts)
     if page is not None:
         page.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(out / "report.html", page)
+        shutil.copyfile(folder / "report.html", page)
     say_ignored(done.ignored)
     if done.uncaptioned:
         err().print(
@@ -81,7 +99,7 @@ def curate(
         )
     typer.echo(
         f"{out}: {done.manifest.num_samples} of {count_of(done.samples, 'sample')} kept, in "
-        f"{count_of(len(done.manifest.files), 'shard')}; see {out / 'report.html'}"
+        f"{count_of(len(done.manifest.files), 'shard')}; see {folder / 'report.html'}"
     )
 
 
@@ -90,3 +108,21 @@ def _part(text: str) -> tuple[int, int]:
     if not (between and number.isdigit() and of.isdigit()):
         raise InvalidInput(f"--part is written as 2-of-8, not {text!r}", field="part")
     return int(number), int(of)
+
+
+def _ray(workers: int) -> Executor:
+    """Ray's executor.
+
+    Raises:
+        FailedPrecondition: Ray is not installed.
+
+    """
+    from omnireel.errors import FailedPrecondition
+
+    try:
+        from omnireel.data.executors.ray import RayExecutor
+    except ModuleNotFoundError as error:
+        raise FailedPrecondition(
+            f"--ray needs {error.name}, which is not installed: pip install 'omnireel[ray]'"
+        ) from error
+    return RayExecutor(workers)

@@ -72,6 +72,22 @@ def pack(
     typer.echo(f"{out}: {manifest.num_samples} samples in {count_of(len(manifest.files), 'shard')}")
 
 
+@app.command("fetch")
+def fetch(
+    shards: Annotated[str, typer.Argument(help="s3://bucket/prefix?endpoint=http://host:port.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+) -> None:
+    """Copy finished shards from a bucket, compared with their hashes; the same command goes on.
+
+    Example: omnireel data fetch "s3://data/curated?endpoint=http://minio:9000" curated
+    """
+    from omnireel.data.shards.bucket import ShardBucket
+
+    report = data_report()
+    ShardBucket(shards).fetch(out, lambda done, total: report("fetching files", done, total))
+    typer.echo(f"{out}: as in {shards}")
+
+
 @app.command("inspect")
 def inspect(
     shards: Annotated[Path, typer.Argument(help="Folder of shards.")],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +11,9 @@ def forget(
     wanted: Annotated[
         str, typer.Argument(metavar="ID", help="A sample's key, a file's name, or its SHA-256.")
     ],
-    shards: Annotated[list[Path], typer.Argument(help="Folders of shards to search.")],
+    shards: Annotated[
+        list[str], typer.Argument(help="Folders of shards to search, or s3://bucket/prefix?..")
+    ],
     tracking: Annotated[
         str, typer.Option(help="Registry's MLflow address; 'off': models are not searched.")
     ] = "sqlite:///runs/mlflow.db",
@@ -23,7 +24,7 @@ def forget(
 
     Example: omnireel data forget holiday.mp4 curated
     """
-    from omnireel.data.forget import forget as remove
+    from omnireel.data.forget import forget_at
     from omnireel.data.overview import count_of
     from omnireel.errors import NotFound
 
@@ -31,7 +32,7 @@ def forget(
     missing: list[str] = []
     for folder in shards:
         try:
-            done = remove(folder, wanted)
+            done = forget_at(folder, wanted)
         except NotFound as error:
             missing.append(error.message)
             continue

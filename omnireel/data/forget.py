@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -23,11 +24,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from omnireel.data.curate.bucket_output import WORK_PREFIX
 from omnireel.data.curate.ledger import FORGOTTEN, LEDGER, TIMES, read_rows, tombstone, write_rows
 from omnireel.data.curate.report import REPORT
 from omnireel.data.curate.state import WORK
 from omnireel.data.sample import TrainingSample
 from omnireel.data.shards import Manifest, ShardFile, ShardReader
+from omnireel.data.shards.bucket import ShardBucket
 from omnireel.data.shards.manifest import MANIFEST
 from omnireel.data.shards.schema import SCHEMA, sample_of, table_of
 from omnireel.errors import NotFound
@@ -46,6 +49,26 @@ class Forgotten:
     """Shards that held them."""
     manifests: tuple[str, ...]
     """SHA-256 of manifest files, the newest that held it last."""
+
+
+def forget_at(address: str, wanted: str) -> Forgotten:
+    """As :func:`forget`, in a folder or in a bucket, which is fetched and sent back.
+
+    Raises:
+        As :func:`forget`; what the store raises.
+
+    """
+    if "://" not in address:
+        return forget(Path(address), wanted)
+    bucket = ShardBucket(address)
+    with tempfile.TemporaryDirectory(prefix="omnireel-forget-") as name:
+        folder = Path(name)
+        bucket.fetch(folder)
+        done = forget(folder, wanted)
+        bucket.send(folder)
+        for info in bucket.store.list(WORK_PREFIX):
+            bucket.store.delete(info.uri)
+    return done
 
 
 def forget(folder: Path, wanted: str) -> Forgotten:

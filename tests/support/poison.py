@@ -31,6 +31,8 @@ def act(wish: str, beat: Callable[[], None]) -> bytes:
         return bytes(64 << 30)
     if word == "raise":
         raise ValueError("no\nluck")
+    if word == "devices":
+        return os.environ.get("CUDA_VISIBLE_DEVICES", "").encode()
     if word == "store":
         raise Unavailable("the store is gone")
     return word.upper().encode()

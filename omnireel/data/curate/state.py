@@ -25,6 +25,7 @@ from omnireel.errors import (
 from omnireel.files import disk_errors
 
 WORK = ".work"
+STATE = "state.sqlite"
 PART = "part"
 """Key of a plan whose folder has the results of a part only."""
 _TABLES = """
@@ -85,7 +86,7 @@ class State:
             AlreadyExists: it holds work of another plan.
 
         """
-        path = folder / WORK / "state.sqlite"
+        path = folder / WORK / STATE
         if not path.is_file():
             raise NotFound(f"{folder} holds no part of a curation")
         with _sql_errors(folder), closing(sqlite3.connect(path)) as part:
@@ -102,6 +103,11 @@ class State:
                 "INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?, ?)", rows
             )
             self._connection.execute("COMMIT")
+
+    def copy_to(self, path: Path) -> None:
+        """A whole copy of the file as it is now."""
+        with _sql_errors(self._folder), closing(sqlite3.connect(path)) as copy:
+            self._connection.backup(copy)
 
     def times(self) -> Iterator[tuple[str, str, float]]:
         """``(stage, key, seconds)`` of everything, in order."""
@@ -137,7 +143,7 @@ def open_state(out: Path, plan: Mapping[str, Any]) -> Iterator[State]:
             raise FailedPrecondition(
                 f"another process works in {out}; wait for it, or choose another folder"
             ) from error
-        connection = sqlite3.connect(work / "state.sqlite", isolation_level=None)
+        connection = sqlite3.connect(work / STATE, isolation_level=None)
         with _sql_errors(out):
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
@@ -156,12 +162,21 @@ def _claim(connection: sqlite3.Connection, out: Path, plan: Mapping[str, Any]) -
         text = json.dumps(dict(plan), sort_keys=True)
         connection.execute("INSERT INTO plan VALUES (1, ?)", (text,))
         return
-    there = json.loads(row[0])
+    check_plan(json.loads(row[0]), plan, str(out))
+
+
+def check_plan(there: Mapping[str, Any], plan: Mapping[str, Any], where: str) -> None:
+    """Refuse to go on with work of another plan.
+
+    Raises:
+        AlreadyExists: it is one.
+
+    """
     other = [name for name in plan if there.get(name) != plan[name]]
     if other:
         was = ", ".join(f"{name} {there.get(name)!r}, not {plan[name]!r}" for name in other)
         raise AlreadyExists(
-            f"{out} holds work with {was}; go on with that, or choose another folder"
+            f"{where} holds work with {was}; go on with that, or choose another output"
         )
 
 

@@ -1,7 +1,7 @@
-"""Where the stages of a curation run: processes of this machine (`local`).
+"""Where the stages of a curation run: processes of this machine (`local`), or Ray Data (`ray`).
 
-A stage is a picklable recipe for a function from a task to bytes. An executor calls it in a child
-process of its own (`isolated`), so what kills it is recorded and never spreads.
+A stage is a picklable recipe for a function from a task to bytes. Both executors call the same
+function in a child process of its own (`isolated`), so what kills it is recorded and never spreads.
 """
 
 from omnireel.data.executors.base import Done, Executor, Lost, Stage, Task

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,19 @@ import pytest
 from omnireel.data.checks import load_policy
 from omnireel.data.curate.engine import CurateRequest, curate
 from omnireel.data.curate.ledger import LEDGER, read_rows
-from omnireel.data.executors import LocalExecutor
+from omnireel.data.executors import Done, LocalExecutor, Lost, Stage, Task
+from omnireel.data.forget import forget_at
 from omnireel.data.shards import ShardReader
-from omnireel.errors import InvalidInput, Unavailable
+from omnireel.data.shards.bucket import ShardBucket
+from omnireel.errors import AlreadyExists, InvalidInput, NotFound, Unavailable
 from omnireel.store.open import open_store
+from tests.support.curated import bytes_of
 from tests.support.footage import POLICY, mixed_folder
-from tests.support.s3_server import build, go_toolchain, running_s3_server
+from tests.support.programs import MissingProgram
+from tests.support.s3_server import S3Server, build, go_toolchain, running_s3_server
 
 MIB_PER_SHARD = "0.04"
+GOOD = {"good0.mp4", "good1.mp4", "good2.mp4"}
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +47,6 @@ def start(root: Path, out: str) -> subprocess.Popen[bytes]:
     command += ["--policy", "policy.yaml", "--workers", "2", "--shard-mib", MIB_PER_SHARD]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     return subprocess.Popen(command, cwd=root, env=environment, stderr=subprocess.DEVNULL)
-
-
-def bytes_of(folder: Path) -> dict[str, str]:
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.iterdir())
-        if path.is_file() and path.name != "times.parquet"
-    }
 
 
 def results(out: Path) -> int:
@@ -86,37 +84,107 @@ def test_a_killed_run_goes_on_to_the_same_bytes(place: Path) -> None:
     assert bytes_of(out) == bytes_of(place / "whole")
 
 
-@pytest.mark.skipif(go_toolchain() is None, reason="no Go to build the S3 server with")
-def test_a_bucket_is_curated_and_its_loss_costs_nothing(
-    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
     go = go_toolchain()
-    assert go is not None
-    policy = load_policy(str(place / "policy.yaml"))
+    if go is None:
+        raise MissingProgram("no Go to build the S3 server with")
     with running_s3_server(build(go), tmp_path) as server:
         monkeypatch.setenv("TEST_ACCESS", server.access_key)
         monkeypatch.setenv("TEST_SECRET", server.secret_key)
-        address = (
-            f"s3://media/raw?endpoint={server.endpoint}"
-            "&access_key_env=TEST_ACCESS&secret_key_env=TEST_SECRET"
-        )
-        store = open_store(address)
-        for path in (place / "footage").glob("good*"):
-            store.put(path.name, path)
-        request = CurateRequest(address, tmp_path / "out", policy)
-        done = curate(request, LocalExecutor(1))
-        assert {s.key for _, s in ShardReader(tmp_path / "out").samples()} == {
-            "good0.mp4",
-            "good1.mp4",
-            "good2.mp4",
-        }
-        assert done.uncaptioned == 0
-        empty = address.replace("/raw?", "/nothing?")
-        with pytest.raises(InvalidInput, match="or there is no such bucket"):
-            curate(CurateRequest(empty, tmp_path / "empty", policy), LocalExecutor(1))
-    lost = CurateRequest(address, tmp_path / "lost", policy)
+        yield server
+
+
+def address_of(server: S3Server, where: str) -> str:
+    keys = "&access_key_env=TEST_ACCESS&secret_key_env=TEST_SECRET"
+    return f"s3://{where}?endpoint={server.endpoint}{keys}"
+
+
+@pytest.fixture
+def media(server: S3Server, place: Path) -> str:
+    """A bucket with the good clips and their captions."""
+    address = address_of(server, "media/raw")
+    store = open_store(address)
+    for path in (place / "footage").glob("good*"):
+        store.put(path.name, path)
+    return address
+
+
+def test_a_bucket_is_curated_and_its_loss_costs_nothing(
+    place: Path, tmp_path: Path, server: S3Server, media: str
+) -> None:
+    policy = load_policy(str(place / "policy.yaml"))
+    done = curate(CurateRequest(media, tmp_path / "out", policy), LocalExecutor(1))
+    assert {s.key for _, s in ShardReader(tmp_path / "out").samples()} == GOOD
+    assert done.uncaptioned == 0
+    empty = media.replace("/raw?", "/nothing?")
+    with pytest.raises(InvalidInput, match="or there is no such bucket"):
+        curate(CurateRequest(empty, tmp_path / "empty", policy), LocalExecutor(1))
+    server.process.kill()
+    server.process.wait()
     with pytest.raises(Unavailable, match="cannot be reached"):
-        curate(lost, LocalExecutor(1))
+        curate(CurateRequest(media, tmp_path / "lost", policy), LocalExecutor(1))
+
+
+class Stopping(LocalExecutor):
+    """Is stopped after a few results, as by Ctrl-C."""
+
+    def run(self, stage: Stage, tasks: Iterable[Task]) -> Iterator[Done | Lost]:
+        for number, news in enumerate(super().run(stage, tasks)):
+            if number == 2:
+                raise KeyboardInterrupt
+            yield news
+
+
+def test_a_bucket_is_filled_and_another_machine_goes_on(
+    place: Path, tmp_path: Path, server: S3Server, media: str
+) -> None:
+    policy, out = load_policy(str(place / "policy.yaml")), address_of(server, "results/one")
+    first, second = (
+        CurateRequest(media, tmp_path / name, policy, send_to=out) for name in ("first", "second")
+    )
+    with pytest.raises(KeyboardInterrupt):
+        curate(first, Stopping(1))
+    with pytest.raises(NotFound, match="holds no finished shards"):
+        ShardBucket(out).fetch(tmp_path / "early")
+
+    curate(second, LocalExecutor(1))
+    kept, now = rowids(first.out), rowids(second.out)
+    assert len(kept) == 2
+    assert kept.items() <= now.items(), "what the other machine did is not done again"
+    ShardBucket(out).fetch(tmp_path / "fetched")
+    alone = CurateRequest(media, tmp_path / "alone", policy)
+    curate(alone, LocalExecutor(1))
+    assert bytes_of(tmp_path / "fetched") == bytes_of(alone.out)
+
+    other = replace(policy, name="other")
+    with pytest.raises(AlreadyExists, match="holds work with policy 'policy', not 'other'"):
+        curate(CurateRequest(media, tmp_path / "other", other, send_to=out), LocalExecutor(1))
+    with pytest.raises(InvalidInput, match="lie inside of each other"):
+        curate(replace(second, send_to=media), LocalExecutor(1))
+    beside = address_of(server, "media")
+    open_store(beside).put("notes.txt", b"mine")
+    with pytest.raises(AlreadyExists, match="holds other objects"):
+        curate(CurateRequest(str(place / "footage"), tmp_path / "x", policy, send_to=beside))
+    server.process.kill()
+    server.process.wait()
+    with pytest.raises(Unavailable, match="cannot be reached"):
+        curate(second, LocalExecutor(1))
+
+
+def test_a_sample_in_a_bucket_is_forgotten(
+    place: Path, tmp_path: Path, server: S3Server, media: str
+) -> None:
+    policy, out = load_policy(str(place / "policy.yaml")), address_of(server, "results/two")
+    curate(CurateRequest(media, tmp_path / "work", policy, send_to=out), LocalExecutor(1))
+    assert forget_at(out, "good1.mp4").samples == ("good1.mp4",)
+    ShardBucket(out).fetch(tmp_path / "fetched")
+    reader = ShardReader(tmp_path / "fetched")
+    reader.verify()
+    assert {sample.key for _, sample in reader.samples()} == GOOD - {"good1.mp4"}
+    names = {info.key for info in open_store(out).list()}
+    assert names == {path.name for path in (tmp_path / "fetched").iterdir()} - {".same.json"}
+    assert "report.html" not in names
 
 
 def test_the_ledger_has_every_sample(place: Path) -> None:
