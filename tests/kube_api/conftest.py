@@ -14,9 +14,8 @@ from infra.cluster.build import API, cached
 from infra.cluster.control_plane import Api, ApiConfig, start_api
 from infra.cluster.daemons import Daemons
 from tests.support.chart_variants import SERVING, TRAINING
-from tests.support.charts import PRODUCTION
+from tests.support.charts import PRODUCTION, render_training
 from tests.support.charts import render as render_serving
-from tests.support.helm import render as render_training
 from tests.support.kube_objects import KubeObjects
 from tests.support.kubernetes_schemas import CUSTOM, definition
 from tests.support.programs import MissingProgram
@@ -58,9 +57,11 @@ def objects(api: Api) -> KubeObjects:
 
 
 def _custom_kinds() -> set[tuple[str, str]]:
-    rendered = [render_training("omnireel-training", values) for values in TRAINING.values()]
-    rendered += [[*render_serving(PRODUCTION, values).objects] for values in SERVING.values()]
-    kinds = {(o["apiVersion"].rpartition("/")[0], o["kind"]) for each in rendered for o in each}
+    rendered = [render_training(values) for values in TRAINING.values()]
+    rendered += [render_serving(PRODUCTION, values) for values in SERVING.values()]
+    kinds = {
+        (o["apiVersion"].rpartition("/")[0], o["kind"]) for each in rendered for o in each.objects
+    }
     jobs = {("trainer.kubeflow.org", "TrainJob")}
     return {(group, kind) for group, kind in kinds | jobs if group in CUSTOM}
 

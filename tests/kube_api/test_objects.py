@@ -9,9 +9,8 @@ import pytest
 
 from omnireel.cli.launch.manifest import JobConfig, Owner, train_job
 from tests.support.chart_variants import SERVING, TRAINING
-from tests.support.charts import PRODUCTION, Object, Rendered
+from tests.support.charts import PRODUCTION, Object, Rendered, render_training
 from tests.support.charts import render as render_serving
-from tests.support.helm import render as render_training
 from tests.support.kube_objects import ApiRefused, KubeObjects
 
 MODELS = ("prompt-enhancer", "generator", "super-resolver")
@@ -52,7 +51,7 @@ def test_services_are_taken(name: str, objects: KubeObjects) -> None:
 
 @pytest.mark.parametrize("name", TRAINING)
 def test_training_is_taken(name: str, objects: KubeObjects) -> None:
-    assert complaints(objects, render_training("omnireel-training", TRAINING[name]), "ml") == {}
+    assert complaints(objects, render_training(TRAINING[name]).objects, "ml") == {}
 
 
 def test_submitted_jobs_are_taken(objects: KubeObjects) -> None:

@@ -7,8 +7,7 @@ import copy
 import pytest
 
 from tests.support.chart_variants import SERVING, TRAINING
-from tests.support.charts import Object
-from tests.support.helm import pods, render
+from tests.support.charts import Object, Rendered, render_training
 from tests.support.kube_objects import ApiRefused, KubeObjects
 
 from .test_objects import MODELS, serving
@@ -28,7 +27,7 @@ def ready(objects: KubeObjects) -> KubeObjects:
         objects.create(each)
     for namespace, rendered in (
         ("ns", [o for name in SERVING for o in serving(name).objects]),
-        ("ml", [o for values in TRAINING.values() for o in render("omnireel-training", values)]),
+        ("ml", [o for values in TRAINING.values() for o in render_training(values).objects]),
     ):
         for each in rendered:
             if each["kind"] == "ServiceAccount":
@@ -38,6 +37,10 @@ def ready(objects: KubeObjects) -> KubeObjects:
             namespace=namespace,
         )
     return objects
+
+
+def specs(rendered: Rendered) -> dict[str, Object]:
+    return {part: template["spec"] for part, template in rendered.pods().items()}
 
 
 def refusals(objects: KubeObjects, specs: dict[str, Object], namespace: str) -> dict[str, str]:
@@ -55,8 +58,7 @@ def refusals(objects: KubeObjects, specs: dict[str, Object], namespace: str) -> 
 def test_services(name: str, ready: KubeObjects) -> None:
     without_claims: Object = {"dev": {"storageClass": "none"}} if name == "dev" else {}
     rendered = serving(name, without_claims)
-    templates = {part: template["spec"] for part, template in rendered.pods().items()}
-    found = refusals(ready, templates, "ns")
+    found = refusals(ready, specs(rendered), "ns")
     refused = {f"Deployment/r-omnireel-{m}" for m in MODELS} if name == "host path" else set()
     assert set(found) == refused, found
     assert all("restricted volume types" in words for words in found.values())
@@ -64,7 +66,7 @@ def test_services(name: str, ready: KubeObjects) -> None:
 
 @pytest.mark.parametrize("name", TRAINING)
 def test_training(name: str, ready: KubeObjects) -> None:
-    found = refusals(ready, pods(render("omnireel-training", TRAINING[name])), "ml")
+    found = refusals(ready, specs(render_training(TRAINING[name])), "ml")
     if name == "least":
         assert found == {}
     else:  # host network and IPC_LOCK, as values.yaml says

@@ -6,9 +6,8 @@ import pytest
 
 from infra.cluster.control_plane import Api
 from tests.support.chart_variants import SERVING, TRAINING
-from tests.support.charts import PRODUCTION
+from tests.support.charts import PRODUCTION, render_training
 from tests.support.charts import render as render_serving
-from tests.support.helm import render as render_training
 from tests.support.kube_objects import KubeObjects
 
 RIGHTS = ("Role", "RoleBinding")
@@ -50,7 +49,7 @@ def allowed(objects: KubeObjects, account: str, group: str, resource: str, verb:
 
 @pytest.mark.parametrize("account", ACCOUNTS)
 def test_no_more_than_needed(account: str, api: Api, objects: KubeObjects) -> None:
-    for each in render_training("omnireel-training", TRAINING["least"]):
+    for each in render_training(TRAINING["least"]).objects:
         if each["kind"] in RIGHTS:
             objects.apply(each, namespace="ml")
     assert {each for each in ASKED if allowed(objects, account, *each)} == ACCOUNTS[account]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-Object = dict[str, Any]
+from tests.support.charts import PRODUCTION_TRAINING, Object
 
 HOSTS = {"host": "video.example.com", "grpcHost": "grpc.example.com"}
 CERTIFICATES = {"mode": "certManager", "issuerRef": {"name": "ca"}}
@@ -50,13 +48,11 @@ SERVING: dict[str, Object] = {
 }
 """Of charts/omnireel, laid over PRODUCTION; `dev` is laid over values-dev.yaml."""
 
-MLFLOW = {"existingSecret": "mlflow", "artifacts": "s3://mlflow/runs"}
-STORAGE = {"existingSecret": "s3", "endpoint": "http://s3:9000", "buckets": ["mlflow"]}
 TRAINING: dict[str, Object] = {
-    "least": {"mlflow": MLFLOW, "storage": STORAGE},
+    "least": PRODUCTION_TRAINING,
     "everything": {
-        "mlflow": {**MLFLOW, "replicas": 2},
-        "storage": STORAGE,
+        "mlflow": {**PRODUCTION_TRAINING["mlflow"], "replicas": 2},
+        "storage": PRODUCTION_TRAINING["storage"],
         "pipelines": {"deployments": ["canary"]},
         "queues": {
             "enabled": True, "quota": {"cpu": 64, "nvidia.com/gpu": 16}, "cohort": "all",

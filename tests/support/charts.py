@@ -16,6 +16,7 @@ from tests.support.programs import program
 
 CHARTS = Path(__file__).parents[2] / "charts"
 OMNIREEL = CHARTS / "omnireel"
+TRAINING = CHARTS / "omnireel-training"
 Object = dict[str, Any]
 
 PRODUCTION: Object = {
@@ -26,13 +27,19 @@ PRODUCTION: Object = {
 }
 """The least that an installation without in-cluster servers needs."""
 
+PRODUCTION_TRAINING: Object = {
+    "mlflow": {"existingSecret": "mlflow", "artifacts": "s3://mlflow/runs"},
+    "storage": {"existingSecret": "s3", "endpoint": "http://s3:9000", "buckets": ["mlflow"]},
+}
+"""The least that the training chart needs."""
+
 
 class HelmRefused(Exception):
     """Helm's own words."""
 
 
 def helm(*arguments: str, values: Object | None = None) -> str:
-    """Run helm; ``values`` go in as a file. Raises HelmRefused with its standard error."""
+    """Run helm; ``values`` go in as a file. Raises HelmRefused with what it printed."""
     command = [program("helm", folders=(Path(sys.executable).parent,)), *arguments]
     if values is not None:
         command += ["-f", "-"]
@@ -40,7 +47,7 @@ def helm(*arguments: str, values: Object | None = None) -> str:
         command, input=json.dumps(values or {}), capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise HelmRefused(done.stderr)
+        raise HelmRefused(done.stdout + done.stderr)  # lint prints its findings
     return done.stdout
 
 
@@ -65,16 +72,19 @@ class Rendered:
         """By name."""
         return {o["metadata"]["name"]: o for o in self.objects if o["kind"] == kind}
 
-    def one(self, kind: str, name: str) -> Object:
-        """The only one."""
-        return self.of(kind)[name]
+    def one(self, kind: str, name: str = "") -> Object:
+        """The one of that name; without a name the only one."""
+        found = self.of(kind)
+        if not name:
+            (name,) = found
+        return found[name]
 
     def pods(self) -> dict[str, Object]:
         """Every pod template, by kind and name of what makes it."""
         return {
-            f"{o['kind']}/{o['metadata']['name']}": o["spec"]["template"]
+            f"{o['kind']}/{o['metadata']['name']}": template
             for o in self.objects
-            if o["kind"] in ("Deployment", "StatefulSet", "Job")
+            if (template := _pod_template(o))
         }
 
     def container(self, pod: str) -> Object:
@@ -83,14 +93,32 @@ class Rendered:
         return found
 
 
+def _pod_template(thing: Object) -> Object | None:
+    spec = thing.get("spec", {})
+    if thing["kind"] == "CronJob":
+        spec = spec["jobTemplate"]["spec"]
+    elif thing["kind"].endswith("TrainingRuntime"):
+        (job,) = spec["template"]["spec"]["replicatedJobs"]
+        spec = job["template"]["spec"]
+    elif thing["kind"] not in ("Deployment", "StatefulSet", "Job"):
+        return None
+    template: Object = spec["template"]
+    return template
+
+
 def render(*parts: Object, chart: Path = OMNIREEL, dev: bool = False) -> Rendered:
     """The chart as release `r` in namespace `ns`; ``dev`` lays values-dev.yaml below."""
     if dev:
         parts = (yaml.safe_load((chart / "values-dev.yaml").read_text()), *parts)
-    return _render(str(chart), json.dumps(merged(*parts), sort_keys=True))
+    return _render(str(chart), "r", "ns", json.dumps(merged(*parts), sort_keys=True))
+
+
+def render_training(*parts: Object) -> Rendered:
+    """charts/omnireel-training as release `here` in namespace `ml`."""
+    return _render(str(TRAINING), "here", "ml", json.dumps(merged(*parts), sort_keys=True))
 
 
 @cache
-def _render(chart: str, values: str) -> Rendered:
-    text = helm("template", "r", chart, "-n", "ns", values=json.loads(values))
+def _render(chart: str, release: str, namespace: str, values: str) -> Rendered:
+    text = helm("template", release, chart, "-n", namespace, values=json.loads(values))
     return Rendered(tuple(o for o in yaml.safe_load_all(text) if o))

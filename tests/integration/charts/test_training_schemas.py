@@ -6,7 +6,7 @@ import pytest
 
 from omnireel.cli.launch.manifest import JobConfig, Owner, train_job
 from tests.support.chart_variants import TRAINING
-from tests.support.helm import render
+from tests.support.charts import render_training
 from tests.support.kubernetes_schemas import mistakes
 
 pytestmark = pytest.mark.timeout(1200)  # the first run fetches the schemas
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(1200)  # the first run fetches the schemas
 def test_every_object_is_as_published(name: str) -> None:
     found = {
         f"{each['kind']}/{each['metadata']['name']}": wrong
-        for each in render("omnireel-training", TRAINING[name])
+        for each in render_training(TRAINING[name]).objects
         if (wrong := mistakes(each))
     }
     assert found == {}

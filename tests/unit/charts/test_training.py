@@ -13,13 +13,10 @@ from infra.charts.omnireel_training import CHART, RULES
 from omnireel.cli.launch.manifest import JobConfig
 from omnireel.cli.main import app
 from pipelines.workflows.place import Cluster
-from tests.support.helm import Object, Refused, helm, one, pods, render
+from tests.support.charts import PRODUCTION_TRAINING as GIVEN
+from tests.support.charts import HelmRefused, Rendered, helm
+from tests.support.charts import render_training as render
 
-NAME = "omnireel-training"
-GIVEN: dict[str, Any] = {
-    "mlflow": {"existingSecret": "mlflow", "artifacts": "s3://mlflow/runs"},
-    "storage": {"existingSecret": "s3", "endpoint": "http://s3:9000", "buckets": ["mlflow"]},
-}
 QUEUES = {"enabled": True, "quota": {"cpu": 64, "memory": "512Gi", "nvidia.com/gpu": 16}}
 
 
@@ -28,8 +25,8 @@ def given(**more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def objects() -> list[Object]:
-    return render(NAME, given(queues=QUEUES))
+def rendered() -> Rendered:
+    return render(given(queues=QUEUES))
 
 
 def test_schema_and_readme_are_generated() -> None:
@@ -60,17 +57,18 @@ def test_it_passes_the_strict_lint() -> None:
     ],
 )
 def test_wrong_values_are_a_sentence(values: dict[str, Any], words: str) -> None:
-    with pytest.raises(Refused) as refused:
-        render(NAME, values)
+    with pytest.raises(HelmRefused) as refused:
+        render(values)
     assert words in str(refused.value)
 
 
-def test_every_pod_is_restricted(objects: list[Object]) -> None:
-    found = pods(objects)
+def test_every_pod_is_restricted(rendered: Rendered) -> None:
+    found = rendered.pods()
     assert {name.partition("/")[0] for name in found} == {
         "Deployment", "Job", "CronJob", "TrainingRuntime",
     }  # fmt: skip
-    for spec in found.values():
+    for template in found.values():
+        spec = template["spec"]
         assert spec["securityContext"]["runAsNonRoot"] is True
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert not spec.get("hostNetwork") and not spec.get("hostIPC")
@@ -84,50 +82,50 @@ def test_every_pod_is_restricted(objects: list[Object]) -> None:
             assert mounted == {volume["name"] for volume in spec["volumes"]}
 
 
-def test_only_the_reaper_has_a_token(objects: list[Object]) -> None:
+def test_only_the_reaper_has_a_token(rendered: Rendered) -> None:
     with_token = [
         name
-        for name, spec in pods(objects).items()
-        if spec.get("automountServiceAccountToken") is not False
+        for name, template in rendered.pods().items()
+        if template["spec"].get("automountServiceAccountToken") is not False
     ]
     assert with_token == ["CronJob/here-omnireel-training-reaper"]
 
 
-def test_the_launcher_and_the_chart_speak_of_the_same_things(objects: list[Object]) -> None:
-    runtime = one(objects, "TrainingRuntime")
+def test_the_launcher_and_the_chart_speak_of_the_same_things(rendered: Rendered) -> None:
+    runtime = rendered.one("TrainingRuntime")
     assert (runtime["metadata"]["name"], runtime["kind"]) == (
         JobConfig().runtime, JobConfig().runtime_kind,
     )  # fmt: skip
-    assert one(objects, "LocalQueue")["metadata"]["name"] == "omnireel"  # the workflows' default
+    assert rendered.one("LocalQueue")["metadata"]["name"] == "omnireel"  # the workflows' default
     place = Cluster("omnireel:1")
-    assert one(objects, "PersistentVolumeClaim")["metadata"]["name"] == place.volume
-    node = pods(objects)["TrainingRuntime/omnireel"]["containers"][0]
+    assert rendered.one("PersistentVolumeClaim")["metadata"]["name"] == place.volume
+    node = rendered.container("TrainingRuntime/omnireel")
     runs = next(m for m in node["volumeMounts"] if m["name"] == "runs")
     assert runs["mountPath"] == place.mount
-    assert one(objects, "Service")["metadata"]["name"] == "omnireel-mlflow"
+    assert rendered.one("Service")["metadata"]["name"] == "omnireel-mlflow"
     secrets = json.dumps(node["env"])
     assert place.mlflow_secret in secrets and '"s3"' in secrets
 
 
-def test_the_launcher_may_do_what_it_does_and_no_more(objects: list[Object]) -> None:
-    role = one(objects, "Role", "launcher")
+def test_the_launcher_may_do_what_it_does_and_no_more(rendered: Rendered) -> None:
+    role = rendered.one("Role", "here-omnireel-training-launcher")
     allowed = {
         (resource, verb) for rule in role["rules"]
         for resource in rule["resources"] for verb in rule["verbs"]
     }  # fmt: skip
     jobs = {("trainjobs", verb) for verb in ("create", "get", "list", "delete")}
     assert allowed == jobs | {("pods", "get"), ("pods", "list"), ("pods/log", "get")}
-    named = render(NAME, given(pipelines={"deployments": ["canary"]}))
-    assert one(named, "Role", "launcher")["rules"][-1] == {
+    named = render(given(pipelines={"deployments": ["canary"]}))
+    assert named.one("Role", "here-omnireel-training-launcher")["rules"][-1] == {
         "apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": ["canary"],
         "verbs": ["get", "patch"],
     }  # fmt: skip
-    (subject,) = one(objects, "RoleBinding", "launcher")["subjects"]
+    (subject,) = rendered.one("RoleBinding", "here-omnireel-training-launcher")["subjects"]
     assert (subject["name"], subject["namespace"]) == ("pipeline-runner", "ml")
 
 
-def test_mlflow_answers_to_its_names_and_asks_for_a_password(objects: list[Object]) -> None:
-    container = pods(objects)["Deployment/omnireel-mlflow"]["containers"][0]
+def test_mlflow_answers_to_its_names_and_asks_for_a_password(rendered: Rendered) -> None:
+    container = rendered.container("Deployment/omnireel-mlflow")
     hosts = next(a for a in container["args"] if a.startswith("--allowed-hosts="))
     for name in ("omnireel-mlflow:5000", "omnireel-mlflow.ml.svc:5000", "localhost:5000"):
         assert name in hosts.removeprefix("--allowed-hosts=").split(",")
@@ -139,18 +137,18 @@ def test_mlflow_answers_to_its_names_and_asks_for_a_password(objects: list[Objec
         if "PASSWORD" in entry["name"] or "SECRET" in entry["name"] or "URI" in entry["name"]:
             assert "secretKeyRef" in entry["valueFrom"]
 
-    several = render(NAME, given(mlflow={**GIVEN["mlflow"], "replicas": 2, "auth": False}))
-    assert one(several, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
-    assert "--app-name=basic-auth" not in json.dumps(several)
+    several = render(given(mlflow={**GIVEN["mlflow"], "replicas": 2, "auth": False}))
+    assert several.one("PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    assert "--app-name=basic-auth" not in json.dumps(several.objects)
 
 
-def test_queues_are_wished_for(objects: list[Object]) -> None:
-    queue = one(objects, "ClusterQueue")["spec"]
+def test_queues_are_wished_for(rendered: Rendered) -> None:
+    queue = rendered.one("ClusterQueue")["spec"]
     assert queue["resourceGroups"][0]["coveredResources"] == ["cpu", "memory", "nvidia.com/gpu"]
     assert queue["preemption"]["withinClusterQueue"] == "LowerPriority"
-    classes = [o for o in objects if o["kind"] == "WorkloadPriorityClass"]
+    classes = rendered.of("WorkloadPriorityClass").values()
     assert sorted(c["value"] for c in classes) == [100, 1000, 10000]
-    assert not [o for o in render(NAME, GIVEN) if "kueue" in o["apiVersion"]]
+    assert not [o for o in render(GIVEN).objects if "kueue" in o["apiVersion"]]
 
 
 def test_rdma_and_nccl_are_values() -> None:
@@ -162,8 +160,7 @@ def test_rdma_and_nccl_are_values() -> None:
         "network": network, "topology": {"required": "rack"}, "kind": "ClusterTrainingRuntime",
         "resources": {"limits": {"nvidia.com/gpu": 8, "rdma/hca": 8}},
     }  # fmt: skip
-    objects = render(NAME, given(runtime=runtime))
-    found = one(objects, "ClusterTrainingRuntime")
+    found = render(given(runtime=runtime)).one("ClusterTrainingRuntime")
     (job,) = found["spec"]["template"]["spec"]["replicatedJobs"]
     pod = job["template"]["spec"]["template"]
     assert pod["metadata"]["annotations"] == {
@@ -180,21 +177,20 @@ def test_rdma_and_nccl_are_values() -> None:
 def test_parts_can_be_left_out() -> None:
     off = {"enabled": False}
     bare = render(
-        NAME,
         {
             "runtime": off, "mlflow": off, "pipelines": off, "reaper": off,
             "storage": {"runs": {"existingClaim": "mine"}},
         },
     )  # fmt: skip
-    assert bare == []
-    mine = render(NAME, given(storage={**GIVEN["storage"], "runs": {"existingClaim": "mine"}}))
-    assert not [o for o in mine if o["kind"] == "PersistentVolumeClaim"]
-    assert "mine" in json.dumps(pods(mine)["TrainingRuntime/omnireel"]["volumes"])
+    assert bare.objects == ()
+    mine = render(given(storage={**GIVEN["storage"], "runs": {"existingClaim": "mine"}}))
+    assert not mine.of("PersistentVolumeClaim")
+    assert "mine" in json.dumps(mine.pods()["TrainingRuntime/omnireel"]["spec"]["volumes"])
 
 
-def test_the_commands_of_the_chart_are_verbs(objects: list[Object]) -> None:
-    for name, spec in pods(objects).items():
-        (container,) = spec["containers"]
+def test_the_commands_of_the_chart_are_verbs(rendered: Rendered) -> None:
+    for name, template in rendered.pods().items():
+        (container,) = template["spec"]["containers"]
         words = [*container["command"], *container.get("args", ())]
         if words[0] == "omnireel":
             result = CliRunner().invoke(app, [*words[1:], "--help"])
