@@ -1,23 +1,31 @@
 """Builds the images with docker, podman or buildah, whichever is there: ``make images``.
 
-The last lines are the images with their sizes; their parts lists (CycloneDX) are in dist/images.
+Prints the images; their parts lists (CycloneDX) are in dist/images.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+HERE = ROOT / "infra" / "images"
 OUT = ROOT / "dist" / "images"
-TARGETS = ("services", "models")
+TARGETS = ("services", "models", "training")
 SBOM = "/opt/omnireel/sbom.cdx.json"
+READ = {
+    "LIBRARIES": ("pyproject.toml", "constraints.txt", "infra/images/tools.txt"),
+    "SOURCE": ("pyproject.toml", "infra/images/add_package.sh", "omnireel", "services"),
+}
+"""Arguments of the Dockerfile, and the files that each stands for."""
 
 
 class BuildError(RuntimeError):
@@ -70,20 +78,68 @@ def build(builder: Builder, target: str, tag: str, *, base: str | None = None) -
     Raises:
         BuildError: the builder says no; its words are on standard error.
     """
-    command = [*builder.build, "-f", str(ROOT / "infra" / "images" / "Dockerfile")]
+    contexts: list[str] = []
+    if builder.name == "buildah":
+        # A stage that comes whole from the cache cannot be mounted from; an image can.
+        for stage in ("tools", "wheel"):
+            image = f"localhost/omnireel-build/{stage}"
+            _build(builder, stage, image, base, contexts)
+            contexts += ["--build-context", f"{stage}=container-image://{image}"]
+    _build(builder, target, tag, base, contexts)
+
+
+def _build(
+    builder: Builder, target: str, tag: str, base: str | None, options: Sequence[str]
+) -> None:
+    command = [*builder.build, *options, "-f", str(HERE / "Dockerfile")]
     command += ["--target", target, "--tag", tag]
     if base:
         command += ["--build-arg", f"BASE={base}"]
+    for name, paths in READ.items():
+        command += ["--build-arg", f"{name}={_content(paths)}"]
     bundle = os.environ.get("SSL_CERT_FILE", "")
     if bundle and Path(bundle).is_file():
         command += ["--secret", f"id=cabundle,src={bundle}"]
     if builder.name == "buildah":
-        command += ["--ignorefile", str(ROOT / "infra" / "images" / "Dockerfile.dockerignore")]
+        command += ["--ignorefile", str(HERE / "Dockerfile.dockerignore")]
     run = subprocess.run(
         [*command, str(ROOT)], check=False, env={**os.environ, "DOCKER_BUILDKIT": "1"}
     )
     if run.returncode:
         raise BuildError(f"{tag} cannot be built; see the lines above")
+
+
+def _content(paths: Sequence[str]) -> str:
+    """A hash of files and of the files in folders."""
+    digest = hashlib.sha256()
+    for path in map(ROOT.joinpath, paths):
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and "__pycache__" not in file.parts:
+                digest.update(f"{file.relative_to(ROOT)}\0".encode())
+                digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def parts_list(builder: Builder, tag: str) -> str:
+    """The list of what is in an image, as it stands in it.
+
+    Raises:
+        BuildError: the image has none.
+    """
+    if builder.run:
+        return _output(*builder.run, tag, "cat", SBOM)
+    container = _output("buildah", "from", "--pull-never", tag).strip()
+    try:
+        return _output("buildah", "run", "--isolation", "chroot", container, "--", "cat", SBOM)
+    finally:
+        _output("buildah", "rm", container)
+
+
+def _output(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BuildError(f"{' '.join(command)}: {done.stderr.strip()}")
+    return done.stdout
 
 
 def version() -> str:
@@ -107,6 +163,8 @@ def main() -> int:
         for target in given.targets or TARGETS:
             tag = f"{given.registry}/{target}:{version()}"
             build(builder, target, tag, base=given.base)
+            OUT.mkdir(parents=True, exist_ok=True)
+            (OUT / f"{target}.cdx.json").write_text(parts_list(builder, tag), encoding="utf-8")
             print(tag)
     except BuildError as error:
         print(f"error: {error}", file=sys.stderr)
