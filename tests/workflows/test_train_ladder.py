@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from omnireel.cli.ladder import rung_names
 from omnireel.registry.versions import Registry
 from tests.support.local_pipelines import artefact, run_locally
 from tests.support.registry import fresh_registry
@@ -15,6 +16,27 @@ pytestmark = [pytest.mark.timeout(3000), pytest.mark.filterwarnings("ignore")]
 
 
 SETTINGS = ["smoke=true", "cases=0", "last=images"]
+
+
+def test_the_whole_ladder_is_climbed_and_the_gate_at_its_top_is_asked(tmp_path: Path) -> None:
+    uri = fresh_registry(tmp_path / "mlflow")
+    done = run_locally("train_ladder", tmp_path, ["smoke=true", "cases=0"], {"mlflow": uri})
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    names = rung_names("tiny")
+    for rung in names:
+        assert (tmp_path / "train_ladder/work" / rung / "component/card.json").is_file()
+    gates = list((tmp_path / "train_ladder/steps").glob("*/gate-rung*/verdict"))
+    assert len(gates) == len(names) - 1
+    assert {json.loads(gate.read_text())["verdict"] for gate in gates} == {"passed"}
+    model = artefact(tmp_path, "train_ladder", "finish-climb", "model")
+    assert {part.name for part in model.iterdir()} == {"vae", "generator", "upscaler", "enhancer"}
+    # Models of a few steps pass no bar, and are not promoted.
+    registry = Registry.open(uri)
+    for part in ("generator", "upscaler", "enhancer"):
+        newest = registry.named(f"omnireel-tiny-smoke-{part}")[-1]
+        assert newest.gate == "refused" and f"{newest.ref}: not promoted" in done.stdout
+        assert registry.champion(newest.name) is None
 
 
 def test_a_ladder_is_climbed_step_by_step_and_a_gate_stops_it(tmp_path: Path) -> None:
