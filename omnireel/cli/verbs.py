@@ -48,6 +48,7 @@ BUILT_IN = (
     Verb("train", "omnireel.cli.train:app", "Train a model by recipe.", "train"),
     Verb("eval", "omnireel.cli.eval:app", "Measure a model with exact oracles.", "train"),
     Verb("models", "omnireel.cli.models:app", "Show model components and their cards.", "model"),
+    Verb("plan", "omnireel.cli.plan:app", "Size an installation by measured times.", "client"),
     Verb("rollout", "omnireel.cli.rollout.verbs:app", "Put a pinned model into service.", "client"),
     Verb("registry", "omnireel.cli.registry:app", "Versions, lineage and promotion.", "train"),
 )
