@@ -11,7 +11,7 @@ DEBIAN := chromium postgresql redis-server rabbitmq-server prometheus
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
 
-.PHONY: test-kube-api test-workflows test-kfp test-ray demo test unit integration lint types protos bench bench-data bench-serving kill-test fuzz soak studio system-packages images base-image clean help
+.PHONY: test-kube-api test-workflows test-kfp test-ray demo test unit integration lint types protos bench bench-data bench-serving bench-queue bench-capacity kill-test fuzz soak studio system-packages images base-image clean help
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -43,6 +43,13 @@ bench: $(VENV)/.dev  ## Measurements: renderer speed, condition cache, recomputa
 
 bench-data: $(VENV)/.dev  ## What curation costs beside merely decoding; scaling over two workers
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.data.main --scaling 16
+
+bench-queue: $(VENV)/.dev  ## 100,000 jobs that wait and 1,000 workers on PostgreSQL (minutes)
+	@$(BIN)/python -m tests.bench.serving.queue postgres
+	@$(BIN)/python -m tests.bench.serving.fleet
+
+bench-capacity: $(VENV)/.dev  ## How far the capacity model is from the real services here (minutes)
+	@$(BIN)/python -m tests.bench.serving.capacity test tiny
 
 bench-serving: $(VENV)/.dev  ## What serving costs: jobs/s, watchers, latency, memory
 	@$(BIN)/python -m tests.bench.serving.main
