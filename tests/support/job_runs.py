@@ -64,12 +64,15 @@ class Bench:
 
 
 @contextmanager
-def bench(folder: Path, *, tls: ClientTls | None = None, **settings: Any) -> Iterator[Bench]:
+def bench(
+    folder: Path, *, tls: ClientTls | None = None, store_url: str = "", **settings: Any
+) -> Iterator[Bench]:
     """The three services on real ports, a job store on a clock turned by hand, an object store.
 
-    ``settings`` are those of each service; ``tls`` is how the worker calls them.
+    ``settings`` are those of each service; ``tls`` is how the worker calls them. Without a
+    ``store_url`` the store is a folder.
     """
-    store_url = (folder / "objects").as_uri()
+    store_url = store_url or (folder / "objects").as_uri()
     enhancer, generator, upscaler = TestPromptEnhancer(), TestGenerator(), TestSuperResolver()
     clock = Clock()
     with ExitStack() as stack:

@@ -79,7 +79,7 @@ def served(
     **more: Any,
 ) -> Iterator[Served]:
     """Everything on free ports; ``more`` are settings of the gateway."""
-    with bench(folder) as made:
+    with bench(folder, store_url=more.pop("store_url", "")) as made:
         database = more.pop("database_url", f"sqlite:///{folder / 'gateway.db'}")
         settings = GatewaySettings(
             listen="127.0.0.1:0",

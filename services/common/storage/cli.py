@@ -21,6 +21,7 @@ from omnireel.store import ObjectStore, open_store
 from services.common.jobs.admin import DatabaseOption, HomeOption, admin_database
 from services.common.jobs.database import Database
 from services.common.stack.config import default_home
+from services.common.storage.backup import Copied, copy_store, faults
 from services.common.storage.collector import Collector
 from services.common.storage.policy import DAY_S, StorageSettings, changes_of, set_policy
 from services.common.storage.records import StorageRecords
@@ -90,6 +91,49 @@ def collect(
         for key in sorted(count)
     ]
     _print(rows, as_json, "there is nothing to remove")
+
+
+@app.command("copy")
+def copy(
+    source: Annotated[str, typer.Argument(help="Store to read, as s3://bucket?endpoint=...")],
+    target: Annotated[str, typer.Argument(help="Store to write, as file:///backup/objects.")],
+) -> None:
+    """Copy every object that the other store has not: for backups, and for moving.
+
+    Example: omnireel storage copy "s3://videos?endpoint=http://s3:9000" file:///backup/objects
+    """
+    with Console(stderr=True).status("copying") as status:
+
+        def report(done: Copied) -> None:
+            size = _shown("size_bytes", done.size)
+            status.update(f"{done.objects} objects ({size}) copied, {done.present} there already")
+
+        done = copy_store(open_store(source), open_store(target), report)
+    typer.echo(
+        f"copied {done.objects} objects ({_shown('size_bytes', done.size)}); {done.present} were "
+        f"there already, {done.gone} went away meanwhile"
+    )
+
+
+@app.command("check")
+def check(
+    hashes: Annotated[bool, typer.Option("--hashes", help="Read every object whole.")] = False,
+    as_json: JsonOption = False,
+    home: HomeOption = None,
+    database: DatabaseOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Compare uploads and videos with the database. Example: omnireel storage check --hashes."""
+    with admin_database(home, database) as opened:
+        found = list(faults(opened, open_store(_store_url(home, store)), hashes=hashes))
+    if as_json:
+        typer.echo(json.dumps([asdict(fault) for fault in found], indent=2))
+    else:
+        for fault in found:
+            typer.echo(f"{fault.fault}: {fault.uri} of {fault.tenant}")
+        typer.echo(f"{len(found)} faults" if found else "every upload and video is there")
+    if found:
+        raise typer.Exit(1)
 
 
 @app.command("policy")
