@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 import uuid
 
 from omnireel.secret import read_secret
@@ -57,11 +58,13 @@ def main() -> int:
     )
     collecting = _collecting(jobs, settings, worker_id)
     broken: list[BaseException] = []
+    main_thread = threading.get_ident()
 
     def died(error: BaseException) -> None:
         log.error("the doorbell is broken", exc_info=error)
         broken.append(error)
-        signal.raise_signal(signal.SIGTERM)
+        # To the main thread, which sleeps: raised in this one it would go on sleeping.
+        signal.pthread_kill(main_thread, signal.SIGTERM)
 
     def prepare() -> None:
         doorbell.start(died)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json as json_format
+import os
 import re
 import time
 from dataclasses import asdict
@@ -55,9 +56,17 @@ def _line(entry: AuditEntry) -> str:
     return "  ".join(part for part in (*parts, entry.address) if part)
 
 
+def _user() -> str:
+    """The name of whoever runs this; the id where it has none, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
 def record_command(database: Database, tenant: str, action: str, resource: str) -> None:
     """Leave the line of a command that changed something."""
-    entry = AuditEntry(time.time(), tenant, f"cli:{getpass.getuser()}", action, resource)
+    entry = AuditEntry(time.time(), tenant, f"cli:{_user()}", action, resource)
     AuditLog(database).write(entry)
 
 

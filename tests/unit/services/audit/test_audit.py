@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -124,3 +125,16 @@ def test_command(tmp_path: Path, database: Database) -> None:
     assert "studio" in shown and "weight=2.0  OK" in shown
     assert "tenants.set" in shown and "keys" not in shown
     assert "30m" in run("audit", "--since", "soon", code=2)
+
+
+def test_a_command_of_a_user_without_a_name(
+    tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container, whose user id is in no file."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda number: {}[number])
+    home = ["--home", str(tmp_path)]
+    assert CliRunner().invoke(app, ["keys", "create", "ci", *home]).exit_code == 0
+    shown = CliRunner().invoke(app, ["audit", "--json", *home]).output
+    assert json.loads(shown)["subject"] == f"cli:{os.getuid()}"
