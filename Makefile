@@ -11,7 +11,7 @@ DEBIAN := chromium postgresql redis-server rabbitmq-server prometheus
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
 
-.PHONY: test-kube-api test-workflows test-kfp test-ray demo test unit integration lint types protos bench bench-data bench-serving bench-queue bench-capacity kill-test fuzz soak studio system-packages images base-image clean help
+.PHONY: cluster cluster-down test-cluster test-kube-api test-workflows test-kfp test-ray demo test unit integration lint types protos bench bench-data bench-serving bench-queue bench-capacity kill-test fuzz soak studio system-packages images base-image clean help
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -67,6 +67,15 @@ soak: $(VENV)/.dev  ## Serving under random kills; JOBS, DATABASE=sqlite|postgre
 test-kube-api: $(VENV)/.dev  ## The charts against a real API server, built from Go modules at the first time (Go; 5 minutes)
 	@$(BIN)/python -m infra.cluster.build api
 	$(BIN)/python -m pytest tests/kube_api
+
+cluster: $(VENV)/.dev  ## A Kubernetes of one node on this machine, for tests (root; the first build takes 10 minutes)
+	@$(BIN)/python -m infra.cluster up
+
+cluster-down: $(VENV)/.dev  ## Take it away with everything that it made
+	@$(BIN)/python -m infra.cluster down
+
+test-cluster: $(VENV)/.dev  ## The services in a real cluster of this machine: install, faults under load, upgrade (root)
+	$(BIN)/python -m pytest tests/cluster -s -p no:xdist --timeout 1800
 
 test-workflows: $(VENV)/.dev  ## Whole workflows through Kubeflow's local runner (minutes)
 	$(BIN)/python -m pytest tests/workflows

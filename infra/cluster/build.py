@@ -41,7 +41,7 @@ NODE = (
     Program("bridge", "network", f"{_PLUGINS}/main/bridge"),
     Program("loopback", "network", f"{_PLUGINS}/main/loopback"),
     Program("host-local", "network", f"{_PLUGINS}/ipam/host-local"),
-    Program("portmap", "network", f"{_PLUGINS}/meta/portmap"),
+    Program("pause", "network", "./pause"),
     Program("coredns", "dns", "github.com/coredns/coredns"),
 )
 

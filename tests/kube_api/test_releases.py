@@ -6,8 +6,6 @@ one revision can be changed into those of another, and what stays behind.
 
 from __future__ import annotations
 
-import json
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,8 @@ import yaml
 
 from infra.cluster.control_plane import Api
 from tests.support.chart_variants import SERVING, TRAINING
-from tests.support.charts import CHARTS, OMNIREEL, PRODUCTION, HelmRefused, Object, helm, merged
+from tests.support.charts import CHARTS, OMNIREEL, PRODUCTION, HelmRefused, Object, merged
+from tests.support.kube import Kube
 from tests.support.kube_objects import KubeObjects
 
 SECRETS: dict[str, tuple[str, ...]] = {
@@ -34,34 +33,10 @@ LISTED = ("deployments", "statefulsets", "jobs", "services", "configmaps", "serv
           "rolebindings", "persistentvolumeclaims", "trainingruntimes", "localqueues")  # fmt: skip
 
 
-class Cluster:
-    """Calls helm and kubectl as an administrator of one namespace."""
-
-    def __init__(self, api: Api, kubectl: Path, namespace: str) -> None:
-        self.namespace = namespace
-        self._kubeconfig, self._kubectl = api.kubeconfig, kubectl
-
-    def helm(self, *words: str, values: Object | None = None) -> str:
-        where = ("--kubeconfig", str(self._kubeconfig), "-n", self.namespace)
-        return helm(*words, *where, values=values)
-
-    def kubectl(self, *words: str) -> str:
-        command = [str(self._kubectl), "--kubeconfig", str(self._kubeconfig)]
-        done = subprocess.run(
-            [*command, "-n", self.namespace, *words], capture_output=True, text=True, check=True
-        )
-        return done.stdout
-
-    def listed(self) -> set[str]:
-        """What there is, without what every namespace has."""
-        names = self.kubectl("get", ",".join(LISTED), "-o", "name").split()
-        return set(names) - {"configmap/kube-root-ca.crt", "configmap/authorities"}
-
-
 @pytest.fixture
 def cluster(
     api: Api, objects: KubeObjects, binaries: dict[str, Path], request: pytest.FixtureRequest
-) -> Cluster:
+) -> Kube:
     """A namespace of its own with every Secret that values name."""
     name = request.node.name.replace("_", "-")[:40]
     objects.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
@@ -74,61 +49,66 @@ def cluster(
              "stringData": dict.fromkeys(keys, "x")},
             namespace=name,
         )  # fmt: skip
-    return Cluster(api, binaries["kubectl"], name)
+    return Kube(api.kubeconfig, binaries["kubectl"], name)
 
 
-def deployment(cluster: Cluster, name: str) -> Object:
-    found: Object = json.loads(cluster.kubectl("get", "deployment", name, "-o", "json"))
+def deployment(cluster: Kube, name: str) -> Object:
+    found: Object = cluster.get("deployment", name)
     return found
 
 
-def test_services_change_and_go(cluster: Cluster) -> None:
+def listed(cluster: Kube) -> set[str]:
+    """What there is, without what every namespace has."""
+    return cluster.names(*LISTED) - {"configmap/kube-root-ca.crt", "configmap/authorities"}
+
+
+def test_services_change_and_go(cluster: Kube) -> None:
     chart = str(OMNIREEL)
     cluster.helm("install", "r", chart, "--no-hooks", values=PRODUCTION)
     first = deployment(cluster, "r-omnireel-worker")["spec"]
     values = merged(PRODUCTION, SERVING["everything"])
     cluster.helm("upgrade", "r", chart, "--no-hooks", values=values)
-    assert "scaledobject.keda.sh/r-omnireel-worker" in cluster.listed()
-    assert "job.batch/r-omnireel-migrations-2" in cluster.listed()
+    assert "scaledobject.keda.sh/r-omnireel-worker" in listed(cluster)
+    assert "job.batch/r-omnireel-migrations-2" in listed(cluster)
     cluster.helm("rollback", "r", "1", "--no-hooks")
     assert deployment(cluster, "r-omnireel-worker")["spec"] == first
-    assert "scaledobject.keda.sh/r-omnireel-worker" not in cluster.listed()
+    assert "scaledobject.keda.sh/r-omnireel-worker" not in listed(cluster)
     cluster.helm("uninstall", "r", "--no-hooks")
-    assert cluster.listed() == set()
+    assert listed(cluster) == set()
 
 
-def test_values_for_trying_out_change_and_go(cluster: Cluster) -> None:
+def test_values_for_trying_out_change_and_go(cluster: Kube) -> None:
     values = yaml.safe_load((OMNIREEL / "values-dev.yaml").read_text())
     cluster.helm("install", "r", str(OMNIREEL), values=values)
     more = {"worker": {"replicas": 3}, "generator": {"settings": {"device": "cpu"}}}
     cluster.helm("upgrade", "r", str(OMNIREEL), values=merged(values, more))
     assert deployment(cluster, "r-omnireel-worker")["spec"]["replicas"] == 3
     cluster.helm("uninstall", "r")
-    assert cluster.listed() == set()
+    assert listed(cluster) == set()
 
 
-def test_training_changes_and_goes(cluster: Cluster) -> None:
+def test_training_changes_and_goes(cluster: Kube) -> None:
     chart = str(CHARTS / "omnireel-training")
     cluster.helm("install", "t", chart, values=TRAINING["least"])
     more = {"mlflow": {"replicas": 2}, "pipelines": {"deployments": ["canary"]}}
     cluster.helm("upgrade", "t", chart, values=merged(TRAINING["least"], more))
     assert deployment(cluster, "omnireel-mlflow")["spec"]["replicas"] == 2
     cluster.helm("uninstall", "t")
-    assert cluster.listed() == {"persistentvolumeclaim/omnireel-runs"}
+    assert listed(cluster) == {"persistentvolumeclaim/omnireel-runs"}
 
 
-def test_a_secret_that_is_missing_is_one_sentence(cluster: Cluster) -> None:
+def test_a_secret_that_is_missing_is_one_sentence(cluster: Kube) -> None:
     cluster.kubectl("delete", "secret", "broker")
     with pytest.raises(HelmRefused) as refused:
         cluster.helm("install", "r", str(OMNIREEL), values=PRODUCTION)
     assert f'there is no Secret "broker" in the namespace "{cluster.namespace}"' in str(
         refused.value
     )
-    assert cluster.listed() == set()
+    assert listed(cluster) == set()
 
 
-def test_a_key_that_is_missing_is_one_sentence(cluster: Cluster) -> None:
+def test_a_key_that_is_missing_is_one_sentence(cluster: Kube) -> None:
     values = merged(PRODUCTION, {"store": {"secretKeyKey": "other"}})
     with pytest.raises(HelmRefused, match=r'store.existingSecret\) has no key "other"'):
         cluster.helm("install", "r", str(OMNIREEL), values=values)
-    assert cluster.listed() == set()
+    assert listed(cluster) == set()

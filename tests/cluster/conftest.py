@@ -1,0 +1,121 @@
+"""A real cluster for the session, with the services installed by Helm."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from infra.cluster import machine
+from infra.cluster.__main__ import down, up
+from infra.cluster.build import API, build
+from infra.cluster.config import ClusterConfig
+from infra.cluster.images import load
+from tests.support.charts import OMNIREEL, Object, merged
+from tests.support.cluster_images import ENGINES, SERVERS, SERVICES, build_images, reference
+from tests.support.cluster_release import Ledger, Release
+from tests.support.kube import Kube
+
+NAMESPACE = "video"
+
+
+def engines(service: str) -> Object:
+    """Values of a model service with its test engine."""
+    return {
+        "command": ["python", "-m", "tests.support.engines.main", service],
+        "resources": {"requests": {"cpu": "20m", "memory": "128Mi"}},
+        "env": [{"name": "OMNIREEL_TEST_STEP_S", "value": "0.1"}],
+    }
+
+
+SERVER = {"image": SERVERS, "user": 10001}
+VALUES: Object = {
+    "images": {
+        "services": reference(SERVICES), "models": reference(ENGINES), "pullPolicy": "Never",
+    },
+    "dev": {
+        "postgresql": SERVER, "redis": SERVER,
+        "s3": {**SERVER, "program": "/usr/local/bin/versitygw"},
+    },
+    "gateway": {"replicas": 2},
+    "worker": {"replicas": 2, "settings": {"lease_s": 15}},
+    "promptEnhancer": engines("prompt_enhancer"),
+    "generator": engines("generator"),
+    "superResolver": engines("super_resolver"),
+}  # fmt: skip
+"""Over values-dev.yaml."""
+
+
+@pytest.fixture(scope="session")
+def config() -> ClusterConfig:
+    return ClusterConfig()
+
+
+@pytest.fixture(scope="session")
+def kubectl() -> Path:
+    return build(API)["kubectl"]
+
+
+@pytest.fixture(scope="session")
+def ledger() -> Iterator[Ledger]:
+    """Times and faults, printed when all is over."""
+    found = Ledger()
+    yield found
+    print(f"\n{found.table()}")
+
+
+@pytest.fixture(scope="session")
+def images(ledger: Ledger) -> tuple[str, ...]:
+    """The images, built."""
+    began = time.monotonic()
+    found = build_images()
+    ledger.note("images built", began)
+    return found
+
+
+@pytest.fixture(scope="session")
+def cluster(
+    config: ClusterConfig, kubectl: Path, images: tuple[str, ...], ledger: Ledger
+) -> Iterator[Kube]:
+    """Up with the images in it; afterwards nothing of it is left on the machine."""
+    began = time.monotonic()
+    up(config)
+    try:
+        ledger.note("cluster up", began)
+        began = time.monotonic()
+        for image in images:
+            load(config, image)
+        ledger.note("images into the node", began)
+        yield Kube(config.kubeconfig, kubectl, NAMESPACE)
+        ledger.say("memory of the cluster's programs", _memory(config))
+    finally:
+        began = time.monotonic()
+        down(config)
+        ledger.note("cluster down", began)
+    assert machine.traces(config) == []
+
+
+@pytest.fixture(scope="session")
+def release(cluster: Kube, ledger: Ledger) -> Release:
+    """Installed as docs/kubernetes.md says, and a key of its own."""
+    cluster.kubectl("create", "namespace", NAMESPACE)
+    label = "pod-security.kubernetes.io/enforce=restricted"
+    cluster.kubectl("label", "namespace", NAMESPACE, label)
+    values = yaml.safe_load((OMNIREEL / "values-dev.yaml").read_text())
+    found = Release(cluster, merged(values, VALUES), ledger)
+    began = time.monotonic()
+    found.install()
+    ledger.note("chart installed, all pods ready", began)
+    return found
+
+
+def _memory(config: ClusterConfig) -> str:
+    pids = [str(pid) for pid in machine.programs(config)]
+    said = subprocess.run(
+        ["ps", "-o", "rss=", "-p", ",".join(pids)], capture_output=True, text=True, check=True
+    )
+    return f"{sum(map(int, said.stdout.split())) // 1024} MB"
