@@ -154,6 +154,14 @@ def leases_of(database: Database) -> list[Lease]:
     return [Lease(row.id, row.lease_owner, row.token) for row in rows]
 
 
+def kib_per_job(database: Database) -> float:
+    """What the database's files take, over its jobs."""
+    with database.read() as connection:
+        size = connection.exec_driver_sql("SELECT pg_database_size(current_database())")
+        count = connection.exec_driver_sql("SELECT count(*) FROM jobs")
+        return float(size.scalar_one() / count.scalar_one() / 1024)
+
+
 def show(length: int, fleet: Fleet, processors: float) -> str:
     """One line."""
     kinds = ("submit", "status", "turn", "claim", "renew", "end")
@@ -183,6 +191,7 @@ def main(lengths: Sequence[int] = LENGTHS) -> None:
             ]
             processors = fleet.run(RUN_S)
             print(show(length, fleet, processors), flush=True)
+        print(f"{kib_per_job(database):.1f} KiB in the database for each job that waits")
         store.close()
         database.close()
 
