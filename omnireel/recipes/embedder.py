@@ -112,8 +112,9 @@ def debug_embedder() -> EmbedderRecipe:
 
 
 def tiny_embedder() -> EmbedderRecipe:
-    """The embedder of the world: a few minutes on one CPU core, most of them for rendering."""
+    """The embedder of the world: an hour on one CPU core, half of it for rendering."""
     return EmbedderRecipe(
+        data=EmbedderDataConfig(clips=3000, edits=1500, edits_every=2),
         trainer=TrainerConfig(
             num_steps=500,
             log_every=20,

@@ -66,7 +66,7 @@ def test_confusion_counts_rejections() -> None:
 def test_the_report_holds_every_check() -> None:
     judged = judge_rows(ROWS, "blur", Bounds(high=3.2))
     copies = CopiesFound(2, 1, 0, 4, {"cropped": (2, 1)}, (0.9, 0.1), ())
-    bench = Bench("report", (judged,), {"blur": {"blur": 1.0}}, copies)
+    bench = Bench("report", (judged,), ({"blur": {"blur": 1.0}},), copies)
     assert as_json(bench)["checks"][0]["bounds"] == {"high": 3.2}
     page = as_html(bench)
     assert "1 of 2 copies found" in page
