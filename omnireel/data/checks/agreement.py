@@ -7,6 +7,7 @@ tiny embedder; for another one choose your own (`omnireel.data.crossmodal.measur
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from omnireel.data.crossmodal.movement import Movement
 
 _UNIT = "agreement, 0 to 1"
+_SENTENCE = re.compile(r"[^.!?]+[.!?]*")
 
 
 class CrossModal(Check):
@@ -53,7 +55,7 @@ class CrossModal(Check):
 class CaptionMatch(CrossModal):
     """How well the caption tells what is seen."""
 
-    name, version = "caption_match", 1
+    name, version = "caption_match", 2
     standard = standard("caption_match")
     model = "embedder"
 
@@ -62,8 +64,15 @@ class CaptionMatch(CrossModal):
         if not candidate.caption or candidate.of_role(Role.SOURCE) or candidate.frames is None:
             return None
         frames = candidate.frames.frames_THWC
-        score = self.embedder.agreement(frames, [candidate.caption])[0]
+        score = self.embedder.agreement(frames, [telling(candidate.caption)])[0]
         return Measurement(float(score), {"embedder": self.embedder.name})
+
+
+def telling(text: str) -> str:
+    """The sentences that tell of the clip: those about inputs ("Animate @Start.") say how it is to
+    be made. All of the text when there is no other sentence."""
+    sentences = _SENTENCE.findall(text)
+    return " ".join(s.strip() for s in sentences if "@" not in s) or text
 
 
 class ReferenceMatch(CrossModal):

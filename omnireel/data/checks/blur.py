@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -64,7 +66,7 @@ def _widths(smooth: gray.Gray, axis: int) -> npt.NDArray[np.float64]:
     """Of each part, how wide its sharper edges are along ``axis``; infinite: too few edges."""
     window = np.ones((1, WINDOW) if axis == 1 else (WINDOW, 1), np.uint8)
     step = cv2.dilate(smooth, window) - cv2.erode(smooth, window)
-    strong = step >= max(MIN_STEP, int(np.quantile(step[::2, ::2], 0.95)) // 2)
+    strong = step >= max(MIN_STEP, int(_quantile(step[::2, ::2].ravel(), 0.95)) // 2)
     ahead = smooth[:, 1:] if axis == 1 else smooth[1:]
     behind = smooth[:, :-1] if axis == 1 else smooth[:-1]
     slope = np.zeros_like(smooth)
@@ -77,5 +79,14 @@ def _widths(smooth: gray.Gray, axis: int) -> npt.NDArray[np.float64]:
         part = slice(rows[y], rows[y + 1]), slice(columns[x], columns[x + 1])
         chosen = strong[part]
         if chosen.size and chosen.mean() >= MIN_SHARE:
-            found[i] = 1 / np.quantile(steepness[part][chosen], SHARPEST)
+            found[i] = 1 / _quantile(steepness[part][chosen], SHARPEST)
     return found
+
+
+def _quantile(values: npt.NDArray[Any], share: float) -> float:
+    """As numpy's, without what makes that slow for the many small parts."""
+    place = share * (len(values) - 1)
+    low, high = int(place), min(int(place) + 1, len(values) - 1)
+    ordered = np.partition(values, (low, high))
+    below, above = float(ordered[low]), float(ordered[high])
+    return below + (place - low) * (above - below)
