@@ -41,7 +41,7 @@ class BenchConfig:
     workers: int = 2
 
 
-QUICK = BenchConfig(sources=8, copies=6, files=4, pairs=8)
+QUICK = BenchConfig(sources=8, copies=6, files=2, pairs=6)
 
 
 @dataclass(frozen=True)
