@@ -136,6 +136,11 @@ def _frames(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Whole], byt
     return make
 
 
+def _side_by_side(frames: np.ndarray) -> np.ndarray:
+    """Three times as long along the longer side."""
+    return np.concatenate([frames] * 3, axis=2 if frames.shape[2] > frames.shape[1] else 1)
+
+
 def _slide_show(whole: Whole) -> bytes:
     return encode(whole.footage.frames[:8], 2.0, "h264", None)
 
@@ -151,7 +156,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("duration lies", "said_duration", _longer),
     Fault("sound overwritten", "sound", _without_sound),
     Fault("tiny", "resolution", _frames(lambda frames: frames[:, ::4, ::4])),
-    Fault("ribbon", "aspect", _frames(lambda frames: np.concatenate([frames] * 3, axis=2))),
+    Fault("ribbon", "aspect", _frames(_side_by_side)),
     Fault("slide show", "frame_rate", _slide_show),
     Fault("three frames", "duration", _frames(lambda frames: frames[:3])),
 )

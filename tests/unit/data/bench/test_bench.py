@@ -58,6 +58,12 @@ def test_roc_runs_from_corner_to_corner() -> None:
     assert roc[-1] == (1.0, 1.0)
 
 
+def test_beyond_either_of_two_bounds_is_bad() -> None:
+    rows = [row(v, bad=not 2 <= v <= 8) for v in (1.0, 3.0, 7.0, 9.0)]
+    found = judge_rows(rows, "blur", Bounds(2, 8))
+    assert found.auc == found.recall.value == found.precision.value == 1.0
+
+
 def test_confusion_counts_rejections() -> None:
     table = confusion(ROWS, {"blur": Bounds(high=3.2)})
     assert table == {"good": {"blur": 0.25}, "blur": {"blur": 1.0}}
