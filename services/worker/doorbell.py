@@ -42,6 +42,8 @@ def make_app(broker_url: str) -> Celery:
     )
     if scheme in ("redis", "rediss"):
         app.conf.broker_transport_options = SOCKET_TIMEOUTS
+    if scheme == "redis":
+        app.conf.broker_transport = "services.worker.redis_transport:Transport"
     if scheme == "files":
         app.conf.update(broker_url="filesystem://", **_folder_broker(broker_url))
     return app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -105,3 +106,29 @@ def test_a_broker_that_loses_everything_costs_only_time(broker: Broker, tmp_path
     dispatcher.stop()
     assert all(jobs.get(job_id).token == 1 for job_id in (*first, *second))
     jobs.close()
+
+
+@pytest.mark.filterwarnings("ignore::celery.exceptions.CPendingDeprecationWarning")
+def test_redis_away_at_the_end_of_a_job(tmp_path: Path) -> None:
+    """The answer cannot be told; later rings are heard all the same."""
+    heard: list[str] = []
+    ended, may_end = threading.Event(), threading.Event()
+
+    def answer(job_id: str) -> None:
+        heard.append(job_id)
+        may_end.wait(PATIENCE_S)
+        ended.set()
+
+    with running_redis() as server:
+        bell = Doorbell(make_app(server.url), answer, slots=1)
+        with listening(bell) as broken:
+            bell.ring("first")
+            until(lambda: heard == ["first"])
+            server.kill()
+            may_end.set()
+            assert ended.wait(PATIENCE_S)
+            time.sleep(1.0)  # the consumer tries to tell a server that is not there
+            server.start()
+            bell.ring("second")
+            until(lambda: "second" in heard)
+            assert broken == []
