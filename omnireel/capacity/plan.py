@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from omnireel.capacity.measurements import FINISH, MODEL_SERVICES, Measurements
+from omnireel.capacity.measurements import FINISH, MODEL_SERVICES, Measurements, StageTime
 from omnireel.capacity.queueing import Stream, Wait, one_line, own_line, quantile_s
 from omnireel.errors import InvalidInput
 
@@ -137,10 +137,19 @@ def predict(measured: Measurements, demand: Demand, installation: Installation) 
     waits = _before_replicas(measured, demand, installation, busy)
     work_s = sum(share * measured.stages[name].mean_s for name, share in stages.items())
     held_s = work_s + sum(stages[name] * wait.mean_s for name, wait in waits.items())
+    variance = sum(_variance(measured.stages[name], share) for name, share in stages.items())
+    variance += sum(_met_by(wait, stages[name]).variance for name, wait in waits.items())
+    cv = math.sqrt(variance) / held_s if math.isfinite(held_s) else 1.0
     busy["slots"] = demand.rate * held_s / installation.all_slots
-    waits["queue"] = one_line(installation.all_slots, demand.rate, held_s, cv=1.0)
+    waits["queue"] = one_line(installation.all_slots, demand.rate, held_s, cv)
     met = [_met_by(waits[name], stages.get(name, 1.0)) for name in waits]
     return Prediction(installation, busy, waits, met, measured.dispatch_s, work_s)
+
+
+def _variance(time: StageTime, share: float) -> float:
+    """Of the seconds in a stage that a share of the jobs has."""
+    mean = share * time.mean_s
+    return share * time.mean_s**2 * (1 + time.cv**2) - mean**2
 
 
 def _before_replicas(
@@ -157,7 +166,10 @@ def _before_replicas(
         share = demand.share_of(name)
         coming = Stream(demand.rate, variation).part(share)
         each = coming.in_turn(replicas, installation.workers)
-        waits[name] = own_line(each, time.mean_s, time.cv)
+        wait = own_line(each, time.mean_s, time.cv)
+        # Before a job are at most those that hold the other slots.
+        most_s = (installation.all_slots - 1) * time.mean_s / replicas
+        waits[name] = Wait(min(wait.mean_s, most_s), wait.share)
         going = each.served(time.mean_s, time.cv).joined(replicas, min(busy[name], 1.0))
         # Those that pass the stage over stay as they were.
         variation = share * going.variation + (1 - share) * variation

@@ -28,6 +28,11 @@ class Wait:
         """Mean of those that wait."""
         return self.mean_s / self.share if self.share else 0.0
 
+    @property
+    def variance(self) -> float:
+        """Of the seconds that all jobs wait."""
+        return 2 * self.mean_s * self.of_those_s - self.mean_s**2
+
 
 @dataclass(frozen=True)
 class Stream:

@@ -139,10 +139,10 @@ class PlanReport:
         if kept.videos:
             lines.append(
                 f"Storage: {_bytes(kept.videos)} of videos ({demand.keep_days:g} days, "
-                f"{demand.hours_a_day:g} hours a day)"
+                f"{demand.hours_a_day:g} h a day)"
                 + (
                     f", {_bytes(kept.artefacts)} of latents and previews "
-                    f"({demand.artefact_hours:g} hours)."
+                    f"({demand.artefact_hours:g} h)."
                     if kept.artefacts
                     else "; the measurements say nothing of latents and previews."
                 )

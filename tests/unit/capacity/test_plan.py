@@ -52,6 +52,18 @@ def test_the_simulation_finds_the_exact_wait_of_one_server() -> None:
     assert one.queued == pytest.approx(0.7 * 0.7 / 0.3, rel=0.1)  # Little
 
 
+def test_one_slot_is_one_server_whatever_is_behind_it() -> None:
+    """Pollaczek and Khinchin for the sum of the stages: before the devices nobody waits."""
+    demand = Demand(3600 * 0.2)
+    found = predict(MEASURED, demand, replace(ONE, slots=1))
+    assert all(found.waits[name].mean_s == 0 for name in ONE.replicas)
+    variance = (0.1 * 0.2) ** 2 + (2.0 * 0.1) ** 2 + (1.0 * 0.1) ** 2
+    second_moment = variance + 3.2**2
+    assert found.waits["queue"].mean_s == pytest.approx(0.2 * second_moment / 2 / (1 - 0.64))
+    played = simulate(MEASURED, demand, replace(ONE, slots=1))
+    assert played.wait_s == pytest.approx(found.wait_s, rel=0.1)
+
+
 def test_replicas_are_served_in_turn_and_refuse_what_their_line_does_not_hold() -> None:
     regular = replace(GENERATOR_ONLY, stages={"generator": StageTime(1.0)})
     installation = Installation({"generator": 2}, 1, 8)
