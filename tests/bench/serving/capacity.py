@@ -38,7 +38,7 @@ from tests.support.engines.servers import (
 )
 from tests.support.engines.super_resolver import TestSuperResolver
 
-STEP_S = {"prompt_enhancer": 0.1, "generator": 0.2, "super_resolver": 0.1}
+STEP_S = {"prompt_enhancer": 0.05, "generator": 0.12, "super_resolver": 0.06}
 """Of the engines that only take time; 2, 4 and 4 steps."""
 JITTER = 0.3
 OPTIONS = VideoOptions(enhance=True, upscale=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-START_S = 60.0
+START_S = 180.0
 
 
 @contextmanager
