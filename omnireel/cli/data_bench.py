@@ -1,4 +1,4 @@
-"""``omnireel data bench``: the checks of tiers 1 and 2 against known truth."""
+"""``omnireel data bench``: all checks against known truth."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ def bench(
     count: Annotated[
         int | None, typer.Option(help="Good clips to start from; about 20 others of each.", min=4)
     ] = None,
+    embedder: Annotated[
+        Path | None, typer.Option(help="For tier 3; by default the tiny one of the world.")
+    ] = None,
     workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
     choose: Annotated[
         bool,
@@ -44,7 +47,9 @@ def bench(
 
     config = replace(QUICK if quick else BenchConfig(), workers=workers)
     if count is not None:
-        config = replace(config, sources=count, copies=count)
+        config = replace(config, sources=count, copies=count, files=count, pairs=2 * count)
+    if embedder is not None:
+        config = replace(config, embedder=embedder)
     report = data_report()
     if choose:
         for name, bounds in choose_thresholds(config, report).items():

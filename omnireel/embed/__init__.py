@@ -4,7 +4,7 @@
 SigLIP-like model, by its folder.
 """
 
-from omnireel.embed.base import EditAgreement, Embedder
+from omnireel.embed.base import EditAgreement, Embedder, MovementAgreement
 from omnireel.embed.open import open_embedder
 
-__all__ = ["EditAgreement", "Embedder", "open_embedder"]
+__all__ = ["EditAgreement", "Embedder", "MovementAgreement", "open_embedder"]

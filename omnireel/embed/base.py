@@ -25,6 +25,14 @@ class EditAgreement:
     kept: float | None
 
 
+@dataclass(frozen=True)
+class MovementAgreement:
+    """Chances, 0 to 1, that the subjects of two clips move in the same way, and the cameras."""
+
+    subject: float
+    camera: float
+
+
 class Embedder(Protocol):
     """A contrastive model. An image is a clip of one frame; frames are RGB ``THWC``, any size."""
 
@@ -51,3 +59,6 @@ class Embedder(Protocol):
         """Whether ``result`` is ``source`` edited as told. Raises InvalidInput when the two differ
         in size or in number of frames.
         """
+
+    def movement(self, one: Frames, other: Frames) -> MovementAgreement | None:
+        """How alike two clips move; None from a model that looks at single pictures."""

@@ -103,6 +103,9 @@ class ImageTextEmbedder:
         before, after = self.embed_clips([source, result]) @ self.embed_texts([instruction])[0]
         return EditAgreement(float((1 + after - before) / 2), None)
 
+    def movement(self, one: Frames, other: Frames) -> None:
+        """Such a model sees no movement."""
+
     @torch.inference_mode()
     def _frames(self, clip: Frames) -> Tensor:
         at = np.unique(np.linspace(0, len(clip) - 1, min(FRAMES, len(clip))).round().astype(int))

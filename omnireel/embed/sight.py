@@ -20,7 +20,8 @@ SUBJECTS = 2
 """Subjects of a clip that are looked at, the largest first."""
 WHO = 13 + 10
 """Kinds and colours: who a subject is."""
-SUBJECT = WHO + 8 + 7
+MOTIONS = 8
+SUBJECT = WHO + MOTIONS + 7
 """... with its motion, and where it is seen."""
 SCENE = (8, 5, 7, 8)
 """Places, weathers, styles, camera moves."""
@@ -99,6 +100,29 @@ def _odds(probabilities: F32) -> F32:
     """Log-probabilities from 0 (ruled out) to 1 (certain)."""
     least = np.float32(np.exp(-_SURE))
     return (1.0 + np.log(np.maximum(probabilities, least)) / _SURE).astype(np.float32)
+
+
+def same_motion(one: Sight, other: Sight) -> float:
+    """Chance that the largest subject of ``one`` moves as one of ``other`` does, 0 to 1."""
+    chances = [_same(one.subjects_KF[0], theirs) for theirs in other.subjects_KF if theirs[-1]]
+    return max(chances, default=0.0) if one.subjects_KF[0, -1] else 0.0
+
+
+def _same(one_F: F32, other_F: F32) -> float:
+    moves = slice(WHO, WHO + MOTIONS)
+    return float(_chances(one_F[moves]) @ _chances(other_F[moves]))
+
+
+def same_camera(one: Sight, other: Sight) -> float:
+    """Chance that two cameras move in the same way, 0 to 1."""
+    moves = slice(sum(SCENE[:-1]), None)
+    return float(_chances(one.scene_F[moves]) @ _chances(other.scene_F[moves]))
+
+
+def _chances(odds: F32) -> F32:
+    """The inverse of `_odds`."""
+    out = np.exp((odds - 1.0) * _SURE)
+    return np.asarray(out / out.sum(), np.float32)
 
 
 def _wide(cover_Thw: F32) -> F32:

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from omnireel.embed.base import F32, EditAgreement
+from omnireel.embed.base import F32, EditAgreement, MovementAgreement
 from omnireel.embed.network import FOLLOWED, KEPT, EmbedderConfig, MatchingNetwork
-from omnireel.embed.sight import Sight, change, look
+from omnireel.embed.sight import Sight, change, look, same_camera, same_motion
 from omnireel.embed.words import token_ids
 from omnireel.errors import InvalidInput
 from omnireel.model.text import Tokenizer
@@ -89,6 +89,11 @@ class TinyEmbedder:
         tokens = self._tokens([after]), self._tokens([before])
         logits = self._network.match(*heard, *tokens, apart)[0, 0].sigmoid()
         return EditAgreement(float(logits[FOLLOWED]), float(logits[KEPT]))
+
+    def movement(self, one: Frames, other: Frames) -> MovementAgreement:
+        """By what its eyes read: the motions and camera moves of the world."""
+        here, there = look(one), look(other)
+        return MovementAgreement(same_motion(here, there), same_camera(here, there))
 
     def _tokens(self, sights: Sequence[Sight]) -> Tensor:
         numbers = (

@@ -45,7 +45,7 @@ class EmbedderRecipe:
     model: EmbedderConfig = field(default_factory=lambda: EmbedderConfig(vocabulary()))
     data: EmbedderDataConfig = field(default_factory=EmbedderDataConfig)
     objective: MatchingConfig = field(default_factory=MatchingConfig)
-    held_out: int = 8
+    held_out: int = 32
     """Held-out scenes of each validation."""
     scored: int = 60
     """Held-out scenes behind the scores in the card."""
@@ -112,12 +112,13 @@ def debug_embedder() -> EmbedderRecipe:
 
 
 def tiny_embedder() -> EmbedderRecipe:
-    """The embedder of the world: a few minutes on one CPU core, most of them for rendering."""
+    """The embedder of the world: an hour on one CPU core, half of it for rendering."""
     return EmbedderRecipe(
+        data=EmbedderDataConfig(clips=3000, edits=1500, edits_every=2),
         trainer=TrainerConfig(
-            num_steps=500,
+            num_steps=5000,
             log_every=20,
-            validate_every=500,
+            validate_every=1000,
             checkpoint_every=200,
             threads=1,
             optimizer=OptimizerConfig(

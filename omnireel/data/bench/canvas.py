@@ -14,6 +14,8 @@ F32 = npt.NDArray[np.float32]
 
 _SMALLEST, _LARGEST = 0.012, 0.3
 """Radius of a leaf as a share of the picture's height."""
+_STANDS_OUT = 60.0
+"""Grey levels between a thing and its ground."""
 
 
 def dead_leaves(rng: np.random.Generator, width: int, height: int, leaves: int = 700) -> F32:
@@ -40,10 +42,17 @@ def fractal(rng: np.random.Generator, width: int, height: int, slope: float = 1.
     return np.asarray((noise - noise.mean()) / noise.std(), np.float32)
 
 
-def blob(rng: np.random.Generator, size: int) -> tuple[F32, F32]:
-    """A textured thing with a soft outline: ``color_HWC`` in 0..255 and ``alpha_HW`` in 0..1."""
+def blob(rng: np.random.Generator, size: int, ground: float) -> tuple[F32, F32]:
+    """A textured thing with a soft outline: ``color_HWC`` in 0..255 and ``alpha_HW`` in 0..1.
+
+    It is brighter or darker than ``ground``, the luma of most of what is behind it, so that a
+    person sees it move.
+    """
     grain = fractal(rng, size, size, slope=1.1)
-    color = _color(rng) + _color(rng) * 0.25 * (grain > rng.normal()).astype(np.float32)[..., None]
+    color = _color(rng)
+    if abs(float(color.mean()) - ground) < _STANDS_OUT:
+        color = color + np.float32(1.5 * _STANDS_OUT * (1 if ground < 128 else -1))
+    color = color + _color(rng) * 0.25 * (grain > rng.normal()).astype(np.float32)[..., None]
     color = color + 18 * fractal(rng, size, size, slope=0.9)[..., None]
     mask = np.zeros((size, size), np.uint8)
     cv2.fillPoly(mask, [_outline(rng, size / 2, size / 2, size * 0.36)], 255, cv2.LINE_AA)

@@ -191,11 +191,13 @@ CASES: tuple[Case, ...] = (
     Case("dissolve", "cut", True, _dissolved),
     Case("fade", "cut", True, _faded),
     Case("flash", "cut", False, _flashed),
-    Case("line of text", "text", True, _written, "letters under 4.5 % of the height"),
+    Case("line of text", "text", True, _written,
+         "letters under 4.5 % of the height, fewer than about eight"),
     Case("logo", "logo", True, _stamped, "opacity under a half; a camera that stands still",
          fits=_filmed),
     Case("pan", "logo", False, _panned, fits=_filmed),
-    Case("nothing moves", "action", True, _nothing_moves),
+    Case("nothing moves", "action", True, _nothing_moves,
+         "things that are small, or of the colour of what is behind them"),
 )  # fmt: skip
 """In the order of the checks."""
 

@@ -14,6 +14,8 @@ from omnireel.types import Frames
 
 INKS = ((255, 255, 255), (255, 235, 60), (20, 20, 20), (230, 60, 50))
 """Colours of letters."""
+FEWEST = 8
+"""Letters and spaces that are left of a line that is too long."""
 
 
 def defocus(frames: Frames, radius: float) -> Frames:
@@ -161,8 +163,12 @@ def write_text(frames: Frames, rng: np.random.Generator, text: str, height: floa
     stroke = max(1, size // 12) if rng.random() < 0.7 else 0
     layer = Image.new("RGBA", (columns, rows))
     draw = ImageDraw.Draw(layer)
-    while font.getlength(text) > 0.95 * columns and " " in text:
-        text = text.rsplit(" ", 1)[0]
+    room = 0.95 * columns
+    while font.getlength(text) > room and len(shorter := text.rpartition(" ")[0]) >= FEWEST:
+        text = shorter
+    if (long := font.getlength(text) / room) > 1:
+        size = max(8, int(size / long))
+        font = ImageFont.load_default(size)
     left = (columns - font.getlength(text)) * rng.choice([0.02, 0.5, 0.98], p=[0.2, 0.6, 0.2])
     top = (rows - 1.4 * size) * rng.choice([0.03, 0.5, 0.97], p=[0.15, 0.1, 0.75])
     draw.text((left, top), text, color, font=font, stroke_width=stroke, stroke_fill=outline)

@@ -57,7 +57,8 @@ def film(rng: np.random.Generator, config: Filming, *, focus: float = 0.0) -> Fr
     picture = dead_leaves(rng, *size, leaves=leaves)
     if focus:
         picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), focus), np.float32)
-    things = [_thing(rng, config) for _ in range(config.things)]
+    ground = float(np.median(picture.mean(axis=2)))
+    things = [_thing(rng, config, ground) for _ in range(config.things)]
     count = max(2, round(config.seconds * config.fps))
     phases = rng.uniform(0, 6.3, 4)
     out = np.empty((count, config.height, config.width, 3), np.uint8)
@@ -97,9 +98,9 @@ def _view(picture: F32, config: Filming, t: float, phases: npt.NDArray[np.float6
     )
 
 
-def _thing(rng: np.random.Generator, config: Filming) -> _Thing:
+def _thing(rng: np.random.Generator, config: Filming, ground: float) -> _Thing:
     size = round(config.size * config.width * rng.uniform(0.7, 1.3))
-    color, alpha = blob(rng, size)
+    color, alpha = blob(rng, size, ground)
     angle = rng.uniform(0, 6.3)
     speed = config.speed * rng.uniform(0.8, 1.3)
     return _Thing(

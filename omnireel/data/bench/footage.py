@@ -22,11 +22,11 @@ CAMERAS = (
     Filming(),
     Filming(pan=(0.16, 0.0), things=2),
     Filming(zoom=0.14, things=1, size=0.3),
-    Filming(sway=0.02, things=3, size=0.18),
+    Filming(sway=0.02, things=3, size=0.2),
     Filming(pan=(-0.1, 0.05), things=1, size=0.3),
-    Filming(things=1, size=0.16, noise=4.0),
+    Filming(things=1, size=0.26, noise=4.0),
 )
-"""Filmed clips take these in turn."""
+"""Filmed clips take these in turn; in each the things cover a fiftieth of the picture or more."""
 _SOFT_STYLES = ("pixel", "watercolor")
 """Styles of the world that are coarse or soft on purpose: neither good nor bad."""
 _SCENES = SceneDistribution(other_style=0.1, moving_camera=0.5, effect=0.02, other_weather=0.2)

@@ -89,8 +89,13 @@ def judge_rows(rows: Sequence[Row], check: str, bounds: Bounds) -> Judgement:
 
 
 def badness(scores: Sequence[float], bounds: Bounds) -> F64:
-    """Scores turned so that more is worse."""
-    return np.asarray(scores, np.float64) * (-1 if bounds.high == np.inf else 1)
+    """Scores turned so that more is worse; between two bounds, the farther beyond one of them."""
+    values = np.asarray(scores, np.float64)
+    if bounds.low == -np.inf:
+        return values
+    return (
+        -values if bounds.high == np.inf else np.maximum(bounds.low - values, values - bounds.high)
+    )
 
 
 def roc_of(evil: F64, bad: npt.NDArray[np.bool_]) -> tuple[tuple[float, float], ...]:

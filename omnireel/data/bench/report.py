@@ -9,16 +9,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from omnireel.data.bench.agreeing import MOVEMENTS, agreement_rows
 from omnireel.data.bench.cases import CASES
 from omnireel.data.bench.copies import CopiesFound, measure_copies
 from omnireel.data.bench.drawing import roc_svg, scores_svg, share_cell
+from omnireel.data.bench.files import FILE_CHECKS, file_rows
 from omnireel.data.bench.judging import Judgement, choose, confusion, judge_rows
 from omnireel.data.bench.run import Row, Split, measure_all, sources
 from omnireel.data.checks import Bounds, Tier
 from omnireel.data.checks.near_duplicate import NearDuplicate
-from omnireel.data.checks.registry import CHECKS
+from omnireel.data.checks.registry import CHECKS, CROSS_MODAL
 from omnireel.data.checks.thresholds import PATH
 from omnireel.files import atomic_write
+from omnireel.shipped import SHIPPED_TINY
 
 Report = Callable[[str, int, int], None]
 MEASURED = tuple(check for check in CHECKS if check.tier is Tier.TEMPORAL)
@@ -30,10 +33,15 @@ class BenchConfig:
 
     sources: int = 96
     copies: int = 48
+    files: int = 24
+    """Good clips whose files are damaged."""
+    pairs: int = 120
+    """Samples for each check of tier 3, half of them bad."""
+    embedder: Path = SHIPPED_TINY / "embedder"
     workers: int = 2
 
 
-QUICK = BenchConfig(sources=8, copies=6)
+QUICK = BenchConfig(sources=8, copies=6, files=2, pairs=6)
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,8 @@ class Bench:
 
     split: Split
     judgements: tuple[Judgement, ...]
-    confusion: Mapping[str, Mapping[str, float]]
+    confusion: tuple[Mapping[str, Mapping[str, float]], ...]
+    """Of files, and of clips: shares rejected, by what is wrong and by check."""
     copies: CopiesFound
 
 
@@ -51,15 +60,22 @@ def run_bench(config: BenchConfig, report: Report, split: Split = "report") -> B
     numbers = sources(split, config.sources)
     rows = measure_all(numbers, config.workers, lambda d, n: report("clips", d, n))
     table = {check.name: check.standard for check in MEASURED}
+    files = file_rows(sources(split, config.files), lambda d, n: report("files", d, n))
+    of_files = {check.name: check.standard for check in FILE_CHECKS}
     copies = measure_copies(
         sources(split, config.copies),
         NearDuplicate.standard.high,
         lambda done, total: report("near-duplicates", done, total),
     )
+    pairs = _pairs(config, report, split)
     return Bench(
         split,
-        tuple(judge_rows(rows, name, bounds) for name, bounds in table.items()),
-        confusion(rows, table),
+        (
+            *(judge_rows(files, name, bounds) for name, bounds in of_files.items()),
+            *(judge_rows(rows, name, bounds) for name, bounds in table.items()),
+            *(judge_rows(pairs[check.name], check.name, check.standard) for check in CROSS_MODAL),
+        ),
+        (confusion(files, of_files), confusion(rows, table)),
         copies,
     )
 
@@ -71,12 +87,24 @@ def choose_thresholds(config: BenchConfig, report: Report) -> dict[str, Bounds]:
     """
     numbers = sources("choose", config.sources)
     rows = measure_all(numbers, config.workers, lambda d, n: report("clips to choose on", d, n))
-    return write_thresholds(rows)
+    return write_thresholds(rows, _pairs(config, report, "choose"))
 
 
-def write_thresholds(rows: list[Row]) -> dict[str, Bounds]:
+def _pairs(config: BenchConfig, report: Report, split: Split) -> dict[str, list[Row]]:
+    def show(done: int, total: int) -> None:
+        report("checks of tier 3", done, total)
+
+    return agreement_rows(split, config.pairs, config.embedder, config.workers, show)
+
+
+def write_thresholds(rows: list[Row], pairs: Mapping[str, list[Row]]) -> dict[str, Bounds]:
     """Choose thresholds by ``rows`` and write them for the policy ``standard``."""
     chosen = {check.name: choose(rows, check.name, check.standard) for check in MEASURED}
+    chosen |= {
+        check.name: choose(pairs[check.name], check.name, check.standard)
+        for check in CROSS_MODAL
+        if check.name not in MOVEMENTS
+    }
     table = {name: _finite(bounds) for name, bounds in chosen.items()}
     table[NearDuplicate.name] = _finite(NearDuplicate.standard)
     lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in table.items())
@@ -103,7 +131,7 @@ def as_json(bench: Bench) -> dict[str, Any]:
     return {
         "split": bench.split,
         "checks": checks,
-        "confusion": {name: dict(row) for name, row in bench.confusion.items()},
+        "confusion": [{name: dict(row) for name, row in t.items()} for t in bench.confusion],
         "near_duplicates": copies,
         "left_out": {case.name: case.mild for case in CASES if case.mild},
     }
@@ -112,14 +140,7 @@ def as_json(bench: Bench) -> dict[str, Any]:
 def as_html(bench: Bench) -> str:
     """One page that needs nothing beside it."""
     rows = "".join(_check_html(judgement) for judgement in bench.judgements)
-    names = [judgement.check for judgement in bench.judgements]
-    head = "".join(f"<th><span>{name}</span></th>" for name in names)
-    table = "".join(
-        f"<tr><th>{name}</th>"
-        + "".join(share_cell(row[check], own=check == name) for check in names)
-        + "</tr>"
-        for name, row in bench.confusion.items()
-    )
+    tables = "".join(map(_confusion_html, bench.confusion))
     copies = bench.copies
     changes = "".join(
         f"<tr><td>{html.escape(change)}</td><td>{found} of {count}</td></tr>"
@@ -129,8 +150,7 @@ def as_html(bench: Bench) -> str:
     return _PAGE.format(
         split=bench.split,
         rows=rows,
-        head=head,
-        table=table,
+        tables=tables,
         changes=changes,
         found=copies.found,
         pairs=copies.pairs,
@@ -150,6 +170,21 @@ def _check_html(j: Judgement) -> str:
         f"<td>{j.precision}</td><td>{j.recall}</td>"
         f"<td>{roc_svg(j.roc, j.auc)}</td>"
         f"<td>{scores_svg(j.good_scores, j.bad_scores, threshold)}</td><td>{cases}</td></tr>"
+    )
+
+
+def _confusion_html(table: Mapping[str, Mapping[str, float]]) -> str:
+    names = list(next(iter(table.values()), {}))
+    head = "".join(f"<th><span>{name}</span></th>" for name in names)
+    rows = "".join(
+        f"<tr><th>{name}</th>"
+        + "".join(share_cell(row[check], own=check == name) for check in names)
+        + "</tr>"
+        for name, row in table.items()
+    )
+    return (
+        f'<table class="confusion"><thead><tr><th></th>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
     )
 
 
@@ -178,7 +213,7 @@ of as many bad clips as good ones; intervals are from a bootstrap over sources.<
 <th>scores</th><th>cases</th></tr></thead><tbody>{rows}</tbody></table>
 <h2>Who rejects what</h2>
 <p>Rows: what clips are bad for. Columns: checks. Share that is rejected.</p>
-<table class="confusion"><thead><tr><th></th>{head}</tr></thead><tbody>{table}</tbody></table>
+{tables}
 <h2>Near-duplicates</h2>
 <p>{found} of {pairs} copies found; {wrong} of {strangers} pairs of strangers taken for copies.</p>
 <table>{changes}</table>

@@ -1,12 +1,13 @@
 """Tier 3: does what belongs together agree? Words, references, edits, identities, movements.
 
 What the first five ask is measured by the embedder that the policy names; movements are compared
-by flow and need none. All scores are 0 to 1. The standard ranges are those of the
+by it where it sees them, else by flow. All scores are 0 to 1. The standard ranges are those of the
 tiny embedder; for another one choose your own (`omnireel.data.crossmodal.measure`).
 """
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from omnireel.data.candidate import WORKING_SHORT_SIDE, Candidate, Companion
 from omnireel.data.checks.base import Bounds, Check, Measurement, Models, Tier
-from omnireel.embed import Embedder, open_embedder
+from omnireel.data.checks.thresholds import standard
+from omnireel.embed import Embedder, MovementAgreement, open_embedder
 from omnireel.errors import InvalidInput
 from omnireel.media import read_media
 from omnireel.types import Frames, MediaKind, Role
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from omnireel.data.crossmodal.movement import Movement
 
 _UNIT = "agreement, 0 to 1"
+_SENTENCE = re.compile(r"[^.!?]+[.!?]*")
 
 
 class CrossModal(Check):
@@ -52,8 +55,8 @@ class CrossModal(Check):
 class CaptionMatch(CrossModal):
     """How well the caption tells what is seen."""
 
-    name, version = "caption_match", 1
-    standard = Bounds(low=0.55)
+    name, version = "caption_match", 2
+    standard = standard("caption_match")
     model = "embedder"
 
     def measure(self, candidate: Candidate) -> Measurement | None:
@@ -61,15 +64,22 @@ class CaptionMatch(CrossModal):
         if not candidate.caption or candidate.of_role(Role.SOURCE) or candidate.frames is None:
             return None
         frames = candidate.frames.frames_THWC
-        score = self.embedder.agreement(frames, [candidate.caption])[0]
+        score = self.embedder.agreement(frames, [telling(candidate.caption)])[0]
         return Measurement(float(score), {"embedder": self.embedder.name})
+
+
+def telling(text: str) -> str:
+    """The sentences that tell of the clip: those about inputs ("Animate @Start.") say how it is to
+    be made. All of the text when there is no other sentence."""
+    sentences = _SENTENCE.findall(text)
+    return " ".join(s.strip() for s in sentences if "@" not in s) or text
 
 
 class ReferenceMatch(CrossModal):
     """How clearly the subjects of reference images appear in the clip; the least clear counts."""
 
     name, version = "reference_match", 1
-    standard = Bounds(low=0.91)
+    standard = standard("reference_match")
     model = "embedder"
 
     def measure(self, candidate: Candidate) -> Measurement | None:
@@ -90,7 +100,7 @@ class IdentityMatch(CrossModal):
     """Whether the character of another clip is the one of this clip."""
 
     name, version = "identity_match", 1
-    standard = Bounds(low=0.83)
+    standard = standard("identity_match")
     model = "embedder"
 
     def measure(self, candidate: Candidate) -> Measurement | None:
@@ -113,7 +123,7 @@ class EditDone(CrossModal):
     """Whether the edit's result does what the instruction asks of the source."""
 
     name, version = "edit_done", 1
-    standard = Bounds(low=0.15)
+    standard = standard("edit_done")
     model = "embedder"
 
     def measure(self, candidate: Candidate) -> Measurement | None:
@@ -125,7 +135,7 @@ class EditKept(CrossModal):
     """Whether the edit left the rest as it was."""
 
     name, version = "edit_kept", 1
-    standard = Bounds(low=0.22)
+    standard = standard("edit_kept")
     model = "embedder"
 
     def measure(self, candidate: Candidate) -> Measurement | None:
@@ -134,54 +144,76 @@ class EditKept(CrossModal):
 
 
 class _MovementMatch(CrossModal, ABC):
+    """By an embedder that sees movement, else by flow."""
+
+    version = 2
     role: ClassVar[Role]
 
     def measure(self, candidate: Candidate) -> Measurement | None:
         """Of clips with a reference of this role; both need three frames at least."""
-        from omnireel.data.crossmodal.movement import movement_of  # needs OpenCV
-
         if candidate.frames is None:
             return None
-        scores = {}
+        here, scores = candidate.frames.frames_THWC, {}
         for companion in candidate.of_role(self.role):
-            one = movement_of(candidate.frames.frames_THWC)
-            other = movement_of(frames_of(companion))
-            if one is None or other is None:
+            there = frames_of(companion)
+            if min(len(here), len(there)) < 3:
                 raise InvalidInput(f"@{companion.name}: too few frames to see a movement")
-            scores[companion.name] = self.likeness(one, other)
+            read = self.embedder.movement(here, there) if self.folder else None
+            scores[companion.name] = self.by_flow(here, there) if read is None else self.of(read)
         return Measurement(min(scores.values()), scores) if scores else None
 
     @abstractmethod
-    def likeness(self, one: Movement, other: Movement) -> float:
-        """How alike two movements are."""
+    def of(self, found: MovementAgreement) -> float:
+        """The part that is asked for."""
+
+    @abstractmethod
+    def by_flow(self, one: Frames, other: Frames) -> float:
+        """How alike two clips of three frames or more move."""
 
 
 class MotionMatch(_MovementMatch):
     """Whether the subject moves as that of the motion reference."""
 
-    name, version = "motion_match", 1
-    standard = Bounds(low=0.43)
+    name = "motion_match"
+    standard = Bounds(low=0.33)
     role = Role.MOTION
 
-    def likeness(self, one: Movement, other: Movement) -> float:
+    def of(self, found: MovementAgreement) -> float:
+        """The subjects."""
+        return found.subject
+
+    def by_flow(self, one: Frames, other: Frames) -> float:
         """By what moves against the place."""
         from omnireel.data.crossmodal.movement import subject_likeness
 
-        return subject_likeness(one, other)
+        return subject_likeness(*_movements(one, other))
 
 
 class CameraMatch(_MovementMatch):
     """Whether the camera moves as that of the camera reference."""
 
-    name, version = "camera_match", 1
+    name = "camera_match"
     standard = Bounds(low=0.33)
     role = Role.CAMERA
 
-    def likeness(self, one: Movement, other: Movement) -> float:
+    def of(self, found: MovementAgreement) -> float:
+        """The cameras."""
+        return found.camera
+
+    def by_flow(self, one: Frames, other: Frames) -> float:
         """By how the place moves."""
         from omnireel.data.crossmodal.movement import camera_likeness
 
-        return camera_likeness(one, other)
+        return camera_likeness(*_movements(one, other))
+
+
+def _movements(one: Frames, other: Frames) -> tuple[Movement, Movement]:
+    from omnireel.data.crossmodal.movement import movement_of  # needs OpenCV
+
+    here, there = movement_of(one), movement_of(other)
+    assert here is not None
+    assert there is not None
+    return here, there
 
 
 def frames_of(companion: Companion) -> Frames:

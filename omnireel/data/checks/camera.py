@@ -35,8 +35,8 @@ class Jitter(Check):
 class Action(Check):
     """How fast things move against the motion of the camera: a pan over a still room is none."""
 
-    name, tier, version = "action", Tier.TEMPORAL, 1
-    unit = "percent of the width a second that the fastest twentieth of the picture moves by itself"
+    name, tier, version = "action", Tier.TEMPORAL, 2
+    unit = "percent of the width a second that the fastest 3 % of the picture move by itself"
     scale = Bounds(0, 1000)
     standard = standard("action")
 

@@ -37,7 +37,7 @@ TEXTURE = 5.0
 UNEXPLAINED = 7.0
 """Grey levels that remain after undoing the camera's motion, where something else moved."""
 BORDER = 0.04
-MOST = 0.05
+MOST = 0.03
 """Share of the picture whose fastest motion is the motion of things."""
 
 

@@ -24,14 +24,16 @@ CORE = 0.6
 """Share of the strongest contrast nearby from which a pixel is part of a letter, not of its rim."""
 SHORTEST, TALLEST = 6, 72
 """Height of a letter, pixels."""
-UNIFORM = 36.0
+UNIFORM = 45.0
 """Standard deviation of the grey inside of a letter: overlays are of one colour."""
-ALIKE = 22.0
+ALIKE = 40.0
 """Grey levels between the means of a line's letters."""
 MOST_THINGS = 1500
 """More letter-like things than this are a texture."""
 LEVEL = 0.14
 """Of a letter's height, by which the feet of a line's letters differ at most."""
+GRID = 0.5
+"""Share of a line's things with a twin right above or below; a house's windows have more."""
 
 
 class OverlayText(Check):
@@ -40,7 +42,7 @@ class OverlayText(Check):
     with Stroke Width Transform", 2010, without the transform).
     """
 
-    name, tier, version = "text", Tier.TEMPORAL, 1
+    name, tier, version = "text", Tier.TEMPORAL, 2
     unit = "letters of the longest line"
     scale = Bounds(0, 1000)
     standard = standard("text")
@@ -103,10 +105,20 @@ def _longest(boxes_N4: npt.NDArray[np.float64], mean_N: npt.NDArray[np.float64])
         line = [int(start)]
         while (after := int(following[line[-1]])) >= 0:
             line.append(after)
-        widths = width[line]
-        if len(line) > best and (len(line) < 3 or widths.std() > 0.1 * widths.mean()):
+        if len(line) > best and (len(line) < 3 or _reads(boxes_N4, line)):
             best = len(line)
     return best
+
+
+def _reads(boxes_N4: npt.NDArray[np.float64], line: list[int]) -> bool:
+    """Whether things in a row may be letters: of different widths, and no row of a grid."""
+    left, foot, width, height = boxes_N4.T
+    widths = width[line]
+    if widths.std() <= 0.1 * widths.mean():
+        return False
+    apart = abs(foot[line][:, None] - foot) / height[line][:, None]
+    twins = (abs(left[line][:, None] - left) <= 1.5) & (abs(widths[:, None] - width) <= 1.5)
+    return bool((twins & (apart > 0.5) & (apart < 3)).any(axis=1).mean() <= GRID)
 
 
 class Logo(Check):

@@ -10,7 +10,7 @@ from omnireel.data.checks.base import Check, Judged
 from omnireel.data.checks.blur import Blur
 from omnireel.data.checks.camera import Action, Jitter
 from omnireel.data.checks.compression import Compression
-from omnireel.data.checks.container import Readable
+from omnireel.data.checks.container import Damage, Readable, SaidDuration, Sound
 from omnireel.data.checks.copies import ExactDuplicate
 from omnireel.data.checks.cut import Cut
 from omnireel.data.checks.exposure import Contrast, Overexposed, Underexposed
@@ -18,9 +18,20 @@ from omnireel.data.checks.frozen import Frozen
 from omnireel.data.checks.letterbox import Letterbox
 from omnireel.data.checks.near_duplicate import NearDuplicate
 from omnireel.data.checks.overlay import Logo, OverlayText
-from omnireel.data.checks.picture import Resolution
+from omnireel.data.checks.picture import Aspect, Duration, FrameRate, Resolution
+from omnireel.data.checks.unsafe import Unsafe
 
-BASIC: tuple[type[Check], ...] = (Readable, Resolution)
+BASIC: tuple[type[Check], ...] = (
+    Readable,
+    Damage,
+    SaidDuration,
+    Sound,
+    Resolution,
+    Aspect,
+    FrameRate,
+    Duration,
+    Unsafe,
+)
 """Tier 1."""
 TEMPORAL: tuple[type[Check], ...] = (
     Blur,

@@ -119,7 +119,7 @@ def _done(bench: Bench, rng: np.random.Generator, i: int, good: bool) -> Labelle
     if good:
         return Labelled(_candidate(render_clip(plan.scene, FORMAT), plan.text, given), "")
     if rng.random() < 0.5:
-        return Labelled(_candidate(_coded(source), plan.text, given), "not done")
+        return Labelled(_candidate(source, plan.text, given), "not done")
     other = misworded(plan.text, rng)
     return Labelled(_candidate(render_clip(plan.scene, FORMAT), other, given), "other edit")
 
@@ -184,7 +184,7 @@ def _footage(shot: object) -> Scene:
 
 def _coded(frames: Frames) -> Frames:
     """As they come out of a file."""
-    data = write_mp4(Clip(frames, FORMAT.fps), None, Mp4Settings(crf=20, preset="veryfast"))
+    data = write_mp4(Clip(frames, FORMAT.fps), None, _MP4)
     return read_clip(data, with_audio=False).frames_THWC
 
 
@@ -194,7 +194,8 @@ def _video(bench: Bench, name: str, frames: Frames, role: Role) -> Companion:
     return Companion("Video_1", role, path, MediaKind.VIDEO)
 
 
-def _candidate(frames: Frames, words: str, *companions: Companion) -> Candidate:
+def _candidate(rendered: Frames, words: str, *companions: Companion) -> Candidate:
+    frames = _coded(rendered)
     count, height, width, _ = frames.shape
     file = FileFacts(
         MediaKind.VIDEO, 0, width=width, height=height, fps=8.0, said_s=count / 8.0,

@@ -34,6 +34,8 @@ CLIPS = "clips"
 """Folder of shots that became files, below the work folder."""
 WITH_MODELS = 64 << 30
 """Address space of workers that hold models, which map far more than they touch."""
+MEASURED = (Tier.BASIC, Tier.TEMPORAL)
+"""Tiers that are asked in the pass over a file."""
 HASH, MEASURE, JUDGE, CUT = "hash", "measure", "judge", "cut"
 
 
@@ -77,6 +79,7 @@ class Steps:
             Stage(
                 MEASURE,
                 MeasureStage(self.request.place, policy),
+                gpus=max((kind.gpus for kind in policy.checks(*MEASURED)), default=0.0),
                 memory_bytes=WITH_MODELS if policy.models.unsafe else Stage.memory_bytes,
             ),
             {name: item for name, item in items.items() if name not in copies},

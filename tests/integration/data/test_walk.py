@@ -35,7 +35,7 @@ def filmed(seed: int) -> Frames:
     height, width, count = 240, 426, 48
     ground = sum(_rough(rng, size) for size in (5, 19, 90)) / 3
     y, x = np.mgrid[:height, :width]
-    coat = ((225, 45, 40), (40, 80, 220), (240, 215, 40))[seed]
+    coat = ((240, 235, 225), (40, 80, 220), (240, 215, 40))[seed]
     frames = []
     for t in range(count):
         left, top = t + int(3 * np.sin(t / 5)), 20 + int(4 * np.sin(t / 7 + seed))

@@ -58,6 +58,12 @@ def test_roc_runs_from_corner_to_corner() -> None:
     assert roc[-1] == (1.0, 1.0)
 
 
+def test_beyond_either_of_two_bounds_is_bad() -> None:
+    rows = [row(v, bad=not 2 <= v <= 8) for v in (1.0, 3.0, 7.0, 9.0)]
+    found = judge_rows(rows, "blur", Bounds(2, 8))
+    assert found.auc == found.recall.value == found.precision.value == 1.0
+
+
 def test_confusion_counts_rejections() -> None:
     table = confusion(ROWS, {"blur": Bounds(high=3.2)})
     assert table == {"good": {"blur": 0.25}, "blur": {"blur": 1.0}}
@@ -66,7 +72,7 @@ def test_confusion_counts_rejections() -> None:
 def test_the_report_holds_every_check() -> None:
     judged = judge_rows(ROWS, "blur", Bounds(high=3.2))
     copies = CopiesFound(2, 1, 0, 4, {"cropped": (2, 1)}, (0.9, 0.1), ())
-    bench = Bench("report", (judged,), {"blur": {"blur": 1.0}}, copies)
+    bench = Bench("report", (judged,), ({"blur": {"blur": 1.0}},), copies)
     assert as_json(bench)["checks"][0]["bounds"] == {"high": 3.2}
     page = as_html(bench)
     assert "1 of 2 copies found" in page

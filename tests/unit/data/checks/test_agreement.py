@@ -18,6 +18,7 @@ from omnireel.data.checks.agreement import (
     MotionMatch,
     ReferenceMatch,
     all_checks,
+    telling,
 )
 from omnireel.data.checks.base import Bounds, Check, Models, Outcome, judge
 from omnireel.data.checks.registry import CROSS_MODAL
@@ -57,6 +58,11 @@ def test_every_check_scores_its_samples(kind: type[Check], tmp_path: Path, model
         found = check.measure(sample.candidate)
         assert found is not None
         assert 0 <= found.score <= 1
+
+
+def test_sentences_about_inputs_are_no_captions() -> None:
+    assert telling("Animate @Start. A red ball rolls. It is day.") == "A red ball rolls. It is day."
+    assert telling("@Hero jumps on the beach") == "@Hero jumps on the beach"
 
 
 def test_what_a_check_is_not_about_is_not_judged(tmp_path: Path, models: Models) -> None:
