@@ -26,9 +26,10 @@ from omnireel.capacity.plan import Demand, Installation, predict
 from omnireel.capacity.simulation import SimulationConfig, simulate_arrivals
 from omnireel.cli.plan_measure import PROMPTS, summarise
 from omnireel.client import OmnireelClient, VideoOptions
+from omnireel.errors import Unavailable
 from omnireel.shipped import SHIPPED_TINY
 from services.common.logs import configure_logs
-from tests.bench.serving.processes import appears, process
+from tests.bench.serving.processes import START_S, appears, process
 from tests.support.engines.generator import TestGenerator
 from tests.support.engines.prompt_enhancer import TestPromptEnhancer
 from tests.support.engines.servers import (
@@ -129,7 +130,22 @@ def served(
             appears(folder / f"{name}.address")
         key = f"file:{folder / 'key'}"
         address = appears(folder / "gateway.address")
-        yield stack.enter_context(OmnireelClient(address, api_key=key))
+        client = stack.enter_context(OmnireelClient(address, api_key=key))
+        wait_until_ready(client)
+        yield client
+
+
+def wait_until_ready(client: OmnireelClient) -> None:
+    """Until every model service has its weights."""
+    until = time.monotonic() + START_S
+    while True:
+        try:
+            client.capabilities()
+            return
+        except Unavailable:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)
 
 
 def measure(client: OmnireelClient, count: int) -> list[video_pb2.Video]:
