@@ -10,7 +10,8 @@
    velocity ``eps - x0 = (x_t - x0) / t`` follows. Clean latents lie on a thin manifold that a
    narrow network can represent; noise and velocity do not (JiT, arXiv 2511.13720). Where a
    condition lies on the target's grid the prediction is a change to it: "keep everything else" is
-   where learning starts.
+   where learning starts. A gate (``gated_base``) can turn that condition down, element by element:
+   what is to vanish need not be copied through the layers first to be subtracted.
 
 Attention is injected (see :mod:`omnireel.model.attention`); positions are part of the input.
 Modulation is shared by all layers plus a learned table of each (adaLN-single, PixArt-alpha,
@@ -50,6 +51,8 @@ class TransformerConfig:
     vocabulary_size: int = 0
     max_text_tokens: int = 96
     rotary: RotaryConfig = field(default_factory=RotaryConfig)
+    gated_base: bool = False
+    """Whether the condition that the prediction is a change to can be turned down."""
 
     def __post_init__(self) -> None:
         if self.width % self.heads or self.width // self.heads != self.rotary.head_width:
@@ -96,14 +99,16 @@ class OmniTransformer(nn.Module):
         self.final_table_2D = nn.Parameter(torch.zeros(2, d))
         self.final_time = nn.Linear(d, 2 * d)
         self.out = nn.Linear(d, patch)
+        self.base_gate = nn.Linear(d, patch) if config.gated_base else None
         self._initialise()
 
     def _initialise(self) -> None:
         nn.init.normal_(self.text_embedding.weight, std=0.5)
         nn.init.normal_(self.role_embedding.weight, std=0.2)
-        for zero in (self.time_out, self.final_time, self.out):
-            nn.init.zeros_(zero.weight)
-            nn.init.zeros_(zero.bias)
+        for zero in (self.time_out, self.final_time, self.out, self.base_gate):
+            if zero is not None:
+                nn.init.zeros_(zero.weight)
+                nn.init.zeros_(zero.bias)
 
     def encode_conditions(self, packed: PackedSequence) -> ConditionCache:
         """Run the condition stream once; valid for every diffusion time."""
@@ -161,7 +166,11 @@ class OmniTransformer(nn.Module):
             x_ND, _, _ = block(x_ND, modulation, rope, layout, self.attend, prefix)
         final_B2D = self.final_time(time_BD).unflatten(-1, (2, -1)) + self.final_table_2D
         shift, scale = final_B2D[packed.sample_of_target].unbind(-2)
-        clean_NP = cache.base_NP + self.out(token_norm(x_ND) * (1 + scale) + shift)
+        x_ND = token_norm(x_ND) * (1 + scale) + shift
+        base_NP = cache.base_NP
+        if self.base_gate is not None:
+            base_NP = base_NP * (1 + self.base_gate(x_ND))
+        clean_NP = base_NP + self.out(x_ND)
         t_N1 = timesteps_B.clamp(min=_MIN_TIME)[packed.sample_of_target][:, None]
         velocity_NP: Tensor = (noisy_NP - clean_NP) / t_N1
         return velocity_NP

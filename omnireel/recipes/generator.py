@@ -76,6 +76,7 @@ class TransformerSize:
     heads: int = 4
     mlp_ratio: float = 4.0
     max_text_tokens: int = 96
+    gated_base: bool = True
 
     def build(self, latent_channels: int, words: tuple[str, ...]) -> TransformerConfig:
         """The network's own configuration."""
@@ -92,6 +93,7 @@ class TransformerSize:
             vocabulary_size=len(Tokenizer(words)),
             max_text_tokens=self.max_text_tokens,
             rotary=RotaryConfig(head_width=head, time_pairs=head // 8),
+            gated_base=self.gated_base,
         )
 
 
@@ -257,6 +259,7 @@ GENERATOR_OPTIMIZER = OptimizerConfig(
         r"embedding",
         r"table",
         r"transformer\.out\.",
+        r"base_gate",
         r"(time|summary)_",
         r"(condition|target|aligned)_in\.",
         r"final",

@@ -158,7 +158,8 @@ def forward_flops(config: TransformerConfig, pack: PackShape) -> ForwardFlops:
     Each layer and stream: ``N (8 d^2 + 4 d h)`` for qkv (6 d^2), output (2 d^2), MLP (4 d h), and
     ``4 d`` for each query-key pair (scores, and the sum of values). The asymmetric design's two
     calls have Nc^2 and Nt (Nc + Nt) pairs a sample. Then, once: text summary and time per sample
-    ``2 d (256 + d + 8 d)``, entry of visual tokens and entry and exit of target tokens ``2 P d``.
+    ``2 d (256 + d + 8 d)``, entry of visual tokens and entry and exit of target tokens (with a gate
+    of their base a second exit) ``2 P d``.
     """
     d, hidden = config.width, int(config.mlp_ratio * config.width)
     patch = config.latent_channels * PATCH * PATCH
@@ -173,7 +174,7 @@ def forward_flops(config: TransformerConfig, pack: PackShape) -> ForwardFlops:
     target_entry = 2 * patch * d * pack.target
     return ForwardFlops(
         conditions=float(conditions),
-        target=float(target + 2 * target_entry),
+        target=float(target + (2 + config.gated_base) * target_entry),
         inputs=float(entries + times + target_entry),
         attention=float(4 * d * (own + both)),
     )

@@ -11,7 +11,11 @@ from omnireel.model.attention import AttentionFn
 from omnireel.model.packed_attention import FlexAttention, VarlenAttention
 from tests.support.attention_layouts import NAMES, dense_attention, layouts, random_rows
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+pytestmark = [
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+    # What torch.compile imports is deprecated by some versions of torch themselves.
+    pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning"),
+]
 
 
 def _flash() -> AttentionFn:

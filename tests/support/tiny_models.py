@@ -20,6 +20,7 @@ def small_config(depth: int = 3) -> TransformerConfig:
         latent_channels=4,
         vocabulary_size=50,
         rotary=RotaryConfig(head_width=32, time_pairs=4),
+        gated_base=True,
     )
 
 

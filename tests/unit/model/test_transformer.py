@@ -94,3 +94,22 @@ def test_a_fresh_model_expects_the_condition_under_the_target_or_the_mean():
         patchify(samples[2].segments[0].latents_CTHW),
     ]
     torch.testing.assert_close(noisy - 0.5 * velocity, torch.cat(expected))
+
+
+def test_a_fresh_gate_changes_nothing_and_an_open_one_removes_the_condition():
+    samples = [s for s in mixed_samples() if s.segments]
+    packed, noisy = pack(samples), noise_tokens(samples)
+    gated = small_transformer()
+    plain = OmniTransformer(replace(small_config(), gated_base=False)).eval()
+    state = gated.state_dict()
+    plain.load_state_dict({k: v for k, v in state.items() if not k.startswith("base_gate.")})
+    times = torch.tensor([1.0, 1.0])
+    for name in ("base_gate.weight", "base_gate.bias"):
+        state[name].zero_()
+    torch.testing.assert_close(gated(noisy, times, packed), plain(noisy, times, packed))
+    base = gated.encode_conditions(packed).base_NP
+    assert bool(base.any())
+    before = gated(noisy, times, packed)
+    state["base_gate.bias"].fill_(-1.0)
+    # At time 1 the velocity is the noise less the clean estimate, which has lost the base.
+    torch.testing.assert_close(gated(noisy, times, packed), before + base)

@@ -34,7 +34,7 @@ from omnireel.upscale.windows import WindowConfig, pack_windows
 
 CONFIG = TransformerConfig(
     width=64, depth=3, heads=2, latent_channels=8, vocabulary_size=50,
-    rotary=RotaryConfig(head_width=32, time_pairs=4),
+    rotary=RotaryConfig(head_width=32, time_pairs=4), gated_base=True,
 )  # fmt: skip
 LATENT = (3, 8, 8)
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import torch
 
-from omnireel.train.warm_start import num_blocks, thin_blocks, thin_mlps
-from tests.support.tiny_models import small_transformer
+from omnireel.model.transformer import OmniTransformer
+from omnireel.registry import save_component
+from omnireel.train.warm_start import num_blocks, thin_blocks, thin_mlps, warm_start
+from tests.support.tiny_models import small_config, small_transformer
 
 
 def test_first_and_last_layers_are_kept_and_renumbered():
@@ -45,3 +50,17 @@ def test_the_strongest_units_are_kept_and_do_what_they_did():
     assert torch.equal(thin["blocks.0.mlp_in.weight"][0], state["blocks.0.mlp_in.weight"][1])
     assert (through(thin) - through(state)).norm() < 0.01 * through(state).norm() + 1e-2
     assert thin_mlps(state, hidden)["blocks.0.mlp_in.bias"] is state["blocks.0.mlp_in.bias"]
+
+
+def test_a_gate_that_the_component_lacks_keeps_its_start(tmp_path: Path):
+    earlier = OmniTransformer(replace(small_config(), gated_base=False))
+    folder = save_component(
+        tmp_path / "earlier", kind="generator", config={}, state_dict=earlier.state_dict(),
+        card={}, dtype=None,
+    )  # fmt: skip
+    gated = OmniTransformer(small_config())
+    assert warm_start(gated, folder, ("generator",)) == "generator"
+    state = gated.state_dict()
+    assert not state["base_gate.weight"].any() and not state["base_gate.bias"].any()
+    for name, tensor in earlier.state_dict().items():
+        assert torch.equal(state[name], tensor)
