@@ -212,6 +212,7 @@ def debug_distribution() -> DistillationRecipe:
 
 def tiny_trajectory() -> DistillationRecipe:
     """The first stage of the tiny student: ten steps without guidance."""
+    sampling = tiny_generator_all().sampling
     return DistillationRecipe(
         trainer=TrainerConfig(
             num_steps=2_000,
@@ -228,7 +229,7 @@ def tiny_trajectory() -> DistillationRecipe:
             ema=EmaConfig(decays=(0.99,)),
             feed=FeedConfig(workers=1, depth=3),
         ),
-        objective=TrajectoryMatchingConfig(last=tiny_generator_all().sampling.last),
+        objective=TrajectoryMatchingConfig(last=sampling.last, guidance=sampling.guidance),
         data=tiny_generator_all().data,
     )
 
