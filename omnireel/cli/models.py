@@ -10,7 +10,7 @@ import typer
 from omnireel.shipped import SHIPPED
 
 app = typer.Typer(
-    name="models", help="Show, verify and merge model components.", no_args_is_help=True
+    name="models", help="Show, verify, merge and average model components.", no_args_is_help=True
 )
 
 Folder = Annotated[
@@ -55,6 +55,20 @@ def merge(
     from omnireel.generate.adapters import merge_adapter
 
     typer.echo(merge_adapter(adapter, base, out))
+
+
+@app.command("average")
+def average(
+    first: Annotated[Path, typer.Argument(help="Component folder; its configuration is kept.")],
+    second: Annotated[Path, typer.Argument(help="Component folder of the same architecture.")],
+    out: Annotated[Path, typer.Argument(help="Component folder to write.")],
+    share: Annotated[float, typer.Option(help="Of the first model's weights.")] = 0.5,
+) -> None:
+    """The mean of two models of one descent. Example: omnireel models average A B OUT."""
+    from omnireel.generate.averaging import average_models
+
+    command = f"omnireel models average {first} {second} {out} --share {share:g}"
+    typer.echo(average_models(first, second, share, out, command))
 
 
 def _components(folder: Path | None) -> list[Path]:
