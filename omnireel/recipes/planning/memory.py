@@ -182,13 +182,15 @@ def block_bytes(
 
 def ends_bytes(config: TransformerConfig, pack: PackShape, compute: Compute) -> int:
     """What entry and exit keep: patches a P each, embedded conditions 4 d; the text's mean 8 d for
-    each text token; the exit 12 d + a d for each target token; rotary tables 4 E for each token."""
+    each text token; the exit 12 d + a d for each target token, and with a gate of the base that and
+    the gate, 4 P + a P; rotary tables 4 E for each token."""
     a, d = _width(compute), config.width
     patch = config.latent_channels * PATCH * PATCH
     head = d // config.heads
     conditions = pack.conditions * (4 * d + 4 * head) + pack.text * 8 * d
     entries = (pack.visual + pack.aligned + pack.target) * a * patch + pack.aligned * 4 * d
-    return conditions + entries + pack.target * (12 * d + a * d + 4 * head)
+    gate = (4 + a) * patch if config.gated_base else 0
+    return conditions + entries + pack.target * (12 * d + a * d + gate + 4 * head)
 
 
 def saved_bytes(config: TransformerConfig, pack: PackShape, compute: Compute) -> int:

@@ -223,7 +223,7 @@ def test_the_command_prints_a_row_for_every_layout() -> None:
     run = CliRunner().invoke(app, ["plan", "generator-tiny", "--gpus", "2", "--gpu", "h200"])
     assert run.exit_code == 0, run.output
     lines = run.output.splitlines()
-    assert lines[0].startswith("generator-tiny: 6.5 M parameters")
+    assert lines[0].startswith("generator-tiny: 6.6 M parameters")
     assert sum(line[:1] in "0123" and "%" in line for line in lines if line) == 8
     assert "fastest that fits: ZeRO-" in run.output and "Assumed:" in run.output
     for arguments, wrong in ((["vae-tiny"], "no plan for vae-tiny"), (["generator-tinny"], "tiny")):
