@@ -200,6 +200,10 @@ class ShardLatents:
             self._flat.append(np.load(path.with_suffix(".npy"), mmap_mode="r"))
             self._rows += [(number, row) for row in json.loads(path.read_text(encoding="utf-8"))]
 
+    def __reduce__(self) -> tuple[type[ShardLatents], tuple[Path]]:
+        # A loader's process maps the files itself; pickled, they would be copied.
+        return ShardLatents, (self.folder,)
+
     def __len__(self) -> int:
         return len(self._rows)
 
@@ -245,6 +249,11 @@ class ShardBatches:
         self._seed = seed
         # One epoch's order is kept; a batch and read-ahead may straddle two.
         self._order = lru_cache(maxsize=3)(self._shuffled)
+
+    def __reduce__(
+        self,
+    ) -> tuple[type[ShardBatches], tuple[ShardLatents, tuple[int, ...], int, int]]:
+        return ShardBatches, (self._latents, self._indices, self._batch_size, self._seed)
 
     def batch(self, index: int) -> list[LatentRecord]:
         """Batch number ``index``."""

@@ -7,14 +7,13 @@ None of it needs the network, so it may run in the loop or in a loader's process
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from omnireel.generate.conditions import source_ids
 from omnireel.model.sequence import (
     PATCH,
     OmniSample,
@@ -29,13 +28,12 @@ from omnireel.sampling.guidance import drop
 from omnireel.sampling.schedule import shift_time
 from omnireel.train.feed import TrainData
 from omnireel.train.latent_record import LatentRecord
+from omnireel.train.objectives.packed import PackFn, omni_sample
 from omnireel.train.randomness import step_seed
 from omnireel.types import Role
 
 if TYPE_CHECKING:
     from omnireel.train.objectives.flow_matching import FlowMatchingConfig
-
-PackFn = Callable[[Sequence[OmniSample]], PackedSequence]
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,9 +115,7 @@ class FlowPreparation:
 
     def _sample(self, record: LatentRecord, prompt: Prompt) -> OmniSample:
         """The model's view of a record under one of its prompts."""
-        _, t, h, w = record.target_CTHW.shape
-        text = self.tokenizer.encode(prompt, source_ids(prompt))
-        return OmniSample(text, record.segments, (t, h, w))
+        return omni_sample(self.tokenizer, prompt, record.segments, record.target_CTHW)
 
     def _augmented(self, record: LatentRecord, rng: torch.Generator) -> OmniSample:
         config = self.config

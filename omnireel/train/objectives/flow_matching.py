@@ -26,9 +26,9 @@ from omnireel.train.objective import LossReport
 from omnireel.train.objectives.flow_batch import (
     FlowBatch,
     FlowPreparation,
-    PackFn,
     target_tokens,
 )
+from omnireel.train.objectives.packed import PackFn
 from omnireel.train.work import training_work
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import Counter
 from pathlib import Path
 
@@ -159,6 +160,10 @@ def test_batches_show_every_sample_once_per_epoch(cache: Path) -> None:
     )
     assert len({tuple(seen[start : start + 6]) for start in range(0, 24, 6)}) > 1
     again = ShardBatches(latents, learn, batch_size=4)
+    sent = pickle.dumps(again)
+    assert len(sent) < 10_000
+    for ours, theirs in zip(again.batch(3), pickle.loads(sent).batch(3), strict=True):
+        assert ours.seed == theirs.seed and torch.equal(ours.target_CTHW, theirs.target_CTHW)
     assert [r.seed for r in again.batch(5)] == seen[20:24]
     assert len(ShardBatches(latents, [3], batch_size=4).batch(9)) == 4
     with pytest.raises(InvalidInput, match="no sample"):
