@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -15,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.support.programs import program
 
 MODULE = Path(__file__).parent / "versitygw"
 CACHE = Path.home() / ".cache" / "omnireel" / "bin"
@@ -32,9 +33,14 @@ class S3Server:
     process: subprocess.Popen[bytes]
 
 
-def go_toolchain() -> str | None:
-    """The path of ``go``, or None where there is none."""
-    return shutil.which("go")
+def go_toolchain() -> str:
+    """The path of ``go``, which builds the server.
+
+    Raises:
+        MissingProgram: there is none.
+
+    """
+    return program("go")
 
 
 def build(go: str) -> Path:

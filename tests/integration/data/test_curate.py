@@ -25,7 +25,6 @@ from omnireel.errors import AlreadyExists, InvalidInput, NotFound, Unavailable
 from omnireel.store.open import open_store
 from tests.support.curated import bytes_of
 from tests.support.footage import POLICY, mixed_folder
-from tests.support.programs import MissingProgram
 from tests.support.s3_server import S3Server, build, go_toolchain, running_s3_server
 
 MIB_PER_SHARD = "0.04"
@@ -86,10 +85,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(place: Path) -> None:
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
-    go = go_toolchain()
-    if go is None:
-        raise MissingProgram("no Go to build the S3 server with")
-    with running_s3_server(build(go), tmp_path) as server:
+    with running_s3_server(build(go_toolchain()), tmp_path) as server:
         monkeypatch.setenv("TEST_ACCESS", server.access_key)
         monkeypatch.setenv("TEST_SECRET", server.secret_key)
         yield server

@@ -25,7 +25,6 @@ from tests.support.servers.postgres import PROGRAMS
 
 pytestmark = [
     pytest.mark.timeout(1200),  # the first run builds the server
-    pytest.mark.skipif(go_toolchain() is None, reason="no Go toolchain to build the S3 server"),
 ]
 PAGE = (Path(__file__).parents[3] / "docs" / "production.md").read_text()
 PNG = write_png(np.full((40, 70, 3), 7, np.uint8))
@@ -76,7 +75,6 @@ def test_all_is_lost_and_comes_back(
     tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go = go_toolchain()
-    assert go is not None
     backup = tmp_path / "backup"
     for name in ("first", "second", "s3-first", "s3-second"):
         (tmp_path / name).mkdir()

@@ -18,7 +18,6 @@ from tests.support.store_contract import StoreContract
 pytestmark = [
     # The first run builds the server.
     pytest.mark.timeout(1200),
-    pytest.mark.skipif(go_toolchain() is None, reason="no Go toolchain to build the S3 server"),
 ]
 MIB = 1024 * 1024
 
@@ -26,7 +25,6 @@ MIB = 1024 * 1024
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     go = go_toolchain()
-    assert go is not None
     with running_s3_server(build(go), tmp_path_factory.mktemp("s3")) as running:
         yield running
 
@@ -104,7 +102,6 @@ def test_a_server_that_went_away(
     server: S3Server, address: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     go = go_toolchain()
-    assert go is not None
     with running_s3_server(build(go), tmp_path_factory.mktemp("s3")) as short_lived:
         store = open_store(address.replace(server.endpoint, short_lived.endpoint))
         uri = store.put("a", b"x")
