@@ -25,6 +25,7 @@ from omnireel.cli.launch.recipe import (
 from omnireel.cli.lora import lora
 from omnireel.cli.reproduce import reproduce
 from omnireel.cli.run_output import data_report, run_callbacks
+from omnireel.cli.scaling import scaling
 from omnireel.recipes import RECIPES
 
 app = typer.Typer(
@@ -243,6 +244,7 @@ def _scores(assignments: list[str] | None) -> dict[str, float]:
 
 app.command("lora")(lora)
 app.command("reproduce")(reproduce)
+app.command("scaling")(scaling)
 app.command("ladder")(ladder.ladder)
 app.command("report")(ladder.report)
 app.command("gate")(rung_gate)

@@ -17,19 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omnireel.errors import FailedPrecondition, NotFound
+from omnireel.errors import NotFound
 from omnireel.evaluate.bootstrap import Interval
 from omnireel.evaluate.gate_scores import measure, read_results
 from omnireel.recipes.climb import given_name
+from omnireel.recipes.figures import DPI, HEIGHT, intervals, legend_below, new_figure
 from omnireel.recipes.ladder import Ladder, Rung
 from omnireel.recipes.ladder_scores import evaluations_of_clip
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_SIZE = (9.0, 4.5)
-_DPI = 110
 _PANELS = 5
 """Panels beside each other."""
 _DPO = ("margin", "winner_error", "loser_error")
@@ -72,7 +70,7 @@ def write_ladder_report(folder: Path, ladder: Ladder) -> list[Path]:
     paths = []
     for name, figure in figures.items():
         paths.append(out / f"{name}.png")
-        figure.savefig(paths[-1], dpi=_DPI)
+        figure.savefig(paths[-1], dpi=DPI)
     return paths
 
 
@@ -131,27 +129,12 @@ def _is_share(results: Mapping[str, Any], name: str) -> bool:
     return any(m["oracle"] == oracle and not m["unit"] for m in metrics)
 
 
-def _figure(rows: int = 1, columns: int = 1, height: float = _SIZE[1]) -> tuple[Figure, list[Axes]]:
-    try:
-        from matplotlib.figure import Figure as NewFigure
-    except ImportError as error:
-        raise FailedPrecondition(
-            "pictures need matplotlib, which comes with pip install 'omnireel[train]'"
-        ) from error
-    figure = NewFigure(figsize=(_SIZE[0], height), layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False)
-    for axes in panels.flat:
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(axis="y", color="0.9", linewidth=0.8)
-    return figure, list(panels.flat)
-
-
 def _scores_figure(scores: Mapping[str, Mapping[str, Interval]]) -> Figure:
     """A panel for the mean and for each capability, all with the same axes: rungs and 0 to 1."""
     names = list(dict.fromkeys(name for found in scores.values() for name in found))
     rows = -(-len(names) // _PANELS)
     columns = min(_PANELS, len(names))
-    figure, panels = _figure(rows, columns, height=max(_SIZE[1], 1.2 + 1.9 * rows))
+    figure, panels = new_figure(rows, columns, height=max(HEIGHT, 1.2 + 1.9 * rows))
     for number, axes in enumerate(panels):
         if number >= len(names):
             axes.set_axis_off()
@@ -159,7 +142,7 @@ def _scores_figure(scores: Mapping[str, Mapping[str, Interval]]) -> Figure:
         name = names[number]
         here = [(i, found[name]) for i, found in enumerate(scores.values()) if name in found]
         color = "black" if name == "mean" else "C0"
-        _intervals(axes, [i for i, _ in here], [s for _, s in here], name, color=color)
+        intervals(axes, [i for i, _ in here], [s for _, s in here], name, color=color)
         axes.set_title(name.replace("/", "  ").replace("_", " "), fontsize="medium", loc="left")
         axes.set_xlim(-0.5, len(scores) - 0.5)
         axes.set_ylim(0.0, 1.0)
@@ -175,7 +158,7 @@ def _dpo_figure(
     rung: Rung, rows: Sequence[Mapping[str, Any]], held_out: Sequence[Mapping[str, Any]]
 ) -> Figure:
     """Held-out pairs in front, the noisy training pairs pale behind them."""
-    figure, (left, right) = _figure(columns=2)
+    figure, (left, right) = new_figure(columns=2)
     sets = ((rows, "training pairs", {"alpha": 0.35}), (held_out, "held out", {"marker": "o"}))
     for axes, names in ((left, _DPO[:1]), (right, _DPO[1:])):
         for number, name in enumerate(names):
@@ -187,7 +170,7 @@ def _dpo_figure(
                     steps = [row["step"] for row in here]
                     axes.plot(steps, values, color=f"C{number}", label=text, **style)
         axes.set_xlabel("step")
-        _legend_below(axes)
+        legend_below(axes)
     left.axhline(0.0, color="grey", linewidth=0.8)
     left.set_title(f"{rung.name}: by how much winners win")
     right.set_title("squared error of both sides")
@@ -195,10 +178,10 @@ def _dpo_figure(
 
 
 def _curve_figure(points: Sequence[CurvePoint]) -> Figure:
-    figure, (axes,) = _figure()
+    figure, (axes,) = new_figure()
     for name in dict.fromkeys(point.rung for point in points):
         here = sorted((p for p in points if p.rung == name), key=lambda p: p.evaluations)
-        _intervals(axes, [p.evaluations for p in here], [p.score for p in here], name)
+        intervals(axes, [p.evaluations for p in here], [p.score for p in here], name)
     axes.set_xscale("log", base=2)
     ticks = sorted({point.evaluations for point in points})
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
@@ -206,20 +189,5 @@ def _curve_figure(points: Sequence[CurvePoint]) -> Figure:
     axes.set_xlabel("network evaluations of one clip (guided steps count two to four)")
     axes.set_ylabel("mean score, 95 % interval")
     axes.set_title("Distillation: students and their teacher")
-    _legend_below(axes)
+    legend_below(axes)
     return figure
-
-
-def _legend_below(axes: Axes) -> None:
-    """Where it hides nothing."""
-    axes.legend(
-        loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, fontsize="small", frameon=False
-    )
-
-
-def _intervals(
-    axes: Axes, x: Sequence[float], scores: Sequence[Interval], label: str, **style: Any
-) -> None:
-    y = [s.estimate for s in scores]
-    errors = [[s.estimate - s.low for s in scores], [s.high - s.estimate for s in scores]]
-    axes.errorbar(x, y, yerr=errors, marker="o", capsize=3, label=label, **style)

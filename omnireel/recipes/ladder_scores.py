@@ -49,8 +49,28 @@ def score_rung(
     without, as it samples by default.
     """
     name = "results.json" if steps is None else f"results-{steps}.json"
-    path = result.component.parent / name
-    pipeline = GeneratorPipeline.open(result.component, result.parts["vae"])
+    return score_component(
+        result.component,
+        result.parts["vae"],
+        result.component.parent / name,
+        config,
+        steps=steps,
+        on_progress=on_progress,
+    )
+
+
+def score_component(
+    component: Path,
+    vae: Path,
+    path: Path,
+    config: CaseConfig,
+    *,
+    steps: int | None = None,
+    on_progress: Callable[[QuickProgress], None] = lambda progress: None,
+) -> Path:
+    """Evaluate a generator at its own size and write its results to ``path``, unless they are
+    there for the same weights and cases."""
+    pipeline = GeneratorPipeline.open(component, vae)
     limits, (width, height) = pipeline.limits, pipeline.limits.sizes[0]
     config = replace(config, format=VideoFormat(width, height, limits.max_frames, limits.fps))
     steps = steps or pipeline.defaults.num_inference_steps
