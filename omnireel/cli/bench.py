@@ -124,6 +124,13 @@ def _print(data: dict[str, Any]) -> None:
     out().print(
         f"\nmean score {mean['score']:.3f}{share}; {data['evaluations']:g} evaluations for a video"
     )
+    if found := data.get("stated"):
+        low, high = found["interval"]
+        span = "" if found["span"] is None else f"; {100 * found['span']:.0f} % of the span"
+        out().print(
+            f"of {found['facts']} facts that the words state {100 * found['score']:.0f} % "
+            f"[{100 * low:.0f}..{100 * high:.0f}] are shown{span}"
+        )
     if found := data.get("upscaling"):
         closed = "" if found["closed"] is None else f"; {100 * found['closed']:.0f} % of the gap"
         out().print(

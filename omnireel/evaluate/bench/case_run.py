@@ -19,6 +19,7 @@ import torch
 from omnireel.enhancer import Enhancer, EnhancerSpec, open_enhancer
 from omnireel.errors import InvalidInput
 from omnireel.evaluate.bench.families import bench_oracles
+from omnireel.evaluate.bench.stated import stated_oracles
 from omnireel.evaluate.bench.suite import BenchCase, partner_of, read_index, sample_of
 from omnireel.evaluate.judgement import Judgement, Viewer
 from omnireel.evaluate.perception import load_perception
@@ -69,7 +70,7 @@ def run_case(model: Model, folder: Path, path: Path, _index: int) -> None:
     made = time.process_time()
     answers = judge_case(case, sample, result, exact_result(pipeline, sample))
     cost = {"making_cpu_s": made - started, "judging_cpu_s": time.process_time() - made}
-    record = {
+    record: dict[str, Any] = {
         "id": case.id, "capability": case.capability, "split": case.split, "seed": case.seed,
         "tags": asdict(case.tags), "prompt": prompt.text,
         "trained": case.capability in pipeline.limits.capabilities,
@@ -77,6 +78,8 @@ def run_case(model: Model, folder: Path, path: Path, _index: int) -> None:
         "clips": _write_clips(folder / CLIPS, case, sample, result),
         "cost": {name: round(value, 2) for name, value in cost.items()},
     }  # fmt: skip
+    if model.words != "precise":
+        record["stated"] = stated_oracles(sample.vague_prompt.text)
     atomic_write(path, (json.dumps(record, allow_nan=False) + "\n").encode())
 
 

@@ -116,6 +116,29 @@ def summary_of(records: Sequence[Record], manifest: Mapping[str, Any]) -> dict[s
             "span": _mean(spans),
         },
         "rows": rows,
+        **({"stated": found} if (found := stated_in(records)) else {}),
+    }
+
+
+def stated_in(records: Sequence[Record]) -> dict[str, Any] | None:
+    """Share of the facts that careless words state which results show, over all cases; with the
+    other columns, the interval of the score (drawn by case), and how many facts. None: there are
+    no such words."""
+    facts = [
+        (record["id"], found)
+        for record in records
+        for name in record.get("stated", ())
+        if (found := record["answers"].get(name)) and found["score"] is not None
+    ]
+    if not facts:
+        return None
+    means = {c: _mean([f[c] for _, f in facts if f[c] is not None]) for c in COLUMNS}
+    score = mean_interval([found["score"] for _, found in facts], [case for case, _ in facts])
+    return {
+        "facts": len(facts),
+        **means,
+        "interval": [round(score.low, 4), round(score.high, 4)],
+        "span": span(means["score"], means["floor"], means["ceiling"]),
     }
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from omnireel.evaluate.bench.families import case_score, family_of, family_scores
-from omnireel.evaluate.bench.rows import rows_of, span, summary_of
+from omnireel.evaluate.bench.rows import rows_of, span, stated_in, summary_of
+from omnireel.evaluate.bench.stated import stated_oracles
 from omnireel.evaluate.bench.table import detail_table, scores_table
 
 
@@ -48,6 +49,26 @@ def test_families_count_alike_and_decibels_are_shares() -> None:
     assert case_score("C4", answers) == pytest.approx((0 + 2 / 3 + 0.5) / 3)
     assert family_of("C4", "edit") is None
     assert family_of("C7", "edit") == "consistency"
+
+
+def test_of_careless_words_only_stated_facts_count() -> None:
+    asked = {"score": 1.0, "floor": 0.0, "ceiling": 1.0, "truth": 1.0}
+    missed = {**asked, "score": 0.0}
+    unasked = dict.fromkeys(asked)
+    first = {**_record(0, 0.3), "stated": ["color", "motion", "camera"]}
+    first["answers"] = {"color": asked, "kind": missed, "motion": missed, "camera": unasked}
+    second = {**_record(1, 0.7, split="held_out"), "stated": []}
+    found = stated_in([first, second])
+    assert found is not None
+    assert (found["facts"], found["score"], found["span"]) == (2, 0.5, 0.5)
+    assert "stated" not in summary_of([_record(0, 0.3)], {})
+
+
+def test_facts_are_found_in_careless_words() -> None:
+    assert stated_oracles("crimson cube going around, somewhere cold") == [
+        "color", "kind", "place", "motion",
+    ]  # fmt: skip
+    assert stated_oracles("make @Image_1 move") == []
 
 
 def test_a_span_needs_room() -> None:
