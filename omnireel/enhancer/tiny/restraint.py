@@ -1,9 +1,12 @@
-"""Kinds that a draft may not name where it stands: a wrong word is not written in the first place.
+"""Words that a draft may not use where it stands: a wrong one is not written in the first place.
 
 The check throws a draft away that names a subject twice or one that nobody asked for. A small model
 does that often ("a purple cylinder and a purple cylinder"), and knows the right word second best.
 So in every section of an answer a kind can be named once, and only if it was asked for; where the
 user leaves the subject open, all kinds can. The check itself stays as it is.
+
+Patterns and things to wear are the user's to ask for: made up ("wearing a blue backpack"), their
+colour gets mixed up with the one that was asked for.
 
 Edits of a video speak of what it shows, and who names a kind twice wants two of them: there nothing
 is restrained.
@@ -26,6 +29,9 @@ from omnireel.mvl.prompt import Prompt
 from omnireel.types import Role
 
 _LEAST = 1e-30
+_LOOKS = frozenset({"texture", "prop"})
+_WORN = frozenset({"wearing", "wears", "with"})
+"""How a caption goes on to what a subject wears or is patterned with."""
 
 
 def restrained(
@@ -36,11 +42,21 @@ def restrained(
     twice = any(count > 1 for count in Counter(stated).values())
     if twice or any(i.role is Role.SOURCE for i in prompt.inputs):
         return rule
-    return KindRestraint(rule, lexicon, tokenizer, asked_kinds(lexicon, said, prompt))
+    return Restraint(
+        rule,
+        lexicon,
+        tokenizer,
+        asked_kinds(lexicon, said, prompt),
+        plain=not _speaks_of_looks(lexicon, said),
+    )
 
 
-class KindRestraint:
-    """A rule of choice that leaves out words of kinds; the model's certainty is not changed."""
+def _speaks_of_looks(lexicon: Lexicon, said: str) -> bool:
+    return any(fact.group in _LOOKS for facts in lexicon.stated(said) for fact in facts)
+
+
+class Restraint:
+    """A rule of choice that leaves words out; the model's certainty is not changed."""
 
     def __init__(
         self,
@@ -48,8 +64,11 @@ class KindRestraint:
         lexicon: Lexicon,
         tokenizer: PreTrainedTokenizerFast,
         asked: frozenset[Fact] | None,
+        *,
+        plain: bool,
     ) -> None:
-        """``asked``: the only kinds that may be named; None: all."""
+        """``asked``: the only kinds that may be named; None: all. ``plain``: no patterns, and
+        nothing worn."""
         self._rule = rule
         starts = [token for token in STRUCTURE if token != AND]
         self._sections = set(tokenizer.convert_tokens_to_ids(starts))
@@ -64,6 +83,14 @@ class KindRestraint:
             # A word with several readings is fine when one of them was asked for.
             fine = frozenset[int]().union(*(self._words[fact] for fact in asked))
             self._never = frozenset[int]().union(*self._words.values()) - fine
+        if plain:
+            looks = {
+                word
+                for fact in lexicon.facts
+                if fact.group in _LOOKS
+                for word in (*fact.said, *fact.written)
+            }
+            self._never |= {vocabulary[word] for word in looks | _WORN if word in vocabulary}
         self._named: list[set[int]] | None = None
 
     def __call__(self, probabilities_BV: Tensor) -> Tensor:

@@ -18,9 +18,12 @@ GROUPS = ("color", "kind", "place", "weather", "style", "motion", "camera")
 
 
 def stated_oracles(words: str) -> list[str]:
-    """The oracles whose fact ``words`` state, in the world's vocabulary."""
-    said = {fact.group for facts in _lexicon().stated(words) for fact in facts}
-    return [group for group in GROUPS if group in said]
+    """The oracles whose fact ``words`` state, in the world's vocabulary. A group in which they can
+    be read in several ways ("kid", "sideways") is left out: the case knows only one of them."""
+    stated = _lexicon().stated(words)
+    said = {facts[0].group for facts in stated}
+    open_ = {fact.group for facts in stated if len(facts) > 1 for fact in facts}
+    return [group for group in GROUPS if group in said - open_]
 
 
 @cache

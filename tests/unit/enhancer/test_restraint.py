@@ -1,11 +1,12 @@
-"""What is not written in the first place: kinds that nobody asked for, and a kind twice."""
+"""What is not written in the first place: kinds, patterns and things to wear that nobody asked for,
+and a kind twice."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from omnireel.enhancer.tiny.restraint import KindRestraint, restrained
+from omnireel.enhancer.tiny.restraint import Restraint, restrained
 from omnireel.enhancer.tiny.vocabulary import AND, OPEN, build_tokenizer, key_token
 from omnireel.enhancer.tiny.writing import most_likely
 from omnireel.mvl import Input, parse
@@ -47,6 +48,13 @@ def test_an_open_subject_can_be_anything_once(said: str) -> None:
     assert _choose(said, ["star", "star"]) == ["star", "ball"]
 
 
+def test_what_a_subject_wears_is_for_the_user_to_say() -> None:
+    made_up = ["wearing", "striped", "hat", "with"]
+    assert _choose("a red cube", made_up) == ["moves"] * len(made_up)
+    assert _choose("a cat with a hat", ["wearing", "hat"]) == ["wearing", "hat"]
+    assert _choose("a dotted cube", ["dotted", "with", "dots"]) == ["dotted", "with", "dots"]
+
+
 def test_nothing_is_restrained_where_a_kind_is_named_twice_or_a_video_is_edited() -> None:
     assert _choose("a red star and a blue star", ["star", "star"]) == ["star", "star"]
     video = [Input("Video_1", MediaKind.VIDEO, Role.SOURCE)]
@@ -55,7 +63,7 @@ def test_nothing_is_restrained_where_a_kind_is_named_twice_or_a_video_is_edited(
 
 def test_rows_remember_on_their_own() -> None:
     rule = restrained(most_likely, LEXICON, TOKENIZER, "anything", parse("anything"))
-    assert isinstance(rule, KindRestraint)
+    assert isinstance(rule, Restraint)
     star, cone = (TOKENIZER.convert_tokens_to_ids(w) for w in ("star", "cone"))
     odds_BV = torch.zeros(2, len(TOKENIZER))
     odds_BV[0, star], odds_BV[0, cone], odds_BV[1, cone], odds_BV[1, star] = 0.6, 0.4, 0.6, 0.4
