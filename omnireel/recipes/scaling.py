@@ -16,12 +16,13 @@ from omnireel.errors import FailedPrecondition
 from omnireel.evaluate.bootstrap import Interval
 from omnireel.evaluate.cases import CaseConfig
 from omnireel.evaluate.gate_scores import measure, read_results
+from omnireel.recipes import build_recipe
 from omnireel.recipes.base import Report
 from omnireel.recipes.export import export_run
-from omnireel.recipes.generator import TransformerSize
+from omnireel.recipes.generator import GeneratorRecipe, TransformerSize
 from omnireel.recipes.ladder_report import metric_rows
 from omnireel.recipes.ladder_scores import score_component
-from omnireel.recipes.run import RunRequest, read_run, run_recipe
+from omnireel.recipes.run import RunRequest, run_recipe
 from omnireel.registry import load_component, write_text_atomic
 from omnireel.train import Callback
 from omnireel.train.checkpoint import latest_checkpoint
@@ -142,8 +143,10 @@ def _train(
 def _measured(study: ScalingStudy, size: str, run: Path, folder: Path) -> ScalingPoint:
     component = load_component(folder / "generator")
     card = component.card
+    recipe = build_recipe(study.recipe)
+    assert isinstance(recipe, GeneratorRecipe)
     results = score_component(
-        folder / "generator", read_run(run).recipe.vae, folder / "results.json", study.cases
+        folder / "generator", recipe.vae, folder / "results.json", study.cases
     )
     rows = [row for row in metric_rows(run, "train") if row["step"] <= card["steps"]]
     per_sample = [row["flops_per_s"] / row["samples_per_s"] for row in rows]
