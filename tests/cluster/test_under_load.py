@@ -11,6 +11,7 @@ from tests.support.cluster_release import NAME, WAIT, Ledger, Release
 
 PARTS = ("gateway", "worker", "prompt-enhancer", "generator", "super-resolver")
 SERVERS = ("dev-redis", "dev-s3", "dev-postgresql")
+AT_ONCE = ("--grace-period=0", "--force")
 CHANGED = {
     "worker": {"settings": {"lease_s": 10}},
     "gateway": {"settings": {"watch_poll_s": 0.5}},
@@ -27,6 +28,27 @@ def replace(release: Release, parts: tuple[str, ...], *words: str) -> None:
 
 def test_pods_of_every_kind_deleted(release: Release) -> None:
     release.under_load("all pods of each part deleted", lambda: replace(release, PARTS))
+
+
+def test_pods_of_every_kind_killed(release: Release) -> None:
+    release.under_load("all pods of each part killed", lambda: replace(release, PARTS, *AT_ONCE))
+
+
+def test_servers_restarted(release: Release) -> None:
+    release.under_load("broker, store and database restarted", lambda: replace(release, SERVERS))
+
+
+def test_workers_scaled(release: Release) -> None:
+    worker = f"deployment/{NAME}-worker"
+
+    def scale() -> None:
+        for replicas in (1, 3, 1):
+            release.kube.kubectl("scale", worker, f"--replicas={replicas}")
+            release.rolled_out(worker)
+            time.sleep(5)  # jobs are under way when it goes down again
+
+    release.under_load("workers scaled 1 -> 3 -> 1", scale)
+    release.kube.kubectl("scale", worker, "--replicas=2")
 
 
 def test_upgraded_and_rolled_back(release: Release) -> None:
