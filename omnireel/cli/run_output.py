@@ -12,11 +12,12 @@ if TYPE_CHECKING:
 
 
 def run_callbacks(
-    mlflow: str, out: Path, *, name: str = "", parent: str = ""
+    mlflow: str, out: Path, *, name: str = "", parent: str = "", copy_to: str = ""
 ) -> tuple[Callback, ...]:
     """A progress bar, the newest validation pictures, and MLflow unless it is "off".
 
-    ``name`` is the run's there, by default its folder's; ``parent`` the id of the run above it.
+    ``name`` is the run's there, by default its folder's; ``parent`` the id of the run above it;
+    ``copy_to`` the store that checkpoints are copied to, if there is one.
     """
     from omnireel.train import ProgressBar
     from omnireel.train.pictures import ValidationFiles
@@ -26,6 +27,11 @@ def run_callbacks(
         from omnireel.train.mlflow_callback import MlflowCallback
 
         callbacks += (MlflowCallback(mlflow, name=name, parent=parent),)
+    if copy_to:
+        from omnireel.recipes.copies import CheckpointCopies
+        from omnireel.store import open_store
+
+        callbacks += (CheckpointCopies(open_store(copy_to)),)
     return callbacks
 
 

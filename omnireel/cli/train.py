@@ -91,6 +91,21 @@ def prepare(
         typer.echo(f"{name}: {folder}")
 
 
+@app.command("fetch")
+def fetch(
+    place: Annotated[str, typer.Argument(help="What --copy-to was.")],
+    run: Annotated[Path, typer.Argument(help="Run folder to make.")],
+) -> None:
+    """Bring a run back from the object store that its checkpoints were copied to.
+
+    Example: omnireel train fetch "s3://models/runs/clips?endpoint=http://s3:9000" runs/clips
+    """
+    from omnireel.recipes.copies import fetch_run
+    from omnireel.store import open_store
+
+    typer.echo(f"{fetch_run(open_store(place), run)}; the command that trained goes on from there")
+
+
 @app.command("plan")
 def plan(
     recipe: Annotated[str, typer.Argument(help="Recipe name.")],
@@ -155,6 +170,13 @@ def _train_command(name: str) -> None:
         job: Job = None,
         run_name: Annotated[str, typer.Option(help="Of the run in MLflow.")] = "",
         run_parent: Annotated[str, typer.Option(help="Id of the MLflow run above it.")] = "",
+        copy_to: Annotated[
+            str,
+            typer.Option(
+                help="Object store of this run alone, that every checkpoint is copied to, as "
+                "s3://bucket/runs/NAME?endpoint=...; 'omnireel train fetch' brings it back."
+            ),
+        ] = "",
     ) -> None:
         overrides = list(assign or [])
         if max_minutes is not None:
@@ -162,7 +184,9 @@ def _train_command(name: str) -> None:
         folder = out or Path("runs") / name
         if launcher_of(launcher, job) == "trainjob":
             launch(
-                RecipeRun(name, folder, cache, mlflow, init_from, overrides, run_name, run_parent),
+                RecipeRun(
+                    name, folder, cache, mlflow, init_from, overrides, run_name, run_parent, copy_to
+                ),
                 job,
             )
             return
@@ -172,6 +196,7 @@ def _train_command(name: str) -> None:
         resume = resume or (go_on and latest_checkpoint(folder) is not None)
         if ranks:
             given = {"--out": folder, "--cache": cache, "--mlflow": mlflow}
+            given |= {"--copy-to": copy_to} if copy_to else {}
             _supervise(name, ranks, given, init_from, overrides, resume=resume)
             return
         request = RunRequest(
@@ -183,7 +208,7 @@ def _train_command(name: str) -> None:
             overrides=tuple(overrides),
             command=shlex.join(["omnireel", *sys.argv[1:]]),
         )
-        named = {"name": run_name, "parent": run_parent}
+        named = {"name": run_name, "parent": run_parent, "copy_to": copy_to}
         callbacks = run_callbacks(mlflow, request.out, **named) if on_main_rank() else ()
         result = run_recipe(request, callbacks, data_report())
         if result.stopped_early and go_on:

@@ -185,11 +185,15 @@ class CallbackList:
         self.step = 0
 
     def start(self, info: RunInfo) -> CallbackList:
-        """Announce the run."""
+        """Announce the run; where one does not take it, those before are told of its end."""
         self.step = info.start_step
         for callback in self._callbacks:
+            try:
+                callback.on_start(info)
+            except BaseException as error:
+                self.__exit__(type(error), error, error.__traceback__)
+                raise
             self._started.append(callback)
-            callback.on_start(info)
         return self
 
     def on_step(self, event: StepEvent) -> None:

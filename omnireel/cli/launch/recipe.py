@@ -47,6 +47,8 @@ class RecipeRun:
     """Of the run in MLflow; empty: its folder's."""
     parent: str = ""
     """Id of the run above it in MLflow."""
+    copy_to: str = ""
+    """Object store that checkpoints are copied to."""
 
     def words(self) -> list[str]:
         """The command line after ``omnireel``. It goes on where a lost pod stopped."""
@@ -59,6 +61,8 @@ class RecipeRun:
             words += ["--run-name", self.name]
         if self.parent:
             words += ["--run-parent", self.parent]
+        if self.copy_to:
+            words += ["--copy-to", self.copy_to]
         return [*words, *(part for text in self.overrides for part in ("--set", text))]
 
 

@@ -28,7 +28,7 @@ from tests.support.kube_api import KubeApi, kube_api
 
 RUN = RecipeRun(
     "generator-debug", Path("/runs/x"), Path("/runs/cache"), "http://mlflow:5000",
-    overrides=("trainer.num_steps=9",), name="clips", parent="abc",
+    overrides=("trainer.num_steps=9",), name="clips", parent="abc", copy_to="s3://b/x",
 )  # fmt: skip
 NAME = job_name("generator-debug", "/runs/x")
 QUICK = FollowConfig(poll_s=0.01, silence_s=5.0)
@@ -54,7 +54,8 @@ def test_the_manifest_says_all_and_no_more() -> None:
     assert trainer["command"] == [
         "torchrun", "-m", "omnireel.cli.main", "train", "generator-debug", "--continue",
         "--out", "/runs/x", "--cache", "/runs/cache", "--mlflow", "http://mlflow:5000",
-        "--run-name", "clips", "--run-parent", "abc", "--set", "trainer.num_steps=9",
+        "--run-name", "clips", "--run-parent", "abc", "--copy-to", "s3://b/x", "--set",
+        "trainer.num_steps=9",
     ]  # fmt: skip
     assert (trainer["numNodes"], trainer["numProcPerNode"]) == (2, 8)
     wanted = {"memory": "512Gi", "nvidia.com/gpu": "8"}
