@@ -1,4 +1,4 @@
-"""``python -m infra.cluster up|down``: a Kubernetes of one node on this machine, for tests."""
+"""``python -m infra.cluster up|kubeflow|down``: a Kubernetes of one node, for tests."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import sys
 import time
 from pathlib import Path
 
-from infra.cluster import machine
+from infra.cluster import kubeflow, machine
 from infra.cluster.build import API, NODE, BuildError, build
 from infra.cluster.config import ClusterConfig
 from infra.cluster.control_plane import Api, start_api
 from infra.cluster.daemons import Daemons, NotStarted
-from infra.cluster.images import ImageError, load_pause
-from infra.cluster.node import start_containerd, start_network, start_node
+from infra.cluster.images import ImageError, load_program
+from infra.cluster.node import PAUSE, start_containerd, start_network, start_node
 from infra.cluster.storage import volumes
 
 PROGRAMS = ("containerd", "ctr", "runc", "nft", "ip", "buildah")
@@ -42,7 +42,7 @@ def up(config: ClusterConfig) -> None:
     daemons = Daemons(config.home / "daemons")
     start_network(config, binaries)
     start_containerd(config, daemons)
-    load_pause(config, binaries["pause"])
+    load_program(config, PAUSE, binaries["pause"], "/pause")
     api = start_api(config.api, config.home, binaries, daemons)
     _start_controllers(config, api, binaries, daemons)
     start_node(config, api, binaries, daemons)
@@ -111,10 +111,10 @@ def _until_ready(kubectl: list[str], config: ClusterConfig) -> None:
 def main() -> int:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(prog="make cluster", description=__doc__)
-    parser.add_argument("what", choices=("up", "down"))
+    parser.add_argument("what", choices=("up", "kubeflow", "down"))
     given = parser.parse_args()
     try:
-        {"up": up, "down": down}[given.what](ClusterConfig())
+        {"up": up, "kubeflow": kubeflow.install, "down": down}[given.what](ClusterConfig())
     except (Refused, BuildError, NotStarted, ImageError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -44,6 +44,12 @@ NODE = (
     Program("pause", "network", "./pause"),
     Program("coredns", "dns", "github.com/coredns/coredns"),
 )
+TRAINING = (
+    Program("jobset", "jobset", "sigs.k8s.io/jobset"),
+    Program("trainer", "trainer", "github.com/kubeflow/trainer/v2/cmd/trainer-controller-manager"),
+    Program("kueue", "kueue", "sigs.k8s.io/kueue/cmd/kueue"),
+)
+"""The controllers of training jobs."""
 
 
 class BuildError(RuntimeError):
@@ -111,7 +117,7 @@ def _ldflags(module: str) -> str:
     return " ".join(["-s", "-w", *flags])
 
 
-PARTS = {"api": API, "all": API + NODE}
+PARTS = {"api": API, "all": API + NODE, "training": TRAINING}
 
 if __name__ == "__main__":
     try:

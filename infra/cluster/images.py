@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from infra.cluster.config import ClusterConfig
-from infra.cluster.node import PAUSE, ctr
+from infra.cluster.node import ctr
 
 
 class ImageError(RuntimeError):
@@ -21,26 +21,32 @@ def load(config: ClusterConfig, image: str) -> None:
     Raises:
         ImageError: there is no such image, or the node does not take it.
     """
-    with tempfile.TemporaryDirectory(prefix="image-", dir=config.home) as folder:
-        archive = Path(folder) / "image.tar"
-        _buildah("push", "--disable-compression", image, f"oci-archive:{archive}:{image}")
-        done = ctr(config, "images", "import", str(archive))
+    # Through a pipe: an archive of the largest would take as much of the disk again.
+    push = ["buildah", "push", "--quiet", image, f"docker-archive:/dev/stdout:{image}"]
+    with tempfile.TemporaryFile("w+") as said:
+        buildah = subprocess.Popen(push, stdout=subprocess.PIPE, stderr=said)
+        assert buildah.stdout is not None
+        done = ctr(config, "images", "import", "-", stdin=buildah.stdout)
+        buildah.stdout.close()
+        if buildah.wait():
+            said.seek(0)
+            raise ImageError(f"buildah does not give {image}: {said.read().strip()}")
     if done.returncode:
         raise ImageError(f"the node does not take {image}: {done.stderr}")
 
 
-def load_pause(config: ClusterConfig, pause: Path) -> None:
-    """Make and load the image that holds a pod's namespaces."""
-    with tempfile.TemporaryDirectory(prefix="pause-") as folder:
-        shutil.copy(pause, Path(folder) / "pause")
+def load_program(config: ClusterConfig, image: str, program: Path, path: str) -> None:
+    """Make and load an image that holds one static program, which lies at ``path`` in it."""
+    with tempfile.TemporaryDirectory(prefix="program-") as folder:
+        shutil.copy(program, Path(folder) / "program")
         dockerfile = Path(folder) / "Dockerfile"
         dockerfile.write_text(
-            'FROM scratch\nCOPY pause /\nUSER 65535:65535\nENTRYPOINT ["/pause"]\n',
+            f'FROM scratch\nCOPY program {path}\nUSER 65535:65535\nENTRYPOINT ["{path}"]\n',
             encoding="utf-8",
         )
-        _buildah("bud", "--tag", PAUSE, "-f", str(dockerfile), folder)
-    load(config, PAUSE)
-    _buildah("rmi", PAUSE)
+        _buildah("bud", "--tag", image, "-f", str(dockerfile), folder)
+    load(config, image)
+    _buildah("rmi", image)
 
 
 def _buildah(*words: str) -> None:

@@ -116,9 +116,18 @@ def _pod_cgroups() -> list[Path]:
     return [path for path in (CGROUPS / PODS, *CGROUPS.glob(f"*/{PODS}")) if path.is_dir()]
 
 
+def processes_of(pod: str) -> list[int]:
+    """The processes of the pod with this UID."""
+    return _processes_in([path for root in _pod_cgroups() for path in root.rglob(f"pod{pod}")])
+
+
 def _pod_processes() -> list[int]:
+    return _processes_in(_pod_cgroups())
+
+
+def _processes_in(groups: list[Path]) -> list[int]:
     found = set()
-    for root in _pod_cgroups():
+    for root in groups:
         for folder, _, _ in os.walk(root):  # they go away as their processes do
             with contextlib.suppress(OSError):
                 found |= {int(pid) for pid in (Path(folder) / "cgroup.procs").read_text().split()}

@@ -6,7 +6,7 @@ import ipaddress
 import json
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from infra.cluster.config import ClusterConfig
 from infra.cluster.control_plane import ADMINS, Api
@@ -94,10 +94,12 @@ def start_containerd(config: ClusterConfig, daemons: Daemons) -> None:
     wait_until(lambda: ctr(config, "version").returncode == 0, daemon)
 
 
-def ctr(config: ClusterConfig, *words: str) -> subprocess.CompletedProcess[str]:
+def ctr(
+    config: ClusterConfig, *words: str, stdin: IO[bytes] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Call the command line of containerd, for the images and containers of Kubernetes."""
     command = ["ctr", "--address", str(config.containerd_socket), "-n", "k8s.io", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, stdin=stdin, capture_output=True, text=True, check=False)
 
 
 def start_node(

@@ -72,8 +72,10 @@ def _works(builder: Builder) -> bool:
     return done.returncode == 0
 
 
-def build(builder: Builder, target: str, tag: str, *, base: str | None = None) -> None:
-    """Build one image from infra/images/Dockerfile.
+def build(
+    builder: Builder, target: str, tag: str, *, base: str | None = None, without: Sequence[str] = ()
+) -> None:
+    """Build one image from infra/images/Dockerfile; ``without`` names packages to leave out.
 
     Raises:
         BuildError: the builder says no; its words are on standard error.
@@ -85,6 +87,8 @@ def build(builder: Builder, target: str, tag: str, *, base: str | None = None) -
             image = f"localhost/omnireel-build/{stage}"
             _build(builder, stage, image, base, contexts)
             contexts += ["--build-context", f"{stage}=container-image://{image}"]
+    if without:
+        contexts += ["--build-arg", f"WITHOUT={' '.join(without)}"]
     _build(builder, target, tag, base, contexts)
 
 
@@ -154,6 +158,10 @@ def main() -> int:
     parser.add_argument("targets", nargs="*", help=f"of {', '.join(TARGETS)}; none: all")
     parser.add_argument("--registry", default="omnireel", help="what the names begin with")
     parser.add_argument("--base", help="base image (BASE of the Dockerfile)")
+    parser.add_argument(
+        "--without", nargs="+", default=(), metavar="PACKAGE",
+        help="packages to leave out, as those that only GPUs need",
+    )  # fmt: skip
     parser.add_argument("--builder", choices=[builder.name for builder in BUILDERS])
     given = parser.parse_args()
     if unknown := set(given.targets) - set(TARGETS):
@@ -162,7 +170,7 @@ def main() -> int:
         builder = find_builder(given.builder)
         for target in given.targets or TARGETS:
             tag = f"{given.registry}/{target}:{version()}"
-            build(builder, target, tag, base=given.base)
+            build(builder, target, tag, base=given.base, without=given.without)
             OUT.mkdir(parents=True, exist_ok=True)
             (OUT / f"{target}.cdx.json").write_text(parts_list(builder, tag), encoding="utf-8")
             print(tag)
