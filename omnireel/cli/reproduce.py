@@ -18,45 +18,53 @@ def reproduce(
     folder: Annotated[
         Path | None, typer.Option("--out", help="Folder for all stages; runs/reproduce/NAME.")
     ] = None,
+    device: Annotated[
+        str,
+        typer.Option(
+            help="Train every stage there (cpu, cuda): those of another device for as many steps "
+            "as the card says, instead of minutes. By default each stage where it was trained."
+        ),
+    ] = "",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the chain of commands only.")
     ] = False,
 ) -> None:
     """Train a component again by the commands in its card, stage by stage; run again to go on.
 
-    Example: omnireel train reproduce vae --dry-run
+    Example: omnireel train reproduce generator --dry-run
     """
     from omnireel.errors import FailedPrecondition
-    from omnireel.recipes.reproduce import component_of, limits_of, reproduction
-    from omnireel.registry import verify
+    from omnireel.recipes.reproduce import component_of, reproduction
     from omnireel.train.checkpoint import latest_checkpoint
 
     component = component_of(name)
-    root = folder or Path("runs/reproduce") / component.name
-    steps = reproduction(component, root)
-    for line in limits_of(verify(component)):
-        out().print(f"note: {line}")
-    for step in steps:
+    root = folder or Path("runs/reproduce") / component.resolve().name
+    plan = reproduction(component, root, device=device)
+    for line in plan.notes:
+        out().print(f"note: {line}", markup=False)
+    if plan.obstacles and not dry_run:
+        raise FailedPrecondition("; ".join(plan.obstacles))
+    for step in plan.steps:
         if step.recorded:
             out().print(f"card: {step.recorded}", markup=False)
-        command = ["omnireel", *step.arguments]
-        state = "done" if step.done.exists() else "runs"
-        out().print(f"{state}: {shlex.join(command)}", markup=False)
-        if dry_run or step.done.exists():
+        command = shlex.join(["omnireel", *step.arguments])
+        out().print(f"{'done' if step.is_done else 'runs'}: {command}", markup=False)
+        if dry_run or step.is_done:
             continue
         arguments = list(step.arguments)
-        if step.recorded and latest_checkpoint(step.done.parent) is not None:
+        if step.run is not None and latest_checkpoint(step.run) is not None:
             arguments = _resumed(arguments)
         done = subprocess.run([sys.executable, "-m", "omnireel.cli.main", *arguments], check=False)
         if done.returncode:
             raise FailedPrecondition(
-                f"{shlex.join(command)} ended with status {done.returncode}; run this again to go "
-                "on from there"
+                f"{command} ended with status {done.returncode}; run this again to go on from there"
             )
-        if step.recorded:
+        if step.run is not None:
             step.done.touch()
+    for line in plan.obstacles:
+        out().print(f"cannot run here: {line}", markup=False)
     if not dry_run:
-        out().print(str(steps[-1].done.parent))
+        out().print(str(plan.steps[-1].component))
 
 
 def _resumed(arguments: list[str]) -> list[str]:

@@ -15,7 +15,7 @@ from omnireel.generate.components import load_transformer, weights_sha256
 from omnireel.model.lora import LoraConfig, add_lora, load_lora_state, merge_lora
 from omnireel.model.transformer import OmniTransformer
 from omnireel.registry import LoadedComponent, load_component, save_component
-from omnireel.registry.card import earlier_stages
+from omnireel.registry.descent import earlier_stages
 
 ADAPTER = "adapter"
 

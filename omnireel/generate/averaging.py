@@ -13,7 +13,7 @@ from torch import Tensor
 
 from omnireel.errors import InvalidInput
 from omnireel.registry import LoadedComponent, load_component, save_component
-from omnireel.registry.card import earlier_stages
+from omnireel.registry.descent import earlier_stages, joined
 
 _FREE = "base_gate."
 """What the second model may lack: its absence is a gate that changes nothing."""
@@ -48,13 +48,11 @@ def average_models(first: Path, second: Path, share: float, out: Path, command: 
     }
     kept = ("limits", "capabilities", "data", "recipe")
     card: dict[str, Any] = {key: one.card[key] for key in kept if key in one.card}
-    stages = earlier_stages(one.card)
-    stages += [stage for stage in earlier_stages(other.card) if stage not in stages]
     card |= {
         "title": one.card.get("title", "Generator"),
-        "summary": "The mean of the weights of two models, which are the last of each line below.",
+        "summary": "The mean of the weights of two models, each of which went a way of its own.",
         "command": command,
-        "earlier": stages,
+        **joined({"first": earlier_stages(one.card), "second": earlier_stages(other.card)}),
     }
     return save_component(out, kind=one.kind, config=one.config, state_dict=state, card=card)
 

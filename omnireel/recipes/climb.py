@@ -12,21 +12,24 @@ A climb can also begin in the middle, from the parts of a model that is there: t
 
 from __future__ import annotations
 
-import difflib
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from omnireel.errors import FailedPrecondition, InvalidInput, NotFound
-from omnireel.recipes import build_recipe
 from omnireel.recipes.base import Report
-from omnireel.recipes.config import flatten, override
 from omnireel.recipes.export import export_run
 from omnireel.recipes.ladder import Ladder, Part, Rung
 from omnireel.recipes.run import RunRequest, run_recipe
+from omnireel.recipes.rung_work import (
+    RungWork,
+    check_plan,
+    rung_work,
+    rungs_to_climb,
+    written_plan,
+)
 from omnireel.registry import atomic_folder, verify, write_text_atomic
 from omnireel.train import Callback
 from omnireel.train.checkpoint import latest_checkpoint
@@ -105,7 +108,7 @@ def climb(
         FailedPrecondition: a rung was made with other settings, or its run was stopped early.
 
     """
-    skipped, rungs = _rungs_to_climb(ladder, config)
+    skipped, rungs = rungs_to_climb(ladder, config.first, config.last, config.settings)
     way = _Way(config, run or _here(callbacks_of, report), report, command)
     results: list[RungResult] = []
     for part in _given_parts(ladder, skipped, config):
@@ -124,34 +127,6 @@ def _here(callbacks_of: CallbacksOf, report: Report) -> RunRung:
         return not run_recipe(request, callbacks_of(request.out), report).stopped_early
 
     return run
-
-
-def _rungs_to_climb(
-    ladder: Ladder, config: ClimbConfig
-) -> tuple[tuple[Rung, ...], tuple[Rung, ...]]:
-    """The rungs before ``first``, and those from it to ``last`` with their settings."""
-    names = [rung.name for rung in ladder.rungs]
-    for name in (config.first, config.last):
-        if name and name not in names:
-            raise NotFound(f"the {ladder.size} ladder has no rung {name!r}: {', '.join(names)}")
-    settings: dict[str, list[str]] = {}
-    for setting in config.settings:
-        name, dot, assignment = setting.partition(".")
-        if name not in names or not dot:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"rungs are {', '.join(names)}"
-            raise InvalidInput(
-                f"--set takes rung.field=value, for example {names[0]}.trainer.max_minutes=30; "
-                f"there is no rung {name!r}, {hint}",
-                field="set",
-            )
-        settings.setdefault(name, []).append(assignment)
-    begin = names.index(config.first) if config.first else 0
-    end = names.index(config.last) + 1 if config.last else len(names)
-    if begin >= end:
-        raise InvalidInput(f"{config.first} comes after {config.last}", field="first")
-    climbed = ladder.rungs[begin:end]
-    return ladder.rungs[:begin], tuple(r.with_settings(settings.get(r.name, ())) for r in climbed)
 
 
 def _given_parts(ladder: Ladder, skipped: Sequence[Rung], config: ClimbConfig) -> tuple[Part, ...]:
@@ -202,24 +177,18 @@ class _Way:
         """Make sure that a rung's component is there."""
         folder = self._config.out / rung.name
         component = folder / "component"
-        name, overrides = rung.plan(smoke=self._config.smoke)
         start = self.given.pop(rung.part, None) or self.components.get(rung.start)
         stands_on = self._foundations(rung, start)
-        named = {f.name for f in fields(build_recipe(name))}  # type: ignore[arg-type]
-        overrides = (
-            *overrides,
-            *(f"{role}={path}" for role, path in stands_on.items() if role in named),
-        )
-        plan = _plan(name, overrides, stands_on)
-        _check_plan(folder, plan)
+        work = rung_work(rung, stands_on, smoke=self._config.smoke)
+        plan = written_plan(work, stands_on)
+        check_plan(folder, plan)
         done = component.exists()
         if done:
             verify(component)
         else:
             folder.mkdir(parents=True, exist_ok=True)
             write_text_atomic(folder / "plan.json", json.dumps(plan, indent=1) + "\n")
-            init_from = None if "reference" in named else start
-            self._train(rung, name, overrides, init_from)
+            self._train(rung, work)
         self.parts[rung.part] = self.components[rung.name] = component
         return RungResult(rung, component, dict(self.parts), done, stands_on)
 
@@ -229,18 +198,17 @@ class _Way:
         self.parts[rung.part] = self.components[rung.name] = start
         return replace(result, parts=dict(self.parts), kept=False)
 
-    def _train(
-        self, rung: Rung, recipe: str, overrides: tuple[str, ...], init_from: Path | None
-    ) -> None:
+    def _train(self, rung: Rung, work: RungWork) -> None:
         run = self._config.out / rung.name / "run"
         request = RunRequest(
-            recipe=recipe,
+            recipe=work.recipe,
             out=run,
             cache=self._config.cache,
             resume=latest_checkpoint(run) is not None,
-            init_from=init_from,
-            overrides=overrides,
+            init_from=work.init_from,
+            overrides=work.overrides,
             command=self._command,
+            rung=rung.name,
         )
         if not self._run(request):
             raise FailedPrecondition(
@@ -258,40 +226,6 @@ class _Way:
         if rung.teacher:
             found["teacher"] = self.components[rung.teacher]
         return found
-
-
-def _plan(recipe: str, overrides: tuple[str, ...], stands_on: Mapping[str, Path]) -> dict[str, Any]:
-    """What decides a rung's result, as JSON; paths are left out, contents are in."""
-    settings = flatten(override(build_recipe(recipe), overrides))
-    for role in stands_on:
-        settings.pop(role, None)
-    return {
-        "recipe": recipe,
-        "settings": json.loads(json.dumps(settings)),
-        "stands_on": {role: verify(path)["sha256"] for role, path in stands_on.items()},
-    }
-
-
-def _check_plan(folder: Path, plan: Mapping[str, Any]) -> None:
-    path = folder / "plan.json"
-    if not path.is_file():
-        return
-    before = json.loads(path.read_text(encoding="utf-8"))
-    if before == plan:
-        return
-    old, new = before["settings"], plan["settings"]
-    # A field that is newer than the plan had no say: at its default it changes nothing.
-    defaults = json.loads(json.dumps(flatten(build_recipe(plan["recipe"]))))
-    newer = {k for k in new.keys() - old.keys() if new[k] == defaults.get(k)}
-    changed = sorted(k for k in (old.keys() | new.keys()) - newer if old.get(k) != new.get(k))
-    if before["stands_on"] != plan["stands_on"]:
-        changed.append("an earlier rung")
-    if not changed and before["recipe"] == plan["recipe"]:
-        return
-    raise FailedPrecondition(
-        f"{folder} was made with other settings ({', '.join(changed[:5]) or 'recipe'}); climb in "
-        f"another folder, or delete {folder} and the rungs after it"
-    )
 
 
 def _assemble(parts: Mapping[Part, Path], model: Path) -> None:

@@ -24,7 +24,7 @@ from omnireel.recipes.enhancer_rewards import Judge, RewardConfig
 from omnireel.recipes.enhancer_rollouts import JudgedWriter, PolicyPrompts, PromptsConfig
 from omnireel.recipes.enhancer_scores import score
 from omnireel.registry import load_component, verify
-from omnireel.registry.card import earlier_stages
+from omnireel.registry.descent import earlier_stages
 from omnireel.shipped import SHIPPED_TINY
 from omnireel.train import EmaConfig, FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
 from omnireel.train.callbacks import ValidationReport

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from omnireel.errors import InvalidInput
 from omnireel.recipes.base import Report, Workplace
 from omnireel.recipes.run import read_run
 from omnireel.registry import save_component
+from omnireel.registry.descent import Stage, joined
 from omnireel.train.checkpoint import Checkpoint, load_checkpoint
 from omnireel.train.revision import git_revision
 
@@ -57,13 +58,23 @@ def export_run(
         "hardware": hardware(saved.recipe.trainer.device, saved.recipe.trainer.threads),
         "git_revision": git_revision(),
         "weights": "as trained" if raw else f"average with decay {state['ema_decays'][0]}",
-        **({"earlier": list(saved.earlier)} if saved.earlier else {}),
+        **({"rung": saved.rung} if saved.rung else {}),
         **parts.card,
+        **_descent(saved.earlier, parts.card.get("earlier", ())),
         "scores": {**last_validation(run), **(scores or {}), **parts.card.get("scores", {})},
     }
     return save_component(
         out, kind=parts.kind, config=parts.config, state_dict=parts.state_dict, card=card
     )
+
+
+def _descent(begun_from: Sequence[Stage], refined: Sequence[Stage]) -> dict[str, Any]:
+    """What a card says of the stages before: those of the weights that training began with, and of
+    the finished model that it refined. Only a student has both, the latter its teacher's."""
+    if begun_from and refined:
+        return joined({"start": begun_from, "teacher": refined})
+    found = [*begun_from, *refined]
+    return {"earlier": found} if found else {}
 
 
 def serving_weights(checkpoint: Checkpoint, *, raw: bool) -> dict[str, Tensor]:

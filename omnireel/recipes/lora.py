@@ -27,7 +27,7 @@ from omnireel.recipes.post_training import load_network
 from omnireel.recipes.preview import GeneratorPreview, Rival
 from omnireel.recipes.shard_data import encode_shards, open_shards, shard_facts
 from omnireel.registry import load_component
-from omnireel.registry.card import earlier_stages
+from omnireel.registry.descent import earlier_stages
 from omnireel.shipped import SHIPPED_TEACHER, SHIPPED_TINY
 from omnireel.train import EmaConfig, FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
 from omnireel.train.objectives.adapter_matching import AdapterMatching

@@ -15,7 +15,7 @@ from omnireel.model.packed_attention import choose_attention
 from omnireel.model.transformer import OmniTransformer
 from omnireel.recipes.base import ComponentParts
 from omnireel.registry import load_component
-from omnireel.registry.card import earlier_stages
+from omnireel.registry.descent import earlier_stages
 from omnireel.train import TrainerConfig
 
 

@@ -19,7 +19,7 @@ from omnireel.recipes.base import Recipe, Report, Workplace
 from omnireel.recipes.config import flatten, from_json, override, to_json
 from omnireel.recipes.planning.hardware import peak_flops
 from omnireel.registry import load_component, write_text_atomic
-from omnireel.registry.card import earlier_stages
+from omnireel.registry.descent import earlier_stages
 from omnireel.shipped import located, portable
 from omnireel.train import Callback, Trainer, TrainerConfig, TrainResult
 from omnireel.train.checkpoint import latest_checkpoint
@@ -41,6 +41,8 @@ class RunRequest:
     init_from: Path | None = None
     overrides: tuple[str, ...] = ()
     command: str = ""
+    rung: str = ""
+    """Of the ladder that asks for it."""
 
 
 def run_recipe(request: RunRequest, callbacks: tuple[Callback, ...], report: Report) -> TrainResult:
@@ -136,6 +138,8 @@ class SavedRun:
     """The training stages of the component that it was started from, oldest first."""
     pinned: Mapping[str, str]
     """Data folders and component hashes that the run stands on."""
+    rung: str = ""
+    """Of the ladder that asked for it."""
 
 
 def read_run(folder: Path) -> SavedRun:
@@ -165,6 +169,7 @@ def read_run(folder: Path) -> SavedRun:
         commands=tuple(data.get("commands", ())),
         earlier=tuple(data.get("earlier", ())),
         pinned=dict(data.get("pinned", {})),
+        rung=str(data.get("rung", "")),
     )
 
 
@@ -193,6 +198,7 @@ def _write_run(request: RunRequest, recipe: Recipe, pinned: Mapping[str, str]) -
         "earlier": earlier,
         "commands": commands,
         "pinned": dict(pinned),
+        "rung": request.rung,
     }
     write_text_atomic(request.out / RECIPE_FILE, json.dumps(data, indent=1) + "\n")
 

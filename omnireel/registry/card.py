@@ -2,15 +2,17 @@
 
 Known keys, each optional, in the order they are shown: ``title``, ``summary``, ``command`` (how it
 was trained), ``data``, ``steps``, ``samples``, ``hardware``, ``wall_time_s``, ``git_revision``,
-``earlier`` (the stages that it was started from, oldest first, each with :data:`STAGE` facts),
-``scores`` (name -> number), ``limits`` (list of sentences), ``licence``. Other keys are kept in
-``card.json`` and shown under "Details".
+``rung`` (of the ladder that trained it), ``earlier`` (the stages before it, see
+:mod:`omnireel.registry.descent`), ``scores`` (name -> number), ``limits`` (list of sentences),
+``licence``. Other keys are kept in ``card.json`` and shown under "Details".
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from omnireel.registry.descent import START, Stage, parents
 
 _TRAINING = {
     "data": "Data",
@@ -20,13 +22,13 @@ _TRAINING = {
     "wall_time_s": "Wall time (s)",
     "git_revision": "Revision",
 }
-STAGE = ("recipe", "command", "data", "steps", "samples", "wall_time_s", "hardware")
-"""What a card says of an earlier stage."""
 _SHOWN = {
     "title",
     "summary",
     "command",
+    "rung",
     "earlier",
+    "after",
     "scores",
     "limits",
     "licence",
@@ -52,10 +54,12 @@ def card_markdown(card: Mapping[str, Any]) -> str:
         lines += ["## Training", ""]
         if command := card.get("command"):
             lines += ["```", str(command), "```", ""]
+        if rung := card.get("rung"):
+            training = [f"- Rung: {rung}", *training]
         lines += [*training, ""]
     if earlier := card.get("earlier"):
-        lines += ["## Earlier stages", "", "It was started from the last of these.", ""]
-        lines += [line for stage in earlier for line in _stage(stage)]
+        lines += ["## Earlier stages", "", _descent(card), ""]
+        lines += [line for number in range(1, len(earlier) + 1) for line in _stage(earlier, number)]
     if scores := card.get("scores"):
         lines += ["## Measured", "", "| Measure | Value |", "|---|---|"]
         lines += [f"| {name} | {_number(value)} |" for name, value in scores.items()]
@@ -75,14 +79,36 @@ def card_markdown(card: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def earlier_stages(card: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What the card of a component that is started from ``card``'s says under ``earlier``."""
-    return [*card.get("earlier", ()), {key: card[key] for key in STAGE if key in card}]
+def _descent(card: Mapping[str, Any]) -> str:
+    """How the stages belong together, in a sentence."""
+    stages = [*card["earlier"], card]
+    after = parents(stages, len(stages))
+    if set(after) == {"first", "second"}:
+        own = f"This is the mean of what stages {after['first']} and {after['second']} made"
+    else:
+        own = f"It was started from {_told(after, len(stages))}"
+    if all("after" not in stage for stage in card["earlier"]):
+        return f"{own}; each started from the one before."
+    return f"{own}; each started from the one before, unless it says otherwise."
 
 
-def _stage(stage: Mapping[str, Any]) -> list[str]:
-    facts = [f"{_TRAINING[k].lower()} {stage[k]}" for k in STAGE if k in stage and k in _TRAINING]
-    lines = [f"{stage.get('recipe', 'stage')}: {'; '.join(facts)}", ""]
+def _told(after: Mapping[str, int], number: int) -> str:
+    """Stages by their numbers."""
+    named = {part: place for part, place in after.items() if part != START}
+    start = after.get(START)
+    first = "" if start is None else f"stage {start}" if start < number - 1 else "the last of these"
+    others = [f"{part} stage {place}" for part, place in named.items()]
+    return ", ".join([*([first] if first else []), *others]) or "random weights"
+
+
+def _stage(stages: Sequence[Stage], number: int) -> list[str]:
+    stage = stages[number - 1]
+    facts = [f"{label.lower()} {stage[k]}" for k, label in _TRAINING.items() if k in stage]
+    if "rung" in stage:
+        facts.insert(0, f"rung {stage['rung']} of a ladder")
+    if "after" in stage:
+        facts.insert(0, f"from {_told(parents(stages, number), number)}")
+    lines = [f"{number}. {stage.get('recipe', 'stage')}: {'; '.join(facts)}", ""]
     return [*lines, "```", str(stage["command"]), "```", ""] if stage.get("command") else lines
 
 

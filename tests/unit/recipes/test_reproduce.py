@@ -13,6 +13,9 @@ from omnireel.cli import train
 from omnireel.errors import FailedPrecondition, NotFound
 from omnireel.recipes.reproduce import component_of, reproduction
 from omnireel.registry import save_component
+from omnireel.shipped import SHIPPED_TINY
+
+SHIPPED = sorted(path.parent.name for path in SHIPPED_TINY.glob("*/card.json"))
 
 
 def _component(folder: Path, **card: Any) -> Path:
@@ -21,18 +24,21 @@ def _component(folder: Path, **card: Any) -> Path:
     )
 
 
+def _words(component: Path, out: Path, **how: str) -> list[str]:
+    return [" ".join(step.arguments) for step in reproduction(component, out, **how).steps]
+
+
 def test_every_stage_starts_from_the_one_before(tmp_path: Path) -> None:
     component = _component(
         tmp_path / "c",
         recipe="vae-tiny-decoder",
         command="omnireel train vae-tiny-decoder --init-from runs/gone --out runs/b --max-minutes 5"
-        "\nomnireel train vae-tiny-decoder --out runs/b --resume",
+        "\nomnireel train vae-tiny-decoder --out runs/b --resume --run-parent 7",
         earlier=[{"recipe": "vae-tiny", "command": "omnireel train vae-tiny --out runs/a"}],
     )
     out = tmp_path / "again"
-    steps = [" ".join(step.arguments) for step in reproduction(component, out)]
     first, second = out / "1-vae-tiny", out / "2-vae-tiny-decoder"
-    assert steps == [
+    assert _words(component, out) == [
         f"train vae-tiny --out {first}",
         f"train export {first} {first}-component",
         f"train vae-tiny-decoder --init-from {first}-component --out {second} --max-minutes 5",
@@ -41,14 +47,119 @@ def test_every_stage_starts_from_the_one_before(tmp_path: Path) -> None:
     ]
 
 
+CLIMB = (
+    "omnireel train ladder --first preference --last trajectory --start omnireel/weights/tiny "
+    "--out runs/x --set preference.pairs.prompts=9 --set preference-2.workers=1 "
+    "--set trajectory.held_out=8 --set trajectory.folders.train=runs/cache/latents-gone"
+)
+
+
+def test_rungs_become_what_the_ladder_ran_for_them(tmp_path: Path) -> None:
+    """A second round of preferences and the student of its model, whose stages share a command."""
+    start = {"recipe": "generator-tiny-all", "command": "omnireel train generator-tiny-all"}
+    rungs = [
+        {"recipe": "preference-tiny", "rung": name, "command": CLIMB}
+        for name in ("preference", "preference-2")
+    ]
+    component = _component(
+        tmp_path / "c", recipe="trajectory-tiny", command=CLIMB, earlier=[start, *rungs]
+    )
+    out = tmp_path / "again"
+    plan = reproduction(component, out)
+    runs = [" ".join(s.arguments) for s in plan.steps if s.run is not None]
+    vae = "--set vae=omnireel/weights/tiny/vae"
+    before = [out / f"{n}-component" for n in
+              ("1-generator-tiny-all", "2-preference-tiny", "3-preference-tiny")]  # fmt: skip
+    assert runs[1:] == [
+        f"train preference-tiny --out {out}/2-preference-tiny --set pairs.prompts=9 {vae} "
+        f"--set reference={before[0]}",
+        f"train preference-tiny --out {out}/3-preference-tiny --set pairs.round=2 "
+        f"--set pairs.seed=70000000 --set workers=1 {vae} --set reference={before[1]}",
+        f"train trajectory-tiny --init-from {before[2]} --out {out}/4-trajectory-tiny "
+        f"--set held_out=8 {vae} --set teacher={before[2]}",
+    ]
+    assert "read runs/cache/latents-gone, which is not here" in plan.notes[0]
+
+
+def test_a_student_of_a_student_keeps_its_teacher(tmp_path: Path) -> None:
+    component = _component(
+        tmp_path / "c",
+        recipe="distribution-tiny",
+        command="omnireel train distribution-tiny --init-from runs/s --set teacher=runs/t",
+        earlier=[
+            {"recipe": "generator-tiny-all", "command": "omnireel train generator-tiny-all"},
+            {"recipe": "trajectory-tiny", "command": "omnireel train trajectory-tiny"},
+        ],
+        after={"start": 2, "teacher": 1},
+    )
+    out = tmp_path / "again"
+    words = _words(component, out)
+    # Nobody said which teacher: then it was the shipped one of that day, which the card tells of.
+    assert words[2].endswith(f"--set teacher={out}/1-generator-tiny-all-component")
+    assert words[4] == (
+        f"train distribution-tiny --init-from {out}/2-trajectory-tiny-component "
+        f"--out {out}/3-distribution-tiny --set teacher={out}/1-generator-tiny-all-component"
+    )
+
+
+def test_on_another_device_steps_count_and_not_minutes(tmp_path: Path) -> None:
+    component = _component(
+        tmp_path / "c",
+        recipe="generator-tiny-long",
+        command="omnireel train generator-tiny-long --max-minutes 2 --set batch_size=4",
+        steps=1111,
+        hardware="a GPU",
+    )
+    out = tmp_path / "again"
+    assert _words(component, out, device="cpu")[0] == (
+        f"train generator-tiny-long --out {out}/1-generator-tiny-long --set batch_size=4 "
+        "--set trainer.device=cpu --set trainer.max_minutes=null --set trainer.num_steps=1111"
+    )
+    assert not reproduction(component, out, device="cpu").obstacles
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="nothing stands in the way with a GPU")
+def test_what_needs_a_gpu_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    arguments = ["reproduce", "teacher", "--out", str(tmp_path / "again")]
+    said = CliRunner().invoke(train.app, arguments)
+    assert isinstance(said.exception, FailedPrecondition)
+    told = str(said.exception)
+    assert "stage 10 of 13 of teacher was trained on NVIDIA H100" in told and "--device cpu" in told
+    assert not (tmp_path / "again").exists()
+    # What was made elsewhere and brought here needs no GPU any more.
+    for number in (10, 11):
+        _component(tmp_path / "again" / f"{number}-generator-tiny-long-component")
+    assert not reproduction(SHIPPED_TINY / "teacher", tmp_path / "again").obstacles
+
+
 @pytest.mark.parametrize(
     ("card", "said"),
     [
         ({"recipe": "vae-tiny"}, "has no command in its card"),
         ({"command": "python -m something.else"}, "no recipe of this release"),
         ({"command": "omnireel train never-heard-of"}, "no recipe of this release"),
+        ({"command": "omnireel train vae-tiny runs"}, "has the word 'runs'"),
         ({"command": "omnireel train vae-tiny --init-from runs/gone"}, "which is not here"),
-        ({"command": "omnireel train vae-tiny --set data.cache=runs/cache/x"}, "reads data.cache"),
+        ({"command": "omnireel train generator-tiny --set vae=runs/gone"}, "reads vae from"),
+        ({"command": "omnireel train vae-tiny --set data.cont=3"}, r"did you mean data\.count"),
+        ({"command": "omnireel train ladder", "recipe": "preference-tiny"}, "does not say which"),
+        ({"command": "omnireel train ladder --set x.y=1"}, "there is no rung 'x'"),
+        (
+            {
+                "command": "omnireel train ladder",
+                "recipe": "distribution-tiny",
+                "earlier": [{"recipe": "vae-tiny", "command": "omnireel train vae-tiny"}],
+            },
+            "started from what trajectory made",
+        ),
+        ({"command": "omnireel models average a b c"}, "does not say which stages made them"),
+        (
+            {
+                "command": "omnireel train distribution-tiny --init-from a/gone --set teacher=b",
+                "earlier": [{"recipe": "vae-tiny", "command": "omnireel train vae-tiny"}],
+            },
+            "starts from a/gone",
+        ),
     ],
 )
 def test_what_cannot_be_repeated_is_refused(
@@ -58,13 +169,31 @@ def test_what_cannot_be_repeated_is_refused(
         reproduction(_component(tmp_path / "c", **card), tmp_path / "again")
 
 
-def test_the_command_shows_the_chain_of_a_shipped_component(tmp_path: Path) -> None:
-    arguments = ["reproduce", "vae", "--dry-run", "--out", str(tmp_path / "again")]
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_chain_of_every_shipped_component_is_shown(name: str, tmp_path: Path) -> None:
+    arguments = ["reproduce", name, "--dry-run", "--out", str(tmp_path / "again")]
     said = CliRunner().invoke(train.app, arguments)
     assert said.exit_code == 0, said.output
-    assert "card: omnireel train vae-tiny " in said.output
-    assert f"runs: omnireel train export {tmp_path / 'again' / '1-vae-tiny'}" in said.output
+    card = component_of(name).joinpath("card.json").read_text()
+    assert said.output.count("card: ") >= card.count('"command"')
     assert not (tmp_path / "again").exists()
+
+
+def test_the_mean_of_two_students_has_two_teachers(tmp_path: Path) -> None:
+    """The shipped generator: two ways part after stage 11, each to a student."""
+    words = _words(SHIPPED_TINY / "generator", tmp_path)
+    longer, gated = (tmp_path / f"{n}-generator-tiny-long-component" for n in (11, 12))
+    gates, first, second = (
+        next(w for w in words if f" --out {tmp_path / name} " in w)
+        for name in ("12-generator-tiny-long", "13-trajectory-tiny", "14-trajectory-tiny-long")
+    )
+    assert f"--init-from {longer} " in gates
+    assert f"--set teacher={gated} " in first and f"--set teacher={longer} " in second
+    students = [
+        tmp_path / f"{s}-component" for s in ("13-trajectory-tiny", "14-trajectory-tiny-long")
+    ]
+    made = tmp_path / "15-average-component"
+    assert words[-1] == f"models average {students[0]} {students[1]} {made} --share 0.5"
 
 
 def test_an_unknown_component_is_named() -> None:
