@@ -179,8 +179,8 @@ class _Chain:
             if part == 1 and not (made / "card.json").is_file():
                 self._check_device(stage, run.device, made)
         cache = commands[0].options.get("--cache", [])
-        words = ("train", "export", str(folder), str(made))
-        words += ("--cache", cache[-1]) if cache else ()
+        named = ("--cache", cache[-1]) if cache else ()
+        words = ("train", "export", str(folder), str(made), *named)
         self.plan.steps.append(Step("", words, made / "card.json", made))
         return made
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
@@ -34,24 +35,29 @@ class OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 class PassCounter:
-    """Operations of ``run(module, x)``, forwards and backwards, by the shape of ``x``."""
+    """Operations of ``run(module, *inputs)``, forwards and backwards, by the shapes of ``inputs``.
 
-    def __init__(self, module: nn.Module, run: Callable[[Any, Tensor], Tensor]) -> None:
+    Attention counts as its two products, whatever the operator that computes it.
+    """
+
+    def __init__(self, module: nn.Module, run: Callable[..., Tensor]) -> None:
         """``module`` is copied without its numbers; ``run`` returns all that the loss is made of in
         one tensor."""
         self._module = copy.deepcopy(module).to("meta")
         self._run = run
-        self._known: dict[torch.Size, float] = {}
+        self._known: dict[tuple[torch.Size | None, ...], float] = {}
 
-    def __call__(self, x: Tensor) -> float:
-        """``x`` is data, of which no gradient is wanted."""
-        if x.shape not in self._known:
+    def __call__(self, *inputs: Any) -> float:
+        """``inputs`` are tensors of data, of which no gradient is wanted; None: not there."""
+        shapes = tuple(None if x is None else x.shape for x in inputs)
+        if shapes not in self._known:
             counter = OperationCounter()  # type: ignore[no-untyped-call]
-            with torch.enable_grad(), counter:
-                out = self._run(self._module, torch.empty(x.shape, device="meta"))
+            bare = [None if x is None else torch.empty_like(x, device="meta") for x in inputs]
+            with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+                out = self._run(self._module, *bare)
                 out.sum().backward()  # type: ignore[no-untyped-call]
-            self._known[x.shape] = counter.total
-        return self._known[x.shape]
+            self._known[shapes] = counter.total
+        return self._known[shapes]
 
 
 @runtime_checkable

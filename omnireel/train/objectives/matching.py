@@ -9,7 +9,7 @@ Pre-Training", 2023).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 import torch
@@ -18,7 +18,9 @@ from torch.nn import functional as F
 
 from omnireel.embed.network import FOLLOWED, MatchingNetwork
 from omnireel.train.callbacks import ValidationReport
+from omnireel.train.counted import PassCounter
 from omnireel.train.objective import LossReport
+from omnireel.train.work import Work
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,44 @@ class Pairs(Protocol):
     def clip_keys_B2(self) -> Tensor | None: ...  # noqa: N802, D102
 
 
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """A batch where the network is."""
+
+    subjects_BKF: Tensor
+    scene_BF: Tensor
+    ids_BMN: Tensor
+    labels_BM2: Tensor
+    source_subjects_BKF: Tensor | None
+    source_scene_BF: Tensor | None
+    change_BF: Tensor | None
+    refs_BRF: Tensor | None
+    ref_keys_BR: Tensor | None
+    clip_keys_B2: Tensor | None
+
+    @classmethod
+    def of(cls, batch: Pairs, device: str) -> _Batch:
+        moved: dict[str, Any] = {}
+        for f in fields(cls):
+            part = getattr(batch, f.name)
+            moved[f.name] = None if part is None else part.to(device)
+        return cls(**moved)
+
+    @property
+    def parts(self) -> list[Tensor | None]:
+        return [getattr(self, f.name) for f in fields(self)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Answers:
+    """What the network says of a batch, and what that costs."""
+
+    logits_BM2: Tensor
+    captions: Tensor | None
+    references: Tensor | None
+    loss: Tensor
+
+
 class Matching:
     """Trains a `MatchingNetwork`."""
 
@@ -68,6 +108,9 @@ class Matching:
         self.network = network.to(device)
         self.config = config
         self._evaluate, self._device = evaluate, device
+        self._count = PassCounter(
+            network, lambda net, *parts: _answers(net, _Batch(*parts), config).loss
+        )
 
     def modules(self) -> Mapping[str, MatchingNetwork]:
         """The network."""
@@ -76,32 +119,17 @@ class Matching:
     def loss(self, batch: Pairs, rng: torch.Generator) -> LossReport:
         """One batch of clips, or of edits."""
         del rng  # nothing is drawn
-        net = self.network
-        tokens = net.see(batch.subjects_BKF.to(self._device), batch.scene_BF.to(self._device))
-        words, there = net.hear(batch.ids_BMN.to(self._device))
-        source = change = None
-        if batch.source_subjects_BKF is not None and batch.source_scene_BF is not None:
-            before = batch.source_subjects_BKF, batch.source_scene_BF
-            source = net.see(*(part.to(self._device) for part in before))
-            assert batch.change_BF is not None
-            change = batch.change_BF.to(self._device)
-        logits = net.match(words, there, tokens, source, change)
-        labels = batch.labels_BM2.to(self._device)
-        loss = _balanced(logits, labels)
+        moved = _Batch.of(batch, self._device)
+        found = _answers(self.network, moved, self.config)
+        labels = moved.labels_BM2
         known = labels[..., FOLLOWED] >= 0
-        right = (logits[..., FOLLOWED] > 0) == (labels[..., FOLLOWED] > 0.5)
-        name = "edit" if source is not None else "clip"
+        right = (found.logits_BM2[..., FOLLOWED] > 0) == (labels[..., FOLLOWED] > 0.5)
+        name = "clip" if moved.source_scene_BF is None else "edit"
         metrics = {f"{name}_accuracy": float(right[known].float().mean())}
-        if batch.refs_BRF is not None:
-            captions = self._captions(tokens, words, there)
-            references = self._references(batch)
-            loss = loss + self.config.caption_weight * captions
-            loss = loss + self.config.reference_weight * references
-            metrics |= {
-                "captions": float(captions.detach()),
-                "references": float(references.detach()),
-            }
-        return LossReport(loss, metrics, len(tokens))
+        terms = {"captions": found.captions, "references": found.references}
+        metrics |= {n: float(term.detach()) for n, term in terms.items() if term is not None}
+        work = Work(flops=self._count(*moved.parts))
+        return LossReport(found.loss, metrics, len(labels), work)
 
     def validate(self) -> ValidationReport:
         """Whatever the recipe measures."""
@@ -114,24 +142,39 @@ class Matching:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Nothing to restore."""
 
-    def _captions(self, tokens: Tensor, words: Tensor, there: Tensor) -> Tensor:
-        """The first text of every clip against all clips of the batch."""
-        net = self.network
-        clips = net.embed_clips(tokens)
-        texts = net.embed_texts(words[:, :1], there[:, :1])[:, 0]
-        logits = clips @ texts.T * net.scale.exp() + net.bias
-        return _balanced(logits, torch.eye(len(logits), device=logits.device))
 
-    def _references(self, batch: Pairs) -> Tensor:
-        """Portraits looked for in all clips of the batch."""
-        net = self.network
-        assert batch.refs_BRF is not None
-        assert batch.ref_keys_BR is not None and batch.clip_keys_B2 is not None
-        wanted = net.who(batch.refs_BRF.to(self._device)).flatten(0, 1)
-        refs = batch.ref_keys_BR.to(self._device).flatten()
-        shown = batch.clip_keys_B2.to(self._device)
-        same = (shown[:, :, None] == refs[None, None]).any(1).float()
-        return _balanced(net.appears(wanted, net.who(batch.subjects_BKF.to(self._device))), same)
+def _answers(net: MatchingNetwork, batch: _Batch, config: MatchingConfig) -> _Answers:
+    tokens = net.see(batch.subjects_BKF, batch.scene_BF)
+    words, there = net.hear(batch.ids_BMN)
+    source = None
+    if batch.source_subjects_BKF is not None and batch.source_scene_BF is not None:
+        source = net.see(batch.source_subjects_BKF, batch.source_scene_BF)
+    logits = net.match(words, there, tokens, source, batch.change_BF)
+    loss = _balanced(logits, batch.labels_BM2)
+    if batch.refs_BRF is None:
+        return _Answers(logits, None, None, loss)
+    captions = _captions(net, tokens, words, there)
+    references = _references(net, batch)
+    loss = loss + config.caption_weight * captions + config.reference_weight * references
+    return _Answers(logits, captions, references, loss)
+
+
+def _captions(net: MatchingNetwork, tokens: Tensor, words: Tensor, there: Tensor) -> Tensor:
+    """The first text of every clip against all clips of the batch."""
+    clips = net.embed_clips(tokens)
+    texts = net.embed_texts(words[:, :1], there[:, :1])[:, 0]
+    logits = clips @ texts.T * net.scale.exp() + net.bias
+    return _balanced(logits, torch.eye(len(logits), device=logits.device))
+
+
+def _references(net: MatchingNetwork, batch: _Batch) -> Tensor:
+    """Portraits looked for in all clips of the batch."""
+    assert batch.refs_BRF is not None
+    assert batch.ref_keys_BR is not None and batch.clip_keys_B2 is not None
+    wanted = net.who(batch.refs_BRF).flatten(0, 1)
+    refs = batch.ref_keys_BR.flatten()
+    same = (batch.clip_keys_B2[:, :, None] == refs[None, None]).any(1).float()
+    return _balanced(net.appears(wanted, net.who(batch.subjects_BKF)), same)
 
 
 def _balanced(logits: Tensor, labels: Tensor) -> Tensor:

@@ -10,9 +10,12 @@ import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from omnireel.embed.network import EmbedderConfig, MatchingNetwork
+from omnireel.embed.sight import CHANGE, SCENE, SUBJECT, SUBJECTS
 from omnireel.enhancer.tiny.modeling import IMAGE_SIDE, PATCHES, TinyEnhancer, tiny_config
 from omnireel.model.sequence import OmniSample, PackedSequence, Segment, pack
 from omnireel.model.vae import VAEConfig, VideoVAE
+from omnireel.recipes.embedder_data import EmbedderBatch
 from omnireel.sampling.guidance import NO_GUIDANCE, Guidance
 from omnireel.train.callbacks import ValidationReport
 from omnireel.train.counted import OperationCounter
@@ -25,6 +28,7 @@ from omnireel.train.objectives.distribution_matching import (
 )
 from omnireel.train.objectives.flow_dpo import FlowDPO, FlowDPOConfig
 from omnireel.train.objectives.flow_matching import FlowMatching, FlowMatchingConfig
+from omnireel.train.objectives.matching import Matching, MatchingConfig
 from omnireel.train.objectives.packed import frozen_copy
 from omnireel.train.objectives.trajectory_distribution import FakePath
 from omnireel.train.objectives.trajectory_matching import (
@@ -138,6 +142,30 @@ def test_the_autoencoder_is_counted_by_its_shapes() -> None:
         objective.loss(clips, _rng())  # torch would also see the first time's own count
         report, counted = _counted(lambda clips=clips: objective.loss(clips, _rng()))
         assert report.work.flops == counted > 0 and report.work.target_tokens == 0
+
+
+@pytest.mark.parametrize("edits", [False, True])
+def test_the_embedder_is_counted_by_its_shapes(edits: bool) -> None:
+    network = MatchingNetwork(EmbedderConfig(("a", "red"), width=32, embed_dim=16), 4)
+    objective = Matching(network, MatchingConfig(), lambda: ValidationReport({}))
+    for clips, words in ((3, 5), (2, 7), (3, 5)):
+        batch = _pairs(clips, words, edits)
+        objective.loss(batch, _rng())  # torch would also see the first time's own count
+        report, counted = _counted(lambda batch=batch: objective.loss(batch, _rng()))
+        assert report.work.flops == counted > 0 and report.work.target_tokens == 0
+
+
+def _pairs(clips: int, words: int, edits: bool) -> EmbedderBatch:
+    subjects, scene = torch.ones(clips, SUBJECTS, SUBJECT), torch.ones(clips, sum(SCENE))
+    ids = torch.ones(clips, 2, words, dtype=torch.long)
+    labels = torch.tensor([[1.0, 1.0], [0.0, -1.0]]).expand(clips, 2, 2)
+    if edits:
+        change = torch.ones(clips, CHANGE)
+        return EmbedderBatch(subjects, scene, ids, labels, subjects, scene, change)
+    keys = torch.arange(2 * clips).reshape(clips, 2)
+    return EmbedderBatch(
+        subjects, scene, ids, labels, refs_BRF=subjects, ref_keys_BR=keys, clip_keys_B2=keys
+    )
 
 
 def test_the_enhancer_knows_its_operations() -> None:
