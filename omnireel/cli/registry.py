@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.text import Text
 
+from omnireel.cli import registry_promotion as promotion
 from omnireel.cli.printing import out
-
-if TYPE_CHECKING:
-    from omnireel.evaluate.gate import Measured
-    from omnireel.registry.promotion import Promotion
+from omnireel.cli.registry_options import DEFAULT_MLFLOW, AsJson, Mlflow, Reference
 
 app = typer.Typer(
     name="registry",
@@ -22,18 +19,11 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Mlflow = Annotated[str, typer.Option("--mlflow", help="MLflow tracking address.")]
-Reference = Annotated[
-    str, typer.Argument(metavar="REF", help="NAME/3, NAME@champion, or the start of a hash.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-_MLFLOW = "sqlite:///runs/mlflow.db"
-
 
 @app.command("list")
 def list_versions(
     name: Annotated[str | None, typer.Argument(help="Only this model.")] = None,
-    mlflow: Mlflow = _MLFLOW,
+    mlflow: Mlflow = DEFAULT_MLFLOW,
     as_json: AsJson = False,
 ) -> None:
     """List model versions. Example: omnireel registry list generator."""
@@ -51,7 +41,7 @@ def list_versions(
 
 
 @app.command("show")
-def show(reference: Reference, mlflow: Mlflow = _MLFLOW, as_json: AsJson = False) -> None:
+def show(reference: Reference, mlflow: Mlflow = DEFAULT_MLFLOW, as_json: AsJson = False) -> None:
     """Show what is known of a version. Example: omnireel registry show generator@champion."""
     from omnireel.cli.registry_printing import version_facts, version_json
     from omnireel.registry.versions import Registry
@@ -81,7 +71,7 @@ def register(
     answer: Annotated[
         Path | None, typer.Option(help="Also write the reference to this file.")
     ] = None,
-    mlflow: Mlflow = _MLFLOW,
+    mlflow: Mlflow = DEFAULT_MLFLOW,
 ) -> None:
     """Make a component folder a model version; the same content again stays the same version.
 
@@ -110,7 +100,7 @@ def register(
 def fetch(
     reference: Reference,
     folder: Annotated[Path, typer.Option("--out", help="Component folder to write.")],
-    mlflow: Mlflow = _MLFLOW,
+    mlflow: Mlflow = DEFAULT_MLFLOW,
 ) -> None:
     """Download a version and check it. Example: omnireel registry fetch gen/3 --out out/gen."""
     from omnireel.registry.publishing import fetch as fetch_version
@@ -126,7 +116,7 @@ def assemble(
     pinned: Annotated[
         bool, typer.Option("--pinned", help="Refuse references that may move, as NAME@champion.")
     ] = False,
-    mlflow: Mlflow = _MLFLOW,
+    mlflow: Mlflow = DEFAULT_MLFLOW,
 ) -> None:
     """Download a version and the autoencoder that it stands on, as a model folder.
 
@@ -166,7 +156,7 @@ def champion(
     answer: Annotated[
         Path | None, typer.Option(help="Write the reference, or 'none', to this file.")
     ] = None,
-    mlflow: Mlflow = _MLFLOW,
+    mlflow: Mlflow = DEFAULT_MLFLOW,
 ) -> None:
     """Print the version that is champion now, or 'none'.
 
@@ -186,7 +176,7 @@ def champion(
 def alias(
     reference: Reference,
     alias: Annotated[str, typer.Argument(help="Name to point at it.")],
-    mlflow: Mlflow = _MLFLOW,
+    mlflow: Mlflow = DEFAULT_MLFLOW,
 ) -> None:
     """Point an alias at a version. Example: omnireel registry alias generator/3 teacher."""
     from omnireel.registry.publishing import set_alias
@@ -203,7 +193,7 @@ def lineage(
     picture: Annotated[
         Path | None, typer.Option("--out", help="Also draw it: file.svg or file.png.")
     ] = None,
-    mlflow: Mlflow = _MLFLOW,
+    mlflow: Mlflow = DEFAULT_MLFLOW,
 ) -> None:
     """Show what a version was made from and what it became.
 
@@ -220,129 +210,6 @@ def lineage(
         out().print(str(draw_lineage(found, picture).resolve()))
 
 
-@app.command("judge")
-def judge(
-    reference: Reference,
-    folder: Annotated[Path, typer.Option("--work", help="Folder for models and results.")],
-    size: Annotated[str, typer.Option(help="Whose gates: tiny.")] = "tiny",
-    smoke: Annotated[bool, typer.Option(help="As few cases as the gates allow.")] = False,
-    answer: Annotated[
-        Path | None,
-        typer.Option(help="Write 'passed' or 'refused' to this file, and exit with 0 either way."),
-    ] = None,
-    verdict_file: Annotated[
-        Path | None, typer.Option("--out", help="Write the verdict, for 'registry promote'.")
-    ] = None,
-    mlflow: Mlflow = _MLFLOW,
-) -> None:
-    """Measure a version and the champion, and hold it against the bars of its part.
-
-    Example: omnireel registry judge generator/4 --work runs/judged-4 --out runs/judged-4.json
-    """
-    from omnireel.cli.gate import conclude
-    from omnireel.cli.printing import err
-    from omnireel.recipes.release_gate import judge_release
-
-    verdict = judge_release(
-        reference, size, folder, smoke=smoke, tracking_uri=mlflow, report=err().print
-    )
-    conclude(verdict, answer, verdict_file)
-
-
-@app.command("promote")
-def promote(
-    reference: Reference,
-    results: Annotated[
-        Path | None, typer.Option(help="results.json of 'omnireel eval quick'.")
-    ] = None,
-    verdict_file: Annotated[
-        Path | None, typer.Option("--verdict", help="Of 'omnireel registry judge', in its place.")
-    ] = None,
-    champion_results: Annotated[
-        Path | None, typer.Option(help="The champion's, on the same cases.")
-    ] = None,
-    require: Annotated[
-        list[str] | None,
-        typer.Option(help="SCORE=VALUE: least lower bound, as C20/recognisable=0.6 (repeatable)."),
-    ] = None,
-    no_worse: Annotated[
-        list[str] | None,
-        typer.Option(help="SCORE=LOSS: tolerated loss against the champion (repeatable)."),
-    ] = None,
-    gsb: Annotated[
-        float | None, typer.Option(help="Least lower bound of GSB against the champion.")
-    ] = None,
-    min_count: Annotated[int, typer.Option(help="Least observations behind a score.")] = 8,
-    tie_margin: Annotated[
-        float | None, typer.Option(min=0.0, help="Mean scores this near are the same, for GSB.")
-    ] = None,
-    mlflow: Mlflow = _MLFLOW,
-) -> None:
-    """Make a version the champion, if it passes the gate.
-
-    Example: omnireel registry promote generator/4 --results new/results.json
-    --champion-results old/results.json --require mean=0.5 --no-worse mean=0.01 --gsb 0.95
-    """
-    from omnireel.cli.parsing import named_numbers
-    from omnireel.errors import InvalidInput
-    from omnireel.evaluate.gate import GateConfig, decide
-    from omnireel.registry.promotion import promote as promote_version
-
-    if verdict_file is not None:
-        from omnireel.recipes.release_gate import read_verdict
-
-        judged = read_verdict(verdict_file)
-        _print_promotion(promote_version(reference, judged, tracking_uri=mlflow))
-        return
-    if results is None:
-        raise InvalidInput("say --results or --verdict: nothing is known of it", field="--results")
-    config = GateConfig(
-        named_numbers(require or (), "--require", "--require mean=0.5"),
-        named_numbers(no_worse or (), "--no-worse", "--no-worse mean=0.01"),
-        gsb,
-        min_count,
-    )
-    measured = _measured(reference, results, champion_results, tie_margin, mlflow)
-    verdict = decide(measured, config)
-    for reason in verdict.reasons:
-        mark, style = ("passed", "green") if reason.passed else ("failed", "bold red")
-        out().print(Text.assemble((mark, style), f"  {reason.line}"))
-    _print_promotion(promote_version(reference, verdict, tracking_uri=mlflow))
-
-
-@app.command("rollback")
-def rollback(
-    name: Annotated[str, typer.Argument(help="Of the model.")], mlflow: Mlflow = _MLFLOW
-) -> None:
-    """Restore the previous champion. Example: omnireel registry rollback generator."""
-    from omnireel.registry.promotion import rollback as roll_back
-
-    _print_promotion(roll_back(name, tracking_uri=mlflow))
-
-
-def _print_promotion(done: Promotion) -> None:
-    before = f" (before: {done.previous.ref})" if done.previous else " (the first one)"
-    out().print(f"{done.version.name}@champion is {done.version.ref}{before}")
-
-
-def _measured(
-    reference: str, results: Path, champion_results: Path | None, tie_margin: float | None, uri: str
-) -> Measured:
-    """Scores of the candidate; with a champion, compared with it."""
-    from omnireel.errors import InvalidInput
-    from omnireel.evaluate.gate_scores import measure, read_results
-    from omnireel.evaluate.summary import TIE_MARGIN
-    from omnireel.registry.versions import Registry
-
-    registry = Registry.open(uri)
-    version = registry.resolve(reference)
-    champion = registry.champion(version.name)
-    if champion is not None and champion.number != version.number and champion_results is None:
-        raise InvalidInput(
-            f"{champion.ref} is the champion; measure it on the same cases with 'omnireel eval "
-            "quick' and give its results with --champion-results",
-            field="--champion-results",
-        )
-    margin = TIE_MARGIN if tie_margin is None else tie_margin
-    theirs = read_results(champion_results) if champion_results else None
-    return measure(read_results(results), theirs, tie_margin=margin)
+app.command("judge")(promotion.judge)
+app.command("promote")(promotion.promote)
+app.command("rollback")(promotion.rollback)

@@ -19,6 +19,8 @@ SMALL = (
 )  # fmt: skip
 VAE = (FRAMES, "data.count=4", "data.shard_clips=4", "held_out_per_format=1", "trainer.num_steps=2")
 
+pytestmark = pytest.mark.timeout(900)
+
 Omnireel = Callable[..., str]
 
 
