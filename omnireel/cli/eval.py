@@ -11,6 +11,7 @@ import typer
 
 from omnireel.cli.arena import arena
 from omnireel.cli.bench import bench, table
+from omnireel.cli.failures import failures
 from omnireel.cli.gate import gate
 from omnireel.cli.printing import err, out
 from omnireel.shipped import SHIPPED_TINY
@@ -220,3 +221,4 @@ def _save(evaluation: Evaluation, folder: Path, model: Mapping[str, Any]) -> dic
 app.command("bench")(bench)
 app.command("table")(table)
 app.command("arena")(arena)
+app.command("failures")(failures)

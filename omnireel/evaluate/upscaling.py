@@ -21,7 +21,7 @@ from omnireel.generate import GenerationSettings, UpscalePipeline
 from omnireel.generate.frames import frames_to_video, video_to_frames
 from omnireel.media import SheetStyle, contact_sheet
 from omnireel.media.sheet import Row
-from omnireel.types import Clip, Frames
+from omnireel.types import Clip, Frames, VideoFormat
 from omnireel.world.render import render_clip
 from omnireel.world.truth import render_truth
 
@@ -34,14 +34,16 @@ _WEAR = 0.2
 
 @dataclass(frozen=True, eq=False)
 class UpscaledCase:
-    """One clip four times: enlarged by interpolation, super-resolved, at best, and exact."""
+    """One clip five times: small, enlarged by interpolation, super-resolved, at best, and exact."""
 
     case: Case
     base: Base
+    small: Frames
     enlarged: Frames
     result: Frames
     ceiling: Frames
     target: Frames
+    target_format: VideoFormat
     psnr_dB: dict[str, float]
     """"enlarged", "result" and "ceiling" against the target over all pixels; with "_bodies" over
     those of the subjects, where they are seen."""
@@ -93,7 +95,9 @@ def _upscaled(pipeline: UpscalePipeline, case: Case, base: Base) -> UpscaledCase
             value = psnr(frames, target, where)
             if value is not None:
                 scores[label] = value
-    return UpscaledCase(case, base, **shown, target=target, psnr_dB=scores)
+    return UpscaledCase(
+        case, base, small.frames_THWC, **shown, target=target, target_format=large, psnr_dB=scores
+    )
 
 
 def worn(pipeline: UpscalePipeline, clip: Clip, seed: int) -> Clip:

@@ -3,8 +3,10 @@
 Known keys, each optional, in the order they are shown: ``title``, ``summary``, ``command`` (how it
 was trained), ``data``, ``steps``, ``samples``, ``hardware``, ``wall_time_s``, ``git_revision``,
 ``rung`` (of the ladder that trained it), ``earlier`` (the stages before it, see
-:mod:`omnireel.registry.descent`), ``scores`` (name -> number), ``limits`` (list of sentences),
-``licence``. Other keys are kept in ``card.json`` and shown under "Details".
+:mod:`omnireel.registry.descent`), ``scores`` (name -> number), ``failures`` (what it fails at:
+``summary``, ``command`` that found it, ``picture`` beside the card, ``table`` with its head),
+``limits`` (list of sentences), ``licence``. Other keys are kept in ``card.json`` and shown under
+"Details".
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ _SHOWN = {
     "earlier",
     "after",
     "scores",
+    "failures",
     "limits",
     "licence",
     "sha256",
@@ -64,6 +67,8 @@ def card_markdown(card: Mapping[str, Any]) -> str:
         lines += ["## Measured", "", "| Measure | Value |", "|---|---|"]
         lines += [f"| {name} | {_number(value)} |" for name, value in scores.items()]
         lines += [""]
+    if failures := card.get("failures"):
+        lines += ["## Where it fails", "", *_failures(failures)]
     if limits := card.get("limits"):
         lines += ["## Limits", "", *(f"- {limit}" for limit in limits), ""]
     details = {
@@ -110,6 +115,17 @@ def _stage(stages: Sequence[Stage], number: int) -> list[str]:
         facts.insert(0, f"from {_told(parents(stages, number), number)}")
     lines = [f"{number}. {stage.get('recipe', 'stage')}: {'; '.join(facts)}", ""]
     return [*lines, "```", str(stage["command"]), "```", ""] if stage.get("command") else lines
+
+
+def _failures(failures: Mapping[str, Any]) -> list[str]:
+    lines = [str(failures["summary"]), ""]
+    if picture := failures.get("picture"):
+        lines += [f"![The worst cases]({picture})", ""]
+    if table := failures.get("table"):
+        head, *rest = ([str(cell).replace("|", "\\|") for cell in line] for line in table)
+        lines += [f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rest)]
+        lines += [""]
+    return [*lines, f"Found by `{failures['command']}`.", ""]
 
 
 def _number(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,10 +16,13 @@ import pytest
 from typer.testing import CliRunner
 
 from omnireel.cli.main import app
-from omnireel.errors import AlreadyExists
+from omnireel.errors import AlreadyExists, FailedPrecondition
 from omnireel.evaluate.bench.case_run import Model, judge_case
+from omnireel.evaluate.bench.rows import score_in
 from omnireel.evaluate.bench.run import read_manifest, read_records, run_bench
 from omnireel.evaluate.bench.suite import chosen, sample_of
+from omnireel.evaluate.failures.generated import worst_generated, worst_records
+from omnireel.registry import verify
 from tests.support.tiny_weights import save_tiny_weights
 
 CASES = chosen(("C18",), quick=True)
@@ -102,6 +106,27 @@ def test_the_command_writes_results_and_prints_a_table(weights: Path, whole: Pat
     data = json.loads((whole / "results.json").read_text())
     assert data["rows"][0]["id"] == "C18"
     assert data["model"] == read_manifest(whole)["model"]
+
+
+def test_the_worst_cases_are_shown_and_put_into_the_card(
+    weights: Path, whole: Path, tmp_path: Path
+) -> None:
+    generator = tmp_path / "generator"
+    shutil.copytree(weights / "generator", generator)
+    picture = tmp_path / "worst.png"
+    words = ["eval", "failures", str(generator), "--bench", str(whole), "--out", str(picture)]
+    said = CliRunner().invoke(app, [*words, "--record"])
+    assert said.exit_code == 0, said.output
+    told = verify(generator)["failures"]
+    assert told["command"].endswith(f"--bench {whole}") and "of 2 cases" in told["summary"]
+    assert (generator / "failures.png").read_bytes() == picture.read_bytes()
+    assert "](failures.png)" in (generator / "README.md").read_text()
+    records = read_records(whole)
+    (worst,) = worst_records(records, 5, per_row=1)
+    behind = [score_in(r, "score") - score_in(r, "ceiling") for r in records]  # type: ignore[operator]
+    assert worst == records[behind.index(min(behind))]
+    with pytest.raises(FailedPrecondition, match="measured another generator"):
+        worst_generated(weights / "vae", whole, 5)
 
 
 def test_a_wrong_capability_is_one_line() -> None:
