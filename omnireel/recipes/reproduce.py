@@ -119,6 +119,8 @@ class _Chain:
             raise FailedPrecondition(f"{label} has no command in its card")
         commands = [recorded(line, label) for line in lines]
         before = parents(self.stages, number)
+        if unknown := [place for place in before.values() if place not in self._made]:
+            raise FailedPrecondition(f"{label} started from stage {unknown[0]}, its card says")
         starts = {part: self._made[place] for part, place in before.items()}
         if commands[0].verb == "average":
             self._made[number] = self._average(label, number, lines[0], commands[0], starts)

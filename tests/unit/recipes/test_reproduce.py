@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from omnireel.cli import train
 from omnireel.errors import FailedPrecondition, NotFound
 from omnireel.recipes.reproduce import component_of, reproduction
-from omnireel.registry import save_component
+from omnireel.registry import save_component, verify
 from omnireel.shipped import SHIPPED_TINY
 
 SHIPPED = sorted(path.parent.name for path in SHIPPED_TINY.glob("*/card.json"))
@@ -152,6 +152,7 @@ def test_what_needs_a_gpu_is_refused_before_anything_starts(tmp_path: Path) -> N
             },
             "started from what trajectory made",
         ),
+        ({"command": "omnireel train vae-tiny", "after": {"start": 7}}, "started from stage 7"),
         ({"command": "omnireel models average a b c"}, "does not say which stages made them"),
         (
             {
@@ -174,8 +175,14 @@ def test_the_chain_of_every_shipped_component_is_shown(name: str, tmp_path: Path
     arguments = ["reproduce", name, "--dry-run", "--out", str(tmp_path / "again")]
     said = CliRunner().invoke(train.app, arguments)
     assert said.exit_code == 0, said.output
-    card = component_of(name).joinpath("card.json").read_text()
-    assert said.output.count("card: ") >= card.count('"command"')
+    card = verify(component_of(name))
+    ends = [
+        line for line in said.output.splitlines() if "train export" in line or "average" in line
+    ]
+    assert len([e for e in ends if e.startswith("runs: ")]) == len(card.get("earlier", ())) + 1
+    commands = "\n".join([stage["command"] for stage in [*card.get("earlier", ()), card]])
+    told = [line.removeprefix("card: ") for line in said.output.splitlines() if "card: " in line]
+    assert told == commands.splitlines()
     assert not (tmp_path / "again").exists()
 
 
