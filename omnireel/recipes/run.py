@@ -18,7 +18,7 @@ from omnireel.recipes import build_recipe
 from omnireel.recipes.base import Recipe, Report, Workplace
 from omnireel.recipes.config import flatten, from_json, override, to_json
 from omnireel.recipes.planning.hardware import peak_flops
-from omnireel.registry import load_component, write_text_atomic
+from omnireel.registry import load_component, verify, write_text_atomic
 from omnireel.registry.descent import earlier_stages
 from omnireel.shipped import located, portable
 from omnireel.train import Callback, Trainer, TrainerConfig, TrainResult
@@ -55,7 +55,10 @@ def run_recipe(request: RunRequest, callbacks: tuple[Callback, ...], report: Rep
 
     """
     if request.init_from is not None:
-        request = replace(request, init_from=located(request.init_from))
+        begin = located(request.init_from)
+        if not request.resume:
+            verify(begin)  # before data are made for nothing
+        request = replace(request, init_from=begin)
     saved = read_run(request.out) if request.resume else None
     if saved is not None and saved.recipe_name != request.recipe:
         raise InvalidInput(

@@ -25,6 +25,7 @@ from safetensors.torch import load_file, save_file
 from omnireel.errors import IntegrityError, InvalidInput, NotFound
 from omnireel.registry.card import card_markdown
 from omnireel.registry.folders import atomic_folder, sha256_file
+from omnireel.shipped import located
 
 FORMAT_VERSION = 1
 MAX_FILE_BYTES = 2**24 - 2**16
@@ -96,7 +97,7 @@ def load_component(
     """Read a component after checking every recorded hash.
 
     Args:
-        folder: what :func:`save_component` wrote.
+        folder: what :func:`save_component` wrote; ``omnireel/weights/..`` from any directory.
         kind: refuse another kind than this one.
         dtype: floating-point tensors are given in this type (None: as stored).
         device: where the tensors go.
@@ -107,7 +108,7 @@ def load_component(
         InvalidInput: it is another kind of component.
 
     """
-    folder = Path(folder)
+    folder = located(Path(folder))
     card = verify(folder)
     if kind is not None and card["kind"] != kind:
         raise InvalidInput(
@@ -136,7 +137,7 @@ def verify(folder: Path | str) -> dict[str, Any]:
         IntegrityError: a file differs from its recorded hash, or the card is damaged.
 
     """
-    folder = Path(folder)
+    folder = located(Path(folder))
     if not (folder / "card.json").is_file():
         raise NotFound(
             f"No model component in {folder} (card.json is missing); train one with "

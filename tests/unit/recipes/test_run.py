@@ -222,6 +222,13 @@ def test_nothing_to_resume_or_export(tmp_path: Path) -> None:
         export_run(tmp_path, tmp_path / "out", cache=tmp_path, report=_quiet)
 
 
+def test_a_start_that_is_none_is_said_before_data_are_made(tmp_path: Path) -> None:
+    request = RunRequest("vae-debug", tmp_path / "run", tmp_path / "cache", init_from=tmp_path)
+    with pytest.raises(NotFound, match=r"card\.json is missing"):
+        run_recipe(request, (), _quiet)
+    assert not (tmp_path / "cache").exists()
+
+
 def test_damaged_recipe_file(tmp_path: Path) -> None:
     (tmp_path / "recipe.json").write_text(json.dumps({"recipe": "vae-debug"}))
     with pytest.raises(InvalidInput, match="damaged"):

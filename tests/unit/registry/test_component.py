@@ -9,6 +9,7 @@ import torch
 from omnireel.errors import IntegrityError, InvalidInput, NotFound, ResourceExhausted
 from omnireel.registry import component as component_module
 from omnireel.registry import load_component, save_component, verify
+from omnireel.shipped import SHIPPED_TINY
 
 TENSORS = {"a.weight": torch.arange(6.0).reshape(2, 3), "b": torch.tensor([3], dtype=torch.int64)}
 
@@ -131,3 +132,13 @@ def test_another_user_can_read_what_was_saved(tmp_path: Path) -> None:
         tmp_path / "vae", kind="vae", config={}, state_dict={"w": torch.ones(2)}, card={}
     )
     assert all(path.stat().st_mode & 0o044 == 0o044 for path in folder.iterdir())
+
+
+def test_shipped_components_are_found_from_any_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert verify("omnireel/weights/tiny/vae")["kind"] == "vae"
+    assert load_component("omnireel/weights/tiny/vae").card == verify(SHIPPED_TINY / "vae")
+    with pytest.raises(NotFound):
+        verify("weights/tiny/vae")
