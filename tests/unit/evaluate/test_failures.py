@@ -51,7 +51,7 @@ def test_a_card_shows_picture_and_table(tmp_path: Path) -> None:
     assert (vae / "failures.png").read_bytes() == failures_png(failures)
 
 
-SHOWN = ("generator", "teacher", "vae")
+SHOWN = ("enhancer", "generator", "teacher", "upscaler", "vae")
 
 
 @pytest.mark.parametrize("name", SHOWN)
