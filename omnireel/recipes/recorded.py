@@ -39,6 +39,10 @@ def recorded(command: str, label: str) -> Recorded:
     words = shlex.split(command)
     if words[:3] == ["omnireel", "models", "average"]:
         return _taken_apart("average", "", words[3:])
+    if words[:3] == ["omnireel", "train", "lora"]:
+        raise FailedPrecondition(
+            f"{label} learned from a folder of clips; where they are, {command!r} makes it again"
+        )
     if words[:3] == ["omnireel", "train", "ladder"]:
         found = _taken_apart("ladder", "", words[3:])
     elif words[:2] == ["omnireel", "train"] and len(words) > 2 and words[2] in RECIPES:

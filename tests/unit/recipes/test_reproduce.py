@@ -137,6 +137,7 @@ def test_what_needs_a_gpu_is_refused_before_anything_starts(tmp_path: Path) -> N
     [
         ({"recipe": "vae-tiny"}, "has no command in its card"),
         ({"command": "python -m something.else"}, "no recipe of this release"),
+        ({"command": "omnireel train lora --data x"}, "learned from a folder of clips"),
         ({"command": "omnireel train never-heard-of"}, "no recipe of this release"),
         ({"command": "omnireel train vae-tiny runs"}, "has the word 'runs'"),
         ({"command": "omnireel train vae-tiny --init-from runs/gone"}, "which is not here"),
