@@ -1,11 +1,8 @@
 """Recipes of the super-resolver's student: its teacher's walk of eight steps in one evaluation.
 
-The super-resolver needs no guidance (the base clip says nearly everything) and is served with two
-steps, so there is no factor of fifteen to win as for the generator. Two things are left, and the
-student has both:
-
-- one network evaluation a clip instead of two: half the denoising of what is served today;
-- in that one evaluation the end point of the teacher's *eight*-step walk, not of its two-step one.
+The super-resolver needs no guidance (the base clip says nearly everything) and is served with one
+step, so there is no time to win, as there is for the generator: what the student has in its one
+evaluation is the end point of the teacher's *eight*-step walk.
 
 Eight steps are no nearer to the truth in decibels than one (a sample is farther from it than the
 mean of all samples is), but sharper, which is what a super-resolver is for. A single jump tends to

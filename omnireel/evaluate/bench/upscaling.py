@@ -36,8 +36,10 @@ _REFERENCES = (Role.REFERENCE, Role.ELEMENT)
 
 
 def upscaled_folder(folder: Path, upscaler: Path) -> Path:
-    """Where records of this super-resolver are: each has a folder of its own."""
-    return folder / f"upscaled-{verify(upscaler)['sha256']['model.safetensors'][:12]}"
+    """Where records of this super-resolver are: weights that are sampled in one way have a folder
+    of their own."""
+    found = verify(upscaler)["sha256"]
+    return folder / f"upscaled-{found['model.safetensors'][:12]}-{found['config.json'][:6]}"
 
 
 def run_upscaling(
