@@ -43,9 +43,9 @@ class ScalingStudy:
 
     recipe: str = "generator-tiny-all"
     sizes: tuple[SizeOfStudy, ...] = (
-        SizeOfStudy("small", TransformerSize(width=128, depth=4, heads=2), (768, 1536, 3072)),
-        SizeOfStudy("medium", TransformerSize(width=192, depth=5, heads=3), (384, 768, 1536)),
-        SizeOfStudy("tiny", TransformerSize(), (192, 384, 768)),
+        SizeOfStudy("small", TransformerSize(width=128, depth=4, heads=2), (768, 1536, 2304)),
+        SizeOfStudy("medium", TransformerSize(width=192, depth=5, heads=3), (384, 768, 1152)),
+        SizeOfStudy("tiny", TransformerSize(), (192, 384, 576)),
     )
     settings: tuple[str, ...] = (
         "trainer.max_minutes=null",
