@@ -45,7 +45,8 @@ from omnireel.world.lexicon import vocabulary
 _LIMITS = (
     "Knows Omnireel's procedural world only.",
     "Doubles width and height; it sharpens what the base clip shows and invents nothing new.",
-    "Made for clips that a generator made; exact renderings lose to plain enlargement.",
+    "Made for clips that a generator made; exact renderings are a little sharper after plain "
+    "enlargement.",
 )
 
 
