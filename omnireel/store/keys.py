@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from omnireel.errors import InvalidInput
 
 MAX_KEY_CHARACTERS = 512
+MAX_FOREIGN_KEY_BYTES = 1024
 _SEGMENT = re.compile(r"[A-Za-z0-9_=+@-][A-Za-z0-9._=+@-]*\Z")
 _SUFFIX = re.compile(r"(\.[A-Za-z0-9]{1,16})?\Z")
 _CONTENT_KEY = re.compile(r"(?:.*/)?sha256/[0-9a-f]{2}/([0-9a-f]{64})(?:\.[A-Za-z0-9]+)?\Z")
@@ -31,6 +33,19 @@ def check_key(key: str) -> str:
     return key
 
 
+def check_foreign_key(key: str) -> str:
+    """Return ``key`` if S3 takes it: text of 1 to 1024 bytes, as others put it there.
+
+    Raises:
+        InvalidInput: any other key.
+    """
+    if not 1 <= len(key.encode()) <= MAX_FOREIGN_KEY_BYTES:
+        raise InvalidInput(
+            f"{key[:80]!r} is no object key: it has 1 to {MAX_FOREIGN_KEY_BYTES} bytes", field="key"
+        )
+    return key
+
+
 def content_key(sha256: str, suffix: str = "") -> str:
     """The key of content-addressed bytes; ``suffix`` such as ``.mp4`` or empty."""
     if not _SUFFIX.match(suffix):
@@ -49,10 +64,12 @@ class UriSpace:
     """Maps keys to URIs ``<prefix>/<key>`` and refuses the URIs of anything else."""
 
     prefix: str
+    check: Callable[[str], str] = check_key
+    """Returns a legal key, and raises InvalidInput for any other."""
 
     def uri(self, key: str) -> str:
         """The URI of a key."""
-        return f"{self.prefix}/{check_key(key)}"
+        return f"{self.prefix}/{self.check(key)}"
 
     def key(self, uri: str) -> str:
         """The key of a URI.
@@ -65,4 +82,4 @@ class UriSpace:
             raise InvalidInput(
                 f"{uri[:200]!r} is not an object of this store; upload it first", field="uri"
             )
-        return check_key(uri[len(self.prefix) + 1 :])
+        return self.check(uri[len(self.prefix) + 1 :])

@@ -25,8 +25,10 @@ from omnireel.store.local import LocalStore
 _FORMS = "use file:///absolute/folder or s3://bucket/prefix?endpoint=http://host:port"
 
 
-def open_store(url: str) -> ObjectStore:
+def open_store(url: str, *, foreign_keys: bool = False) -> ObjectStore:
     """The store at ``url``. A local folder is made; an S3 bucket is made by the first write.
+
+    ``foreign_keys``: a bucket whose objects others have named, see `omnireel.store.s3.S3Settings`.
 
     Raises:
         InvalidInput: not such an address.
@@ -44,11 +46,11 @@ def open_store(url: str) -> ObjectStore:
             raise InvalidInput(f"{url!r} is no folder address; {_FORMS}", field="store")
         return LocalStore(Path(unquote(parts.path)))
     if parts.scheme == "s3":
-        return _open_s3(url)
+        return _open_s3(url, foreign_keys)
     raise InvalidInput(f"{url!r} is no store address; {_FORMS}", field="store")
 
 
-def _open_s3(url: str) -> ObjectStore:
+def _open_s3(url: str, foreign_keys: bool) -> ObjectStore:
     # Imported here so that a local store needs no S3 client installed.
     from omnireel.store.s3 import S3Settings, S3Store
 
@@ -77,6 +79,7 @@ def _open_s3(url: str) -> ObjectStore:
             endpoint=endpoint,
             public_endpoint=options.get("public_endpoint", endpoint),
             region=options.get("region", "us-east-1"),
+            foreign_keys=foreign_keys,
         ),
         access_key=_from_environment(options.get("access_key_env", "AWS_ACCESS_KEY_ID")),
         secret_key=_from_environment(options.get("secret_key_env", "AWS_SECRET_ACCESS_KEY")),

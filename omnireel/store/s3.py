@@ -20,7 +20,13 @@ from minio.error import S3Error
 from omnireel.errors import IntegrityError, InvalidInput, NotFound
 from omnireel.store.base import ObjectInfo, check_size, checked_range
 from omnireel.store.chunks import CHUNK_BYTES, CheckedChunks, sha256_of
-from omnireel.store.keys import UriSpace, check_key, content_key, content_sha256
+from omnireel.store.keys import (
+    UriSpace,
+    check_foreign_key,
+    check_key,
+    content_key,
+    content_sha256,
+)
 from omnireel.store.s3_errors import s3_errors
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")
@@ -33,7 +39,8 @@ class S3Settings:
     """Where the objects are. Keys get ``prefix`` in front; endpoints are ``http(s)://host[:port]``.
 
     ``public_endpoint`` is the one that stands in signed addresses, where clients reach the service
-    by another name than this process does.
+    by another name than this process does. ``foreign_keys``: objects have the names that others
+    gave them, with spaces and any letters; a URI is then good for this store alone, no address.
     """
 
     bucket: str
@@ -41,6 +48,7 @@ class S3Settings:
     endpoint: str = "https://s3.amazonaws.com"
     public_endpoint: str = "https://s3.amazonaws.com"
     region: str = "us-east-1"
+    foreign_keys: bool = False
 
     def __post_init__(self) -> None:
         if not _BUCKET.match(self.bucket):
@@ -50,13 +58,22 @@ class S3Settings:
                 field="store",
             )
         if self.prefix:
-            check_key(self.prefix)
+            self.check_key(self.prefix)
         for name in ("endpoint", "public_endpoint"):
             parts = urlsplit(getattr(self, name))
             if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
                 raise InvalidInput(
                     f"{name} {getattr(self, name)!r} is not http(s)://host[:port]", field="store"
                 )
+
+    def check_key(self, key: str) -> str:
+        """Return a key that is legal here.
+
+        Raises:
+            InvalidInput: it is not.
+
+        """
+        return check_foreign_key(key) if self.foreign_keys else check_key(key)
 
 
 class S3Store:
@@ -76,7 +93,8 @@ class S3Store:
         self._settings = settings
         self._bucket = settings.bucket
         root = f"s3://{settings.bucket}"
-        self._uris = UriSpace(f"{root}/{settings.prefix}" if settings.prefix else root)
+        prefix = f"{root}/{settings.prefix}" if settings.prefix else root
+        self._uris = UriSpace(prefix, settings.check_key)
         credentials = {
             "access_key": access_key,
             "secret_key": secret_key,

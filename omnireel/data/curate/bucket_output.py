@@ -1,6 +1,7 @@
 """A curation whose result lies in a bucket: made in a local work folder, then sent.
 
-1. The plan is put there first: work of another plan at the same address is refused.
+1. The plan is put there first: work of another plan at the same address is refused, and so is a
+   second machine (`lease`).
 2. What was found out so far is put there now and then, so another machine can go on.
 3. At the end shards, ledger and report are sent, and the manifest last.
 """
@@ -16,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from omnireel.data.curate.lease import Lease, leased
 from omnireel.data.curate.state import STATE, WORK, State, check_plan
 from omnireel.data.curate.steps import Progress
 from omnireel.data.shards.bucket import ShardBucket
@@ -44,15 +46,25 @@ class BucketOutput:
         self._bucket = ShardBucket(address)
         self._folder = folder
         self._next_s = time.monotonic() + _EVERY_S
+        self._lease: Lease
 
-    def claim(self, plan: Mapping[str, Any]) -> None:
-        """Take the address for ``plan``, and what another machine found out for it.
+    @contextmanager
+    def claimed(self, plan: Mapping[str, Any]) -> Iterator[Lease]:
+        """Hold the address for ``plan``, with what another machine found out for it.
 
         Raises:
             AlreadyExists: it holds other objects, or work of another plan.
+            FailedPrecondition: another machine works on it.
             Unavailable: the store cannot be reached.
 
         """
+        self._claim(plan)
+        with leased(self._bucket.store, self._bucket.address) as self._lease:
+            self._claim(plan)  # another plan may have come at the same moment
+            self._take_over()
+            yield self._lease
+
+    def _claim(self, plan: Mapping[str, Any]) -> None:
         store, address = self._bucket.store, self._bucket.address
         there = {info.key: info.uri for info in store.list()}
         if PLAN_KEY in there:
@@ -61,6 +73,10 @@ class BucketOutput:
             raise AlreadyExists(f"{address} holds other objects; choose an empty prefix")
         else:
             store.put(PLAN_KEY, json.dumps(dict(plan), sort_keys=True).encode())
+
+    def _take_over(self) -> None:
+        store = self._bucket.store
+        there = {info.key: info.uri for info in store.list()}
         path = self._folder / WORK / STATE
         with disk_errors(self._folder):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,6 +93,7 @@ class BucketOutput:
 
         def show(stage: str, done: int, total: int) -> None:
             progress(stage, done, total)
+            self._lease.check()
             if time.monotonic() >= self._next_s:
                 self._save(state)
 
@@ -90,10 +107,12 @@ class BucketOutput:
 
     def send(self, progress: Progress) -> None:
         """Send what the folder holds; the manifest comes last."""
+        self._lease.check()
         self._bucket.send(self._folder, lambda done, total: progress("sending files", done, total))
 
     def _save(self, state: State) -> None:
         began = time.monotonic()
+        self._lease.check()
         with (
             disk_errors(self._folder),
             tempfile.TemporaryDirectory(dir=self._folder / WORK) as folder,

@@ -45,7 +45,8 @@ def curate(
     Raises:
         InvalidInput, NotFound: the input is empty, missing, or does not fit together.
         AlreadyExists: ``out`` or a part holds other things, or work of another policy or input.
-        FailedPrecondition: no sample passed; ledger and report say why.
+        FailedPrecondition: another process works on ``out``; or no sample passed, and ledger and
+            report say why.
         Unavailable, ResourceExhausted: a store or a disk gave out; the same command goes on.
 
     """
@@ -54,9 +55,9 @@ def curate(
     listing = list_items(inputs, request.address)
     plan = request.plan()
     bucket = BucketOutput(request.send_to, request.out) if request.send_to else None
-    if bucket:
-        bucket.claim(plan)
     with ExitStack() as stack:
+        if bucket:
+            stack.enter_context(bucket.claimed(plan))
         state = stack.enter_context(open_state(request.out, plan))
         for folder in parts:
             state.take(folder, plan)

@@ -98,7 +98,9 @@ class BucketInputs:
     def entries(self) -> Iterator[Entry]:
         """All objects."""
         for info in self._store.list():
-            if not any(part.startswith(".") for part in info.key.split("/")):
+            # A key that ends with a slash is what browsers of buckets show an empty folder by.
+            hidden = any(part.startswith(".") for part in info.key.split("/"))
+            if not hidden and not info.key.endswith("/"):
                 yield Entry(info.key, info.size, info.modified_at.isoformat())
 
     @contextmanager
@@ -132,7 +134,7 @@ def open_inputs(address: str) -> Inputs:
             f"{address!r} is no input; give a folder or s3://bucket/prefix?endpoint=http://host",
             field="input",
         )
-    return BucketInputs(open_store(address))
+    return BucketInputs(open_store(address, foreign_keys=True))
 
 
 def _decoded(data: bytes, name: str) -> str:

@@ -10,11 +10,12 @@ import fcntl
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from omnireel.data.curate.lease import LeaseConfig, leased
 from omnireel.errors import (
     AlreadyExists,
     FailedPrecondition,
@@ -23,6 +24,7 @@ from omnireel.errors import (
     ResourceExhausted,
 )
 from omnireel.files import disk_errors
+from omnireel.store.local import LocalStore
 
 WORK = ".work"
 STATE = "state.sqlite"
@@ -40,10 +42,16 @@ CREATE TABLE IF NOT EXISTS results (
 class State:
     """Results by stage and key. ``stamp`` says of what state of the file a result is."""
 
-    def __init__(self, connection: sqlite3.Connection, folder: Path) -> None:
-        """Use :func:`open_state`."""
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        folder: Path,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Use :func:`open_state`. ``check`` raises when nothing may be kept any more."""
         self._connection = connection
         self._folder = folder
+        self._check = check
 
     def get(self, stage: str, key: str, stamp: str) -> bytes | None:
         """A result, if it is there and not outdated."""
@@ -65,6 +73,7 @@ class State:
 
     def put(self, stage: str, key: str, stamp: str, result: bytes, seconds: float) -> None:
         """Keep a result; when this returns, no kill of this process can undo it."""
+        self._check()
         with _sql_errors(self._folder):
             self._connection.execute(
                 "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?)",
@@ -134,8 +143,24 @@ def open_state(out: Path, plan: Mapping[str, Any]) -> Iterator[State]:
         raise AlreadyExists(f"{out} holds other files; choose an empty or a new folder")
     with disk_errors(out):
         work.mkdir(parents=True, exist_ok=True)
-        lock = os.open(work / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-    connection = None
+    with (
+        _locked(work / "lock", out),
+        # On a share of several machines the lock may be known to this one only.
+        leased(LocalStore(work), str(out), LeaseConfig(prefix="lease/")) as lease,
+        closing(sqlite3.connect(work / STATE, isolation_level=None)) as connection,
+    ):
+        with _sql_errors(out):
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.executescript(_TABLES)
+            _claim(connection, out, plan)
+        yield State(connection, out, lease.check)
+
+
+@contextmanager
+def _locked(path: Path, out: Path) -> Iterator[None]:
+    with disk_errors(out):
+        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -143,16 +168,8 @@ def open_state(out: Path, plan: Mapping[str, Any]) -> Iterator[State]:
             raise FailedPrecondition(
                 f"another process works in {out}; wait for it, or choose another folder"
             ) from error
-        connection = sqlite3.connect(work / STATE, isolation_level=None)
-        with _sql_errors(out):
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.executescript(_TABLES)
-            _claim(connection, out, plan)
-        yield State(connection, out)
+        yield
     finally:
-        if connection is not None:
-            connection.close()
         os.close(lock)
 
 

@@ -21,7 +21,13 @@ from omnireel.data.executors import Done, LocalExecutor, Lost, Stage, Task
 from omnireel.data.forget import forget_at
 from omnireel.data.shards import ShardReader
 from omnireel.data.shards.bucket import ShardBucket
-from omnireel.errors import AlreadyExists, InvalidInput, NotFound, Unavailable
+from omnireel.errors import (
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidInput,
+    NotFound,
+    Unavailable,
+)
 from omnireel.store.open import open_store
 from tests.support.curated import bytes_of
 from tests.support.footage import POLICY, mixed_folder
@@ -166,6 +172,39 @@ def test_a_bucket_is_filled_and_another_machine_goes_on(
     server.process.wait()
     with pytest.raises(Unavailable, match="cannot be reached"):
         curate(second, LocalExecutor(1))
+
+
+def test_objects_have_the_names_that_others_gave_them(
+    place: Path, tmp_path: Path, server: S3Server
+) -> None:
+    address = address_of(server, "media/my raw clips")
+    store = open_store(address, foreign_keys=True)
+    for number, path in enumerate(sorted((place / "footage").glob("good*"))):
+        stem = ("Käse & Brot", "東京 50%+", "a#b?c=d")[number // 2]
+        store.put(f"día 1/{stem}{path.suffix}", path)
+    store.put("día 1/", b"")
+    policy = load_policy(str(place / "policy.yaml"))
+    curate(CurateRequest(address, tmp_path / "out", policy), LocalExecutor(1))
+    names = {s.key: s.text for _, s in ShardReader(tmp_path / "out").samples()}
+    assert set(names) == {"día 1/Käse & Brot.mp4", "día 1/東京 50%+.mp4", "día 1/a#b?c=d.mp4"}
+    assert all(names.values())
+
+
+def test_a_bucket_that_another_machine_fills_is_refused(
+    place: Path, tmp_path: Path, server: S3Server, media: str
+) -> None:
+    policy, out = load_policy(str(place / "policy.yaml")), address_of(server, "results/three")
+    request = CurateRequest(media, tmp_path / "first", policy, send_to=out)
+    with pytest.raises(KeyboardInterrupt):
+        curate(request, Stopping(1))
+    store = open_store(out)
+    assert not list(store.list("work/lease/")), "what was stopped is given back"
+    theirs = store.put("work/lease/theirs", b'{"host": "another-machine", "pid": 7}')
+    with pytest.raises(FailedPrecondition, match="process 7 of another-machine works on s3://"):
+        curate(request, LocalExecutor(1))
+    store.delete(theirs)
+    curate(request, LocalExecutor(1))
+    assert {info.key for info in store.list("work/")} == {"work/plan.json", "work/state.sqlite"}
 
 
 def test_a_sample_in_a_bucket_is_forgotten(
