@@ -7,7 +7,6 @@ every image, is a :class:`Candidate`. All checks of tiers 1 and 2 share the fram
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -87,31 +86,21 @@ class Shot:
 
 @dataclass(frozen=True, eq=False)
 class SampledFrames:
-    """The decoded frames of one shot, RGB, bounded in number whatever its length.
+    """The decoded frames of one shot, bounded in number whatever its length.
 
-    ``frames_THWC`` are about :data:`FRAMES_PER_SECOND` a second (fewer in a long shot, never more
-    than :data:`MAX_FRAMES`), shrunk to :data:`WORKING_SHORT_SIDE`; an image has T = 1. ``bursts``
-    are runs of neighbouring frames at the full frame rate, of the same size. ``details`` are a few
-    frames at full resolution, ``(H, W, 3)``.
+    ``frames_THWC``, RGB, are about :data:`FRAMES_PER_SECOND` a second (fewer in a long shot, never
+    more than :data:`MAX_FRAMES`), shrunk to :data:`WORKING_SHORT_SIDE`; an image has T = 1.
+    ``bursts`` are runs of neighbouring frames at the full frame rate, of the same size, luma only
+    ``(T, H, W)``. ``details`` are a few frames at full resolution, ``(H, W, 3)``.
     """
 
     frames_THWC: Frames
     times_s: npt.NDArray[np.float64]
     """Of the frames, from the file's first picture."""
-    bursts: tuple[Frames, ...] = ()
+    bursts: tuple[npt.NDArray[np.uint8], ...] = ()
     burst_times_s: tuple[npt.NDArray[np.float64], ...] = ()
     details: tuple[Frames, ...] = ()
     detail_times_s: tuple[float, ...] = ()
-
-    @cached_property
-    def luma(self) -> npt.NDArray[np.float32]:
-        """Luma of the working frames, 0 to 255 (ITU-R BT.601 weights); worked out once."""
-        return to_luma(self.frames_THWC)
-
-    @cached_property
-    def burst_luma(self) -> tuple[npt.NDArray[np.float32], ...]:
-        """Luma of each burst."""
-        return tuple(to_luma(burst) for burst in self.bursts)
 
 
 @dataclass(frozen=True)
@@ -154,8 +143,3 @@ class Candidate:
     def of_role(self, role: Role) -> tuple[Companion, ...]:
         """The companions of one role, in order."""
         return tuple(c for c in self.companions if c.role is role)
-
-
-def to_luma(frames: Frames) -> npt.NDArray[np.float32]:
-    """Luma of RGB frames ``(..., H, W, 3)``, 0 to 255."""
-    return np.asarray(frames @ np.array([0.299, 0.587, 0.114], np.float32), np.float32)

@@ -21,12 +21,6 @@ def working(frames: SampledFrames) -> Gray:
 
 
 @lru_cache(maxsize=1)
-def bursts(frames: SampledFrames) -> tuple[Gray, ...]:
-    """Luma of each burst."""
-    return tuple(gray_of(burst) for burst in frames.bursts)
-
-
-@lru_cache(maxsize=1)
 def details(frames: SampledFrames) -> tuple[Gray, ...]:
     """Luma ``(H, W)`` of each frame of full resolution."""
     return tuple(gray_of(frame) for frame in frames.details)

@@ -9,6 +9,7 @@ which moves everything, is no cut.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -39,6 +40,17 @@ class Signatures:
     def __len__(self) -> int:
         return len(self.small_THW)
 
+    @cached_property
+    def waves_THF(self) -> npt.NDArray[np.complex64]:  # noqa: N802 (shape legend)
+        """Spectra of the small pictures, padded, so that a shift does not wrap round."""
+        height, width = self.small_THW.shape[1:]
+        return np.asarray(np.fft.rfft2(self.small_THW, (2 * height, 2 * width)), np.complex64)
+
+    @cached_property
+    def energy_T(self) -> F32:  # noqa: N802
+        """Sums of squares, and a few grey levels squared, so that flat pictures are alike."""
+        return np.asarray(np.square(self.small_THW).sum((1, 2)) + 600, np.float32)
+
 
 def signatures(frames_THWC: Frames) -> Signatures:
     """What is kept of frames ``(T, H, W, 3)``."""
@@ -54,15 +66,16 @@ def signatures(frames_THWC: Frames) -> Signatures:
 
 def difference(seen: Signatures, one: npt.NDArray[np.intp], other: npt.NDArray[np.intp]) -> F32:
     """How unlike the frames ``one`` and ``other`` (indices, same length) are, 0 to 1."""
-    a, b = seen.small_THW[one], seen.small_THW[other]
-    height, width = a.shape[1:]
-    shape = (2 * height, 2 * width)  # padded, so that a shift does not wrap round
-    product = np.fft.irfft2(np.fft.rfft2(a, shape) * np.conj(np.fft.rfft2(b, shape)), shape)
-    near = np.concatenate([product[:, : height // 4], product[:, -height // 4 :]], axis=1)
-    near = np.concatenate([near[:, :, : width // 4], near[:, :, -width // 4 :]], axis=2)
-    # A few grey levels squared: flat pictures are alike.
-    energy = np.sqrt((np.square(a).sum((1, 2)) + 600) * (np.square(b).sum((1, 2)) + 600))
-    likeness = (near.max(axis=(1, 2)) / energy).clip(0, 1)
+    height, width = seen.small_THW.shape[1:]
+    waves = seen.waves_THF[one] * np.conj(seen.waves_THF[other])
+    product = np.fft.irfft2(waves, (2 * height, 2 * width))
+    corners = [
+        product[:, rows, columns].max(axis=(1, 2))
+        for rows in (slice(height // 4), slice(-height // 4, None))
+        for columns in (slice(width // 4), slice(-width // 4, None))
+    ]
+    energy = np.sqrt(seen.energy_T[one] * seen.energy_T[other])
+    likeness = (np.max(corners, axis=0) / energy).clip(0, 1)
     colors = np.minimum(seen.histogram_TK[one], seen.histogram_TK[other]).sum(axis=1)
     return np.asarray(1 - np.maximum(likeness, 0) ** 0.5 * colors**0.5, np.float32)
 
@@ -77,10 +90,9 @@ def changes(seen: Signatures) -> F32:
         return np.zeros(0, np.float32)
     after = np.arange(1, count)
     step = difference(seen, after - 1, after)
-    lasting = np.minimum(
-        difference(seen, np.maximum(after - 2, 0), after),
-        difference(seen, after - 1, np.minimum(after + 1, count - 1)),
-    )
+    two = difference(seen, np.arange(count - 2), np.arange(2, count))
+    # From the frame before the last one, and to the one after the next, where there is one.
+    lasting = np.minimum([*step[:1], *two], [*two, *step[-1:]])
     strength = np.minimum(step, lasting)
     reach = 4
     padded = np.pad(step, reach, constant_values=np.nan)

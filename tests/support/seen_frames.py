@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from omnireel.data.candidate import Candidate, FileFacts, SampledFrames
+from omnireel.data.gray import gray_of
 from omnireel.types import Frames, MediaKind
 
 WIDTH, HEIGHT = 192, 112
@@ -70,7 +71,7 @@ def seen(frames: Frames, *, fps: float = 8.0, details: int = 3, bits: float = 0.
     sampled = SampledFrames(
         frames,
         times,
-        bursts=(frames[:8],),
+        bursts=(gray_of(frames[:8]),),
         burst_times_s=(times[:8],),
         details=tuple(frames[i] for i in chosen),
         detail_times_s=tuple(times[i] for i in chosen),

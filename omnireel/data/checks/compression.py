@@ -17,7 +17,7 @@ PART = (432, 768)
 """Rows and columns in the middle of a frame that are looked at; blocks keep their size, so the
 frame is not shrunk."""
 GRID = 8
-EDGE = 12.0
+EDGE = np.uint8(12)
 """Grey levels; larger steps are drawn, not made by blocks."""
 
 WEIGHTS = (10.0, -4.8, -4.6)
@@ -70,12 +70,12 @@ def bits(candidate: Candidate, parts: list[gray.Gray]) -> float:
 
 def blocks(gray_HW: gray.Gray) -> float:
     """How much steps between neighbouring pixels prefer one phase of an 8-pixel grid."""
-    return max(_grid(gray_HW), _grid(gray_HW.T))
+    return max(_grid(gray_HW), _grid(np.ascontiguousarray(gray_HW.T)))
 
 
 def _grid(gray_HW: gray.Gray) -> float:
     step = np.minimum(cv2.absdiff(gray_HW[1:], gray_HW[:-1]), EDGE)
-    row = step.mean(axis=1)
+    row = cv2.reduce(step, 1, cv2.REDUCE_AVG, dtype=cv2.CV_64F).ravel()
     # Against the steps beside it, so that a slope counts for nothing.
     lone = row[1:-1] - (row[:-2] + row[2:]) / 2
     whole = len(lone) // GRID * GRID

@@ -13,7 +13,7 @@ from omnireel.data.shots import changes, dissolves, signatures
 class Cut(Check):
     """The strongest cut, dissolve or fade among the working frames."""
 
-    name, tier, version = "cut", Tier.TEMPORAL, 1
+    name, tier, version = "cut", Tier.TEMPORAL, 2
     unit = "strength of the strongest cut, 0 to 1"
     scale = Bounds(0, 1)
     standard = standard("cut")

@@ -22,7 +22,7 @@ STILL = 0.8
 class Frozen(Check):
     """Freezes show in the even rhythm, frames shown twice (a raised frame rate) in the bursts."""
 
-    name, tier, version = "frozen", Tier.TEMPORAL, 1
+    name, tier, version = "frozen", Tier.TEMPORAL, 2
     unit = "share of the frames that repeat the one before"
     scale = Bounds(0, 1)
     standard = standard("frozen")
@@ -33,7 +33,7 @@ class Frozen(Check):
         if len(candidate.frames.frames_THWC) < 2:
             return None
         even = float(repeats(gray.working(candidate.frames)).mean())
-        found = [repeats(burst) for burst in gray.bursts(candidate.frames) if len(burst) > 1]
+        found = [repeats(burst) for burst in candidate.frames.bursts if len(burst) > 1]
         burst = float(np.concatenate(found).mean()) if found else 0.0
         return Measurement(max(even, burst), {"even": even, "bursts": burst})
 

@@ -1,7 +1,7 @@
 """What moves: the camera, or something in front of it.
 
-1. Dense flow between neighbouring working frames: DIS (Kroeger et al., "Fast Optical Flow using
-   Dense Inverse Search", 2016).
+1. Dense flow between neighbouring working frames of half their size: DIS (Kroeger et al., "Fast
+   Optical Flow using Dense Inverse Search", 2016), without its variational refinement.
 2. The camera's motion is the affine flow that most of the picture follows, fitted with Tukey's
    biweight to the points that have texture (Odobez and Bouthemy, "Robust Multiresolution
    Estimation of Parametric Motion Models", 1995).
@@ -24,16 +24,22 @@ from omnireel.data.candidate import SampledFrames
 
 F32 = npt.NDArray[np.float32]
 
-STEP = 4
+SCALE = 2
+"""Working pixels that a pixel is wide in which motion is looked for."""
+FINEST_SCALE = 1
+"""Octave at which the search ends."""
+STEP = 2
 """Pixels between the points at which flow is looked at."""
+FIT_EVERY = 5
+"""Points from one that the camera's motion is fitted to, to the next."""
 ROUNDS = 6
 TUKEY = 4.685
 MIN_SIGMA = 0.2
 """Pixels; flow is no more exact than that."""
 FLAT_WEIGHT = 0.08
 """Of points without texture: a blank wall says, weakly, that the camera stands still."""
-TEXTURE = 5.0
-"""Grey levels of gradient from which a point has texture."""
+TEXTURE = 7.0
+"""Grey levels a pixel of gradient from which a point has texture."""
 UNEXPLAINED = 7.0
 """Grey levels that remain after undoing the camera's motion, where something else moved."""
 BORDER = 0.04
@@ -63,31 +69,34 @@ class Motion:
 @lru_cache(maxsize=1)  # several checks ask about the same shot in turn
 def motion_of(frames: SampledFrames) -> Motion | None:
     """The motion of a shot; None if it has fewer than three frames or is tiny."""
-    gray_THW = gray.working(frames)
-    count, height, width = gray_THW.shape
+    count, height, width = frames.frames_THWC.shape[:3]
     if count < 3 or min(height, width) < 32:
         return None
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    small_THW = _halved(gray.working(frames))
+    rows, columns = small_THW.shape[1:]
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    flow.setFinestScale(FINEST_SCALE)
     half = STEP // 2
-    flows = np.stack(
-        [flow.calc(one, other, None)[half::STEP, half::STEP] for one, other in pairwise(gray_THW)]
-    )
-    rows, columns = flows.shape[1:3]
+    flows = [
+        flow.calc(one, other, None)[half::STEP, half::STEP] for one, other in pairwise(small_THW)
+    ]
     flow_TN2 = np.asarray(flows, np.float32).reshape(count - 1, -1, 2)
-    y, x = np.mgrid[:rows, :columns].astype(np.float32)
+    y, x = np.mgrid[half:rows:STEP, half:columns:STEP].astype(np.float32)
     points_N3 = np.stack(
-        [
-            np.ones(x.size, np.float32),
-            (x * STEP + half - width / 2).ravel(),
-            (y * STEP + half - height / 2).ravel(),
-        ],
-        axis=1,
+        [np.ones(x.size, np.float32), (x - columns / 2).ravel(), (y - rows / 2).ravel()], axis=1
     )
-    texture_TN = _texture(gray_THW[:-1], rows, columns)
-    camera_T23 = fit_camera(flow_TN2, points_N3, texture_TN)
-    things_T = _things(gray_THW, flow_TN2, points_N3, texture_TN, camera_T23)
+    texture_TN = _texture(small_THW[:-1])
+    few = slice(None, None, FIT_EVERY)
+    camera_T23 = fit_camera(flow_TN2[:, few], points_N3[few], texture_TN[:, few])
+    things_T = _things(small_THW, flow_TN2, points_N3, texture_TN, camera_T23)
     seconds_T = np.maximum(np.diff(frames.times_s), 1e-3).astype(np.float32)
-    return Motion(camera_T23, things_T, seconds_T, width, height)
+    camera_T23[:, :, 0] *= SCALE
+    return Motion(camera_T23, SCALE * things_T, seconds_T, width, height)
+
+
+def _halved(gray_THW: gray.Gray) -> gray.Gray:
+    size = tuple(side // SCALE for side in gray_THW.shape[:0:-1])
+    return np.stack([cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in gray_THW])
 
 
 def fit_camera(flow_TN2: F32, points_N3: F32, texture_TN: F32) -> F32:
@@ -110,15 +119,15 @@ def fit_camera(flow_TN2: F32, points_N3: F32, texture_TN: F32) -> F32:
     return np.asarray(model * scale, np.float32)
 
 
-def _texture(gray_THW: gray.Gray, rows: int, columns: int) -> F32:
+def _texture(gray_THW: gray.Gray) -> F32:
     """Mean gradient around each point ``(T, N)``, grey levels a pixel."""
-    out = np.empty((len(gray_THW), rows * columns), np.float32)
-    for i, picture in enumerate(gray_THW):
+    found = []
+    for picture in gray_THW:
         across = cv2.Sobel(picture, cv2.CV_16S, 1, 0, ksize=3)
         down = cv2.Sobel(picture, cv2.CV_16S, 0, 1, ksize=3)
-        size = cv2.boxFilter(np.abs(across) + np.abs(down), cv2.CV_32F, (7, 7))
-        out[i] = size[STEP // 2 :: STEP, STEP // 2 :: STEP].ravel() / 8
-    return out
+        size = cv2.boxFilter(cv2.absdiff(across, 0) + cv2.absdiff(down, 0), cv2.CV_32F, (5, 5))
+        found.append(size[STEP // 2 :: STEP, STEP // 2 :: STEP].ravel())
+    return np.asarray(np.stack(found) / 8, np.float32)
 
 
 def _things(
@@ -155,5 +164,5 @@ def _left_over(one: gray.Gray, other: gray.Gray, camera_23: F32) -> F32:
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    left = cv2.blur(cv2.absdiff(one, back), (5, 5))
+    left = cv2.blur(cv2.absdiff(one, back), (3, 3))
     return np.asarray(left[STEP // 2 :: STEP, STEP // 2 :: STEP].ravel(), np.float32)

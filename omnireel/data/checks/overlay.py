@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +14,7 @@ from omnireel.data.checks.base import Bounds, Check, Measurement, Tier
 from omnireel.data.checks.motion import Motion, motion_of
 from omnireel.data.checks.thresholds import standard
 from omnireel.media.limits import shrunk_size
+from omnireel.media.sheet import spread
 from omnireel.types import Frames
 
 READ_AT = 360
@@ -42,7 +45,7 @@ class OverlayText(Check):
     with Stroke Width Transform", 2010, without the transform).
     """
 
-    name, tier, version = "text", Tier.TEMPORAL, 2
+    name, tier, version = "text", Tier.TEMPORAL, 3
     unit = "letters of the longest line"
     scale = Bounds(0, 1000)
     standard = standard("text")
@@ -64,24 +67,29 @@ def longest_line(frame_HWC: Frames) -> int:
     frame = np.asarray(cv2.resize(frame_HWC, size, interpolation=cv2.INTER_AREA), np.uint8)
     kernel = np.ones((STROKE, STROKE), np.uint8)
     grays = gray.gray_of(frame)
-    bright = cv2.morphologyEx(frame, cv2.MORPH_TOPHAT, kernel).max(axis=2)
-    dark = cv2.morphologyEx(frame, cv2.MORPH_BLACKHAT, kernel).max(axis=2)
+    bright, dark = (
+        reduce(cv2.max, cv2.split(cv2.morphologyEx(frame, kind, kernel)))
+        for kind in (cv2.MORPH_TOPHAT, cv2.MORPH_BLACKHAT)
+    )
     return max(_line_of(grays, bright), _line_of(grays, dark))
 
 
 def _line_of(gray_HW: gray.Gray, stands_out: gray.Gray) -> int:
     nearby = cv2.dilate(stands_out, np.ones((9, 9), np.uint8))
-    mask = (stands_out > np.maximum(STAND_OUT, CORE * nearby)).astype(np.uint8)
+    least = np.maximum(STAND_OUT, (CORE * np.arange(256)).astype(np.uint8))
+    mask = (stands_out > cv2.LUT(nearby, least)).view(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     if count < 4:
         return 0
     left, top, width, height, area = stats.T[:5]
-    value = gray_HW.ravel().astype(np.float64)
-    mean = np.bincount(labels.ravel(), value, count) / area
-    spread = np.sqrt(np.maximum(np.bincount(labels.ravel(), value**2, count) / area - mean**2, 0))
     like = (height >= SHORTEST) & (height <= TALLEST) & (width >= 2) & (width <= 2.2 * height)
-    like &= (area > 0.12 * width * height) & (spread < UNIFORM)
+    like &= area > 0.12 * width * height
     like[0] = False  # the background
+    inside = np.flatnonzero(like[labels.ravel()])
+    thing, value = labels.ravel()[inside], gray_HW.ravel()[inside].astype(np.float64)
+    mean = np.bincount(thing, value, count) / area
+    spread = np.sqrt(np.maximum(np.bincount(thing, value**2, count) / area - mean**2, 0))
+    like &= spread < UNIFORM
     chosen = np.flatnonzero(like)
     if not 4 <= len(chosen) <= MOST_THINGS:
         return 0
@@ -127,7 +135,7 @@ class Logo(Check):
     With a camera that stands still nothing tells a logo from a thing in the scene: not applicable.
     """
 
-    name, tier, version = "logo", Tier.TEMPORAL, 1
+    name, tier, version = "logo", Tier.TEMPORAL, 2
     unit = "permille of the picture with corners that stay while the camera moves"
     scale = Bounds(0, 1000)
     standard = standard("logo")
@@ -151,6 +159,8 @@ MIN_MOVED = 0.5
 """Share of the picture that it must have moved."""
 GRADIENT = 5.0
 """Grey levels a pixel that make an edge."""
+LOGO_FRAMES = 20
+"""Working frames that are looked at, at most."""
 STAYING = 0.75
 """Share of the frames whose gradients agree where something stays."""
 CORNER = 0.03
@@ -175,12 +185,13 @@ def staying_corners(gray_THW: gray.Gray) -> npt.NDArray[np.bool_]:
     """
     across = np.zeros(gray_THW.shape[1:], np.float32)
     down = np.zeros_like(across)
+    gray_THW = gray_THW[spread(len(gray_THW), LOGO_FRAMES)]
     for picture in gray_THW:
         gx = cv2.Sobel(picture, cv2.CV_32F, 1, 0, ksize=3, scale=0.25)
         gy = cv2.Sobel(picture, cv2.CV_32F, 0, 1, ksize=3, scale=0.25)
         size = cv2.magnitude(gx, gy)
         # Directions alone: one strong edge that passes by must not outvote all other frames.
-        vote = np.where(size > GRADIENT, 1 / np.maximum(size, GRADIENT), 0).astype(np.float32)
+        vote = (size > GRADIENT) / np.maximum(size, GRADIENT)
         across += gx * vote
         down += gy * vote
     count = len(gray_THW)

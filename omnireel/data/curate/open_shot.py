@@ -9,6 +9,7 @@ import numpy as np
 
 from omnireel.data.candidate import MAX_BURSTS, MAX_DETAILS, MAX_FRAMES, SampledFrames
 from omnireel.data.curate.keeper import EvenKeeper
+from omnireel.data.gray import Gray
 from omnireel.types import Frames
 
 
@@ -19,8 +20,8 @@ class OpenShot:
         self.start_s = start_s
         self.index = index
         self.frames: EvenKeeper[tuple[float, Frames]] = EvenKeeper(MAX_FRAMES)
-        self.bursts: EvenKeeper[list[tuple[float, Frames]]] = EvenKeeper(MAX_BURSTS)
-        self.burst: list[tuple[float, Frames]] = []
+        self.bursts: EvenKeeper[list[tuple[float, Gray]]] = EvenKeeper(MAX_BURSTS)
+        self.burst: list[tuple[float, Gray]] = []
         self.details: EvenKeeper[tuple[float, av.VideoFrame]] = EvenKeeper(MAX_DETAILS)
         self.next_detail_s = start_s
 

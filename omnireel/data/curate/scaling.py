@@ -9,6 +9,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from omnireel.data.candidate import WORKING_SHORT_SIDE
+from omnireel.data.gray import Gray
 from omnireel.media.limits import shrunk_size
 from omnireel.types import Frames
 
@@ -26,10 +27,20 @@ class FrameScaler:
         self.shown = (width, first.height)[:: 1 if self._turns % 2 == 0 else -1]
         # Kept, because making one costs as much as scaling a frame.
         self._scalers: dict[tuple[int, int], VideoReformatter] = {}
+        self._glancer = VideoReformatter()
 
     def working(self, frame: av.VideoFrame) -> Frames:
         """``(H, W, 3)`` of the size that checks work on."""
         return self._rgb(frame, self._working)
+
+    def glance(self, frame: av.VideoFrame) -> Gray:
+        """Luma ``(H, W)`` of the working size, by the quickest way: two frames that are the same
+        stay the same, and others differ."""
+        width, height = self._working
+        scaled = self._glancer.reformat(
+            frame, width, height, "gray8", interpolation="FAST_BILINEAR"
+        ).to_ndarray()
+        return np.ascontiguousarray(np.rot90(np.asarray(scaled, np.uint8), self._turns))
 
     def full(self, frame: av.VideoFrame) -> Frames:
         """``(H, W, 3)`` of the full size."""

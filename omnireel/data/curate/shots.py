@@ -10,7 +10,9 @@ and of Boreczky and Rowe, "Comparison of video shot boundary detection technique
 from __future__ import annotations
 
 from collections import deque
+from statistics import median
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -18,6 +20,8 @@ from omnireel.types import Frames
 
 _BLOCKS = 12
 _BINS = 4
+_SHIFT = 6
+"""Bits of a level that a bin leaves out."""
 _STANDS_OUT = 2.5
 """Times the median of the differences before it."""
 _MEMORY = 8
@@ -38,7 +42,7 @@ class CutFinder:
         if before is None:
             return False
         difference = _difference(before, now)
-        usual = float(np.median(self._recent)) if self._recent else 0.0
+        usual = median(self._recent) if self._recent else 0.0
         if difference >= self._threshold and difference >= _STANDS_OUT * usual:
             self._recent.clear()
             return True
@@ -48,15 +52,14 @@ class CutFinder:
 
 def _signature(frame_HWC: Frames) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Histogram of the colours, and the picture in blocks."""
-    small = frame_HWC[::2, ::2]
-    index = (small >> 6).astype(np.int32) @ np.array([_BINS**2, _BINS, 1], np.int32)
+    height, width = (max(1, side // 2) for side in frame_HWC.shape[:2])
+    small = cv2.resize(frame_HWC, (width, height), interpolation=cv2.INTER_NEAREST)
+    red, green, blue = cv2.split(small >> _SHIFT)
+    index = red * np.uint8(_BINS**2) + green * np.uint8(_BINS) + blue
     histogram = np.bincount(index.ravel(), minlength=_BINS**3) / index.size
-    height, width = small.shape[:2]
-    rows = np.linspace(0, height, min(_BLOCKS, height), endpoint=False).astype(int)
-    columns = np.linspace(0, width, min(_BLOCKS, width), endpoint=False).astype(int)
-    sums = np.add.reduceat(np.add.reduceat(small, rows, 0, np.float32), columns, 1)
-    counts = np.outer(np.diff([*rows, height]), np.diff([*columns, width]))
-    return histogram.astype(np.float32), (sums / counts[..., None]).astype(np.float32)
+    size = (min(_BLOCKS, width), min(_BLOCKS, height))
+    blocks = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
+    return histogram.astype(np.float32), np.asarray(blocks, np.float32)
 
 
 def _difference(

@@ -13,6 +13,7 @@ from omnireel.data.candidate import (
     FileFacts,
     SampledFrames,
 )
+from omnireel.data.gray import gray_of
 from omnireel.media.limits import shrunk_size
 from omnireel.types import Clip, Frames, MediaKind
 
@@ -29,7 +30,7 @@ def sample_still(
     frames = SampledFrames(
         np.stack([_shrunk(frame) for frame in chosen]),
         np.arange(len(chosen)) * every / clip.fps,
-        () if burst is None else (np.stack([_shrunk(frame) for frame in burst]),),
+        () if burst is None else (gray_of(np.stack([_shrunk(frame) for frame in burst])),),
         () if burst is None else (np.arange(len(burst)) / clip.fps,),
         (clip.frames_THWC[count // 2],),
         (count // 2 / clip.fps,),

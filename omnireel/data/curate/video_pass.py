@@ -189,15 +189,14 @@ class VideoPass:
             if self.open:
                 self.open.end_burst()
             return
-        small = self.scaler.working(frame)
         if sampled:
             self.next_sample_s = max(
                 self.next_sample_s + 1 / FRAMES_PER_SECOND, time_s + 0.5 / FRAMES_PER_SECOND
             )
-            self._sample(time_s, small, frame)
+            self._sample(time_s, self.scaler.working(frame), frame)
         assert self.open is not None
         if in_burst:
-            self.open.burst.append((time_s, small))
+            self.open.burst.append((time_s, self.scaler.glance(frame)))
             if len(self.open.burst) == BURST_FRAMES:
                 self.open.end_burst()
         else:
