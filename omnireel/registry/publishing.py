@@ -116,8 +116,8 @@ def register(
     }
     tags = {TAG + key: value for key, value in tags.items() if value}
     experiment = _experiment(registry, run_id, artifact_root)
-    source = _upload(registry, component_folder, name, experiment, run_id, digest)
-    return _create(registry, component_folder, name, source, run_id, tags)
+    model = _upload(registry, component_folder, name, experiment, run_id, digest)
+    return _create(registry, component_folder, name, model, run_id, tags)
 
 
 def fetch(reference: str, out: Path, *, tracking_uri: str = DEFAULT_TRACKING_URI) -> ModelVersion:
@@ -187,8 +187,8 @@ def _experiment(registry: Registry, run_id: str | None, artifact_root: str | Non
 
 def _upload(
     registry: Registry, folder: Path, name: str, experiment: str, run_id: str | None, digest: str
-) -> str:
-    """Where the files are afterwards. A finished upload of this content is not repeated."""
+) -> Any:
+    """MLflow's logged model that holds the files. A finished upload is not repeated."""
     client = registry.client
     with mlflow_errors(registry.tracking_uri):
         stored = client.search_logged_models(
@@ -201,14 +201,14 @@ def _upload(
         if str(model.status) != "READY":
             client.log_model_artifacts(model.model_id, str(folder))
             client.finalize_logged_model(model.model_id, "READY")
-    return str(model.artifact_location)
+    return model
 
 
 def _create(
     registry: Registry,
     folder: Path,
     name: str,
-    source: str,
+    model: Any,
     run_id: str | None,
     tags: dict[str, str],
 ) -> ModelVersion:
@@ -217,9 +217,14 @@ def _create(
     text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
     with mlflow_errors(registry.tracking_uri):
         _create_model(client, name)
+        source = str(model.artifact_location)
+        # A server that keeps the files takes them only with the model that they are of; without one
+        # MLflow would look for the model in its default database.
+        kept = model.model_id if source.startswith("mlflow-artifacts:") else None
         made = client.create_model_version(
-            name, source, run_id=run_id, tags=tags, description=text[:_MAX_DESCRIPTION]
-        )
+            name, source, run_id=run_id, tags=tags, description=text[:_MAX_DESCRIPTION],
+            model_id=kept,
+        )  # fmt: skip
     # MLflow cannot promise unique content: of two that were made at once the older one stays.
     first = registry.with_content(name, tags[TAG + "content_hash"])
     if first is not None and first.number != int(made.version):

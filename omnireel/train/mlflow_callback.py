@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +18,8 @@ from omnireel.train.callbacks import Callback, RunInfo, StepEvent, ValidationRep
 from omnireel.train.pictures import save_comparisons
 
 _RUN_ID_FILE = "mlflow_run_id"
+_BATCH = 100
+"""Parameters that MLflow takes with one request."""
 
 
 class MlflowCallback(Callback):
@@ -45,11 +48,13 @@ class MlflowCallback(Callback):
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         try:
             import mlflow
+            import mlflow.entities
         except ImportError as error:
             raise FailedPrecondition(
                 "MLflow is not installed: pip install 'omnireel[train]', or add --mlflow off"
             ) from error
         self._mlflow: Any = mlflow
+        self._entities: Any = mlflow.entities
         self._uri = tracking_uri
         self._experiment = experiment
         self._client: Any = None
@@ -109,17 +114,23 @@ class MlflowCallback(Callback):
             tags["mlflow.parentRunId"] = self._parent
         run_id = str(self._client.create_run(experiment_id, tags=tags).info.run_id)
         note.write_text(run_id + "\n", encoding="utf-8")
-        self._client.log_param(run_id, "recipe", info.name)
-        self._client.log_param(run_id, "num_parameters", info.num_parameters)
-        self._client.log_param(run_id, "placement", info.placement)
-        for name, value in info.config.items():
-            self._client.log_param(run_id, _key(name), str(value)[:500])
+        facts = {"recipe": info.name, "num_parameters": info.num_parameters}
+        facts |= {"placement": info.placement, **info.config}
+        params = [self._entities.Param(_key(k), str(v)[:500]) for k, v in facts.items()]
+        for first in range(0, len(params), _BATCH):
+            self._client.log_batch(run_id, params=params[first : first + _BATCH])
         return run_id
 
     def _metrics(self, step: int, values: Mapping[str, float]) -> None:
-        for name, value in values.items():
-            if math.isfinite(value):
-                self._client.log_metric(self._run_id, _key(name), value, step=step)
+        # All in one request: a server that asks for a password takes a tenth of a second for each.
+        now = int(time.time() * 1000)
+        metrics = [
+            self._entities.Metric(_key(name), value, now, step)
+            for name, value in values.items()
+            if math.isfinite(value)
+        ]
+        if metrics:
+            self._client.log_batch(self._run_id, metrics=metrics)
 
 
 def _key(name: str) -> str:

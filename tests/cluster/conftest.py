@@ -13,14 +13,32 @@ import yaml
 from infra.cluster import machine
 from infra.cluster.__main__ import down, up
 from infra.cluster.build import API, build
+from infra.cluster.build import TRAINING as CONTROLLER_PROGRAMS
 from infra.cluster.config import ClusterConfig
 from infra.cluster.images import load
+from infra.cluster.kubeflow import CONTROLLERS, install
 from tests.support.charts import OMNIREEL, Object, merged
-from tests.support.cluster_images import ENGINES, SERVERS, SERVICES, build_images, reference
+from tests.support.cluster_images import (
+    ENGINES,
+    SERVERS,
+    SERVICES,
+    build_images,
+    build_trainer,
+    reference,
+    size,
+)
 from tests.support.cluster_release import Ledger, Release
+from tests.support.cluster_training import NAMESPACE as TRAINING
+from tests.support.cluster_training import Training
 from tests.support.kube import Kube
 
 NAMESPACE = "video"
+ORDER = ("comes_and_goes", "refused", "services", "under_load", "training", "workflow_steps")
+"""Files of tests: the services are gone again before anything is trained."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: ORDER.index(item.path.stem.removeprefix("test_")))
 
 
 def engines(service: str) -> Object:
@@ -91,7 +109,7 @@ def cluster(
             load(config, image)
         ledger.note("images into the node", began)
         yield Kube(config.kubeconfig, kubectl, NAMESPACE)
-        ledger.say("memory of the cluster's programs", _memory(config))
+        ledger.say("memory of the cluster's programs", _resident(machine.programs(config)))
     finally:
         began = time.monotonic()
         down(config)
@@ -113,9 +131,40 @@ def release(cluster: Kube, ledger: Ledger) -> Release:
     return found
 
 
-def _memory(config: ClusterConfig) -> str:
-    pids = [str(pid) for pid in machine.programs(config)]
+@pytest.fixture(scope="session")
+def kubeflow(config: ClusterConfig, cluster: Kube, ledger: Ledger) -> None:
+    """JobSet, Trainer and Kueue, whose webhooks answer."""
+    build(CONTROLLER_PROGRAMS)
+    began = time.monotonic()
+    install(config)
+    ledger.note("JobSet, Trainer and Kueue installed", began)
+
+
+@pytest.fixture(scope="session")
+def training(
+    config: ClusterConfig, kubectl: Path, kubeflow: None, ledger: Ledger
+) -> Iterator[Training]:
+    """The training chart in a restricted namespace."""
+    began = time.monotonic()
+    image = build_trainer()
+    ledger.note(f"training image built, {size(image)}", began)
+    began = time.monotonic()
+    load(config, image)
+    ledger.note("training image into the node", began)
+    found = Training(Kube(config.kubeconfig, kubectl, TRAINING))
+    began = time.monotonic()
+    found.install()
+    ledger.note("training chart installed, MLflow ready", began)
+    yield found
+    for each in CONTROLLERS:
+        pods = Kube(config.kubeconfig, kubectl, each.namespace).get("pods")
+        pids = [pid for pod in pods for pid in machine.processes_of(pod["metadata"]["uid"])]
+        ledger.say(f"memory of {each.name}", _resident(pids))
+
+
+def _resident(pids: list[int]) -> str:
     said = subprocess.run(
-        ["ps", "-o", "rss=", "-p", ",".join(pids)], capture_output=True, text=True, check=True
-    )
+        ["ps", "-o", "rss=", "-p", ",".join(map(str, pids))],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
     return f"{sum(map(int, said.stdout.split())) // 1024} MB"

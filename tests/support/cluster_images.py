@@ -19,6 +19,12 @@ SERVERS_BASE = f"{PREFIX}/servers-base:1"
 SERVERS = f"{PREFIX}/servers:1"
 SERVICES = f"localhost/omnireel/services:{version()}"
 ENGINES = f"{PREFIX}/engines:{version()}"
+TRAINER = f"{PREFIX}/training:{version()}"
+ONLY_GPUS = (
+    "triton", "nvidia-cusolver", "nvidia-nvjitlink", "cuda-bindings", "cuda-pathfinder",
+    "nvidia-cuda-cccl", "nvidia-nvtx",
+)  # fmt: skip
+"""What torch does without on a node that has none."""
 DOCKERFILE = ROOT / "tests" / "cluster" / "images" / "Dockerfile"
 
 
@@ -45,6 +51,20 @@ def build_images() -> tuple[str, ...]:
         _from_dockerfile("servers", SERVERS, context)
         _from_dockerfile("engines", ENGINES, context)
     return SERVERS, SERVICES, ENGINES
+
+
+def build_trainer() -> str:
+    """The training image as `make images` builds it, without what only GPUs need; its name."""
+    if not _there(BASE):
+        make_base()
+    build(find_builder("buildah"), "training", TRAINER, base=BASE, without=ONLY_GPUS)
+    return TRAINER
+
+
+def size(image: str) -> str:
+    """As buildah says it."""
+    command = ["buildah", "images", "--format", "{{.Size}}", image]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _from_dockerfile(target: str, image: str, context: Path) -> None:

@@ -42,6 +42,8 @@ class KubeApi:
     """Whether the cluster knows TrainJobs."""
     refuse: str = ""
     """Answer 422 with these words to a new job."""
+    lingering: int = 0
+    """Times that the pods of a deleted job are still listed."""
     script: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     """``(condition, more status)`` that the next looks at a job find, one each."""
 
@@ -58,6 +60,12 @@ class KubeApi:
             "metadata": {"name": name, "labels": labels, "creationTimestamp": AT},
             "status": {"phase": phase},
         }
+
+    def end_pods(self) -> None:
+        """As the cluster does with pods whose job is gone."""
+        of_job = "jobset.sigs.k8s.io/jobset-name"
+        labels = {name: pod["metadata"]["labels"].get(of_job) for name, pod in self.pods.items()}
+        self.pods = {n: p for n, p in self.pods.items() if labels[n] in (None, *self.jobs)}
 
     def add_deployment(self, name: str, component: str) -> None:
         """One of two replicas that serve what their chart says."""
@@ -158,6 +166,9 @@ def _handler(api: KubeApi) -> type[BaseHTTPRequestHandler]:
         def _pod(self, name: str | None, log: bool, query: dict[str, list[str]]) -> None:
             if name is None:
                 self._json(200, {"kind": "PodList", "items": _selected(api.pods, query)})
+                api.lingering -= 1
+                if api.lingering <= 0:
+                    api.end_pods()
             elif name not in api.pods:
                 self._status(404, f"pods {name} not found")
             elif log:
@@ -199,6 +210,8 @@ def _handler(api: KubeApi) -> type[BaseHTTPRequestHandler]:
             match = JOBS.match(urlsplit(self.path).path)
             if match and api.jobs.pop(match[2], None):
                 api.deleted.append(match[2])
+                if not api.lingering:
+                    api.end_pods()
                 self._json(200, {"kind": "Status", "status": "Success"})
             else:
                 self._status(404, "not found")

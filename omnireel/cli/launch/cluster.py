@@ -108,12 +108,15 @@ class Cluster:
         return list(found["items"])
 
     def delete(self, name: str) -> bool:
-        """Delete a TrainJob and, before it is gone, its pods; False: it was not there."""
+        """Delete a TrainJob, after which the cluster ends its pods; False: it was not there.
+
+        (Were it to wait for its pods, the Trainer would begin them again meanwhile.)
+        """
         try:
             with kubernetes_errors(f"job {name}"):
                 self._objects.delete_namespaced_custom_object(
                     GROUP, VERSION, self.namespace, PLURAL, name,
-                    propagation_policy="Foreground", _request_timeout=_TIMEOUT_S,
+                    propagation_policy="Background", _request_timeout=_TIMEOUT_S,
                 )  # fmt: skip
         except NotFound:
             return False
@@ -129,6 +132,14 @@ class Cluster:
         except NotFound:
             return ""
         return str(pod.status.phase)
+
+    def has_pods(self, job: str) -> bool:
+        """Whether any pod of a job is left, ended or not."""
+        with kubernetes_errors(f"job {job}"):
+            found = self._core.list_namespaced_pod(
+                self.namespace, label_selector=f"{_OF_JOB}={job}", _request_timeout=_TIMEOUT_S
+            )
+        return bool(found.items)
 
     def first_pod(self, job: str) -> str:
         """The newest pod of a job's first node; empty when there is none."""

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,7 @@ def submit(
     """Make the job of a run folder, and return its name.
 
     A job of the same words that is at work already is taken over; one that has ended makes room.
+    Pods of an earlier job are waited for: no two jobs train in one folder.
 
     Raises:
         AlreadyExists: another command trains in this folder now.
@@ -53,15 +54,7 @@ def submit(
     poll = poll or FollowConfig()
     name = job_name(recipe, folder)
     manifest = train_job(name, words, config, owner)
-    try:
-        present = cluster.get(name)
-    except NotFound:
-        cluster.create(manifest)
-        return name
-    if "deletionTimestamp" not in present["metadata"] and state_of(present)[0] not in (
-        COMPLETE,
-        FAILED,
-    ):
+    if (present := _at_work(cluster, name)) is not None:
         if present["metadata"].get("annotations", {}).get(WORDS_HASH) == words_hash(words):
             return name
         raise AlreadyExists(
@@ -71,13 +64,22 @@ def submit(
     cluster.delete(name)
     deadline = time.monotonic() + poll.silence_s
     while time.monotonic() < deadline:
-        try:
-            cluster.create(manifest)
-        except AlreadyExists:
-            time.sleep(poll.poll_s)
-        else:
-            return name
+        if not cluster.has_pods(name):
+            with suppress(AlreadyExists):
+                cluster.create(manifest)
+                return name
+        time.sleep(poll.poll_s)
     raise FailedPrecondition(f"the ended job {name} does not go away; look at its pods")
+
+
+def _at_work(cluster: Cluster, name: str) -> dict[str, Any] | None:
+    """The job of that name, unless it has ended or is about to go."""
+    try:
+        found = cluster.get(name)
+    except NotFound:
+        return None
+    ended = "deletionTimestamp" in found["metadata"] or state_of(found)[0] in (COMPLETE, FAILED)
+    return None if ended else found
 
 
 def follow(cluster: Cluster, name: str, say: Say, config: FollowConfig | None = None) -> None:

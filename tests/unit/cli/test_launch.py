@@ -113,8 +113,6 @@ def test_what_cannot_work_elsewhere_is_refused_here(words: list[str], said: str)
 
 
 def test_a_job_is_followed_to_its_end(api: KubeApi) -> None:
-    api.add_pod("node-0", job=NAME)
-    api.logs["node-0"] = ["step 1", "step 2"]
     active = {"jobsStatus": [{"name": "node", "active": 1}]}
     api.script = [
         ("Suspended", {}),
@@ -125,6 +123,8 @@ def test_a_job_is_followed_to_its_end(api: KubeApi) -> None:
     cluster = Cluster.connect()
     assert cluster.namespace == "training"
     submit(cluster, "generator-debug", "/runs/x", RUN.words(), JobConfig(), None)
+    api.add_pod("node-0", job=NAME)
+    api.logs["node-0"] = ["step 1", "step 2"]
     told: list[str] = []
     follow(cluster, NAME, told.append, QUICK)
     assert told == [
@@ -143,6 +143,16 @@ def test_a_failed_job_is_an_error_with_its_reason(api: KubeApi) -> None:
     # The same command again: the failed one makes room, and the new one goes on.
     submit(cluster, "generator-debug", "/runs/x", RUN.words(), JobConfig(), None, QUICK)
     assert api.deleted == [NAME] and len(api.created) == 2
+
+
+def test_a_job_waits_for_the_pods_of_the_one_before(api: KubeApi) -> None:
+    cluster = Cluster.connect()
+    submit(cluster, "generator-debug", "/runs/x", RUN.words(), JobConfig(), None, QUICK)
+    api.add_pod("node-0", NAME)
+    api.lingering = 3
+    cluster.delete(NAME)
+    submit(cluster, "generator-debug", "/runs/x", RUN.words(), JobConfig(), None, QUICK)
+    assert len(api.created) == 2 and not api.pods and api.lingering == -1
 
 
 def test_a_job_at_work_is_taken_over_or_respected(api: KubeApi) -> None:
