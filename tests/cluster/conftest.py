@@ -33,8 +33,8 @@ from tests.support.cluster_training import Training
 from tests.support.kube import Kube
 
 NAMESPACE = "video"
-ORDER = ("comes_and_goes", "refused", "services", "under_load", "training", "workflow_steps")
-"""Files of tests: the services are gone again before anything is trained."""
+ORDER = ("comes_and_goes", "refused", "training", "workflow_steps", "services", "under_load")
+"""Files of tests: what is refused without a Trainer comes before there is one."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
