@@ -145,7 +145,10 @@ class EnhancerRecipe:
     def model_config(self) -> TinyEnhancerConfig:
         """Sizes, vocabulary and facts of the model."""
         lexicon = words.lexicon().to_data()
-        return tiny_config(words.vocabulary(), lexicon, width=self.width, layers=self.layers)
+        tasks = [name for name, weight in self.data.mix.items() if weight > 0]
+        return tiny_config(
+            words.vocabulary(), lexicon, tasks=tasks, width=self.width, layers=self.layers
+        )
 
     def prepare(self, place: Workplace) -> Mapping[str, str]:
         """Render and tokenise the examples; their folder by name."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from omnireel.enhancer.base import Enhancement
 from omnireel.enhancer.schema import StructuredPrompt, StructureError, parse_structured, to_prompt
 from omnireel.enhancer.tiny import vocabulary as v
-from omnireel.enhancer.tiny.checks import Draft, check_draft, unsure_words
+from omnireel.enhancer.tiny.checks import Draft, check_draft, unsure_words, untaught
 from omnireel.enhancer.tiny.dialogue import Dialogue, read_prompt
 from omnireel.enhancer.tiny.facts import Lexicon
 from omnireel.enhancer.tiny.modeling import TinyEnhancer as Model
@@ -57,6 +57,8 @@ class TinyEnhancer:
             dialogue = read_prompt(prompt, media, self.tokenizer)
         except StructureError as error:
             return Enhancement(prompt, None, "", f"{error}; your text is used unchanged")
+        if reason := untaught(prompt, dialogue.text, self.model.config.tasks):
+            return Enhancement(prompt, None, "", f"{reason}; your text is used unchanged")
         first: Enhancement | None = None
         for draft in self._drafts(prompt, dialogue):
             result = self.check(prompt, dialogue, draft)

@@ -16,14 +16,15 @@ from omnireel.enhancer.tiny.dialogue import Dialogue
 from omnireel.enhancer.tiny.facts import Fact, Lexicon
 from omnireel.enhancer.tiny.vocabulary import THINK_END
 from omnireel.mvl.prompt import MentionPart, Prompt
-from omnireel.types import Role
+from omnireel.types import MediaKind, Role
 
 SURE = 0.5
 """Least probability of a colour or kind that the model says it sees."""
 _COPY = re.compile(r"<w\d>")
 _BORROWED_PLACE = re.compile(r"(background of|place of|scene shown in|scene of) (<m|@)")
 _PUZZLE = re.compile(
-    r"\b((the|its|of that|next) color (of|is)|(that|next) color|plus|less (one|two)|only one of|"
+    r"\b((the|its|of that|next) color (of|is)|(that|next) color|plus(?! (some\w*|an?|the)\b)|"
+    r"less (one|two)|only one of|"
     r"from the first on|of them|turn (its|this|that|the)? ?(motion )?around|happens next)\b"
 )
 _IN_PUZZLES = frozenset({"color", "kind", "motion", "place"})
@@ -46,6 +47,17 @@ def unsure_words(tokens: Sequence[str], probabilities: Sequence[float]) -> froze
     ends = [i for i, token in enumerate(tokens) if token in (";", THINK_END)]
     seen = range(ends[0] if ends else len(tokens))
     return frozenset(tokens[i] for i in seen if probabilities[i] < SURE)
+
+
+def untaught(prompt: Prompt, said: str, tasks: Sequence[str]) -> str:
+    """Why a model that was taught ``tasks`` (names of capabilities) should not touch a prompt whose
+    text with slots is ``said``: it would write of the one task that looks most like it."""
+    if "C23" not in tasks and _PUZZLE.search(said):
+        return "the tiny enhancer was not taught puzzles"
+    shots = any(i.kind is MediaKind.VIDEO and i.role is Role.REFERENCE for i in prompt.inputs)
+    if "C13" not in tasks and shots:
+        return "the tiny enhancer was not taught shots before and after a video"
+    return ""
 
 
 def check_draft(

@@ -6,6 +6,7 @@ of all sequences together, in the order in which their ``<image>`` tokens appear
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -33,6 +34,7 @@ class TinyEnhancerConfig(PretrainedConfig):  # type: ignore[misc]
         vision_channels: int = 32,
         words: list[str] | None = None,
         lexicon: list[dict[str, Any]] | None = None,
+        tasks: list[str] | None = None,
         **kwargs: Any,
     ) -> None:
         given = LlamaConfig(**text_config) if isinstance(text_config, dict) else text_config
@@ -43,11 +45,19 @@ class TinyEnhancerConfig(PretrainedConfig):  # type: ignore[misc]
         """The vocabulary beside special tokens and characters, see ``vocabulary``."""
         self.lexicon = lexicon or []
         """Facts and the words for them, see ``facts.Lexicon``."""
+        self.tasks = tasks or []
+        """Capabilities whose prompts it was taught; prompts that look like none of them are left as
+        they are, see ``checks.untaught``."""
         super().__init__(**kwargs)
 
 
 def tiny_config(
-    words: list[str], lexicon: list[dict[str, Any]], *, width: int = 128, layers: int = 4
+    words: list[str],
+    lexicon: list[dict[str, Any]],
+    *,
+    tasks: Sequence[str] = (),
+    width: int = 128,
+    layers: int = 4,
 ) -> TinyEnhancerConfig:
     """A decoder for the vocabulary ``words``; the defaults are the shipped size."""
     tokenizer = build_tokenizer(words)
@@ -65,7 +75,9 @@ def tiny_config(
         eos_token_id=tokenizer.eos_token_id,
     )
     image_token_id = tokenizer.convert_tokens_to_ids(IMAGE)
-    return TinyEnhancerConfig(text, image_token_id, words=sorted(set(words)), lexicon=lexicon)
+    return TinyEnhancerConfig(
+        text, image_token_id, words=sorted(set(words)), lexicon=lexicon, tasks=sorted(tasks)
+    )
 
 
 class PatchEncoder(nn.Module):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from omnireel.enhancer import StructuredPrompt, StructureError, parse_structured
+from omnireel.enhancer.tiny.checks import untaught
 from omnireel.enhancer.tiny.dialogue import read_prompt
 from omnireel.enhancer.tiny.facts import Fact, Lexicon
 from omnireel.enhancer.tiny.modeling import PATCHES
@@ -105,3 +106,29 @@ def test_only_answer_tokens_are_learnt() -> None:
     )
     assert (batch.labels_BN[0][learnt] == batch.ids_BN[0][learnt]).all()
     assert (batch.labels_BN[1][len(short.ids) :] == -100).all()
+
+
+@pytest.mark.parametrize(
+    ("said", "puzzle"),
+    [
+        ("red pink red, boy of the next color", True), ("blue plus yellow, girl", True),
+        ("a ball, a cube and a star, four less two of them", True),
+        ("cone in the color of the sea", True),
+        ("cat blue just there plus something", False), ("a red ball plus some object", False),
+    ],
+)  # fmt: skip
+def test_puzzles_are_left_to_those_who_were_taught_them(said: str, puzzle: bool) -> None:
+    prompt = parse(said)
+    assert ("puzzles" in untaught(prompt, said, ["C20"])) is puzzle
+    assert untaught(prompt, said, ["C20", "C23"]) == ""
+
+
+def test_a_video_to_go_on_from_is_left_to_those_who_were_taught_shots() -> None:
+    video = Input("Video_1", MediaKind.VIDEO, Role.REFERENCE)
+    prompt = parse("next shot of @Video_1", [video])
+    assert "shots" in untaught(prompt, "next shot of <m0>", [])
+    assert untaught(prompt, "next shot of <m0>", ["C13"]) == ""
+    moves = Input("Video_1", MediaKind.VIDEO, Role.MOTION)
+    assert (
+        untaught(parse("a cat moves as in @Video_1", [moves]), "a cat moves as in <m0>", []) == ""
+    )
