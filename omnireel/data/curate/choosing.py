@@ -178,6 +178,7 @@ def _choice(found: FileRecord, shot: ShotRecord, item: Item) -> Choice:
         sha256=found.sha256,
         companions=found.companions,
         quality=(
+            float(bool(item.caption.text)),  # words are dearer than pixels
             float(facts.width * facts.height),
             facts.bits_per_pixel * facts.fps,
             shot.shot.seconds,

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from omnireel.data.checks import Policy
+from omnireel.data.checks.near_duplicate import NearDuplicate
 from omnireel.data.curate.engine import CurateRequest, curate
 from omnireel.data.curate.ledger import LEDGER, read_rows
 from omnireel.data.decode import decode_target
 from omnireel.data.shards import ShardReader, ShardWriterConfig
 from omnireel.errors import AlreadyExists, FailedPrecondition, InvalidInput, NotFound
 from omnireel.media import DecodeLimits
+from tests.support.footage import texture, write_video
 from tests.support.inline import Inline
 
 KEPT = {
@@ -68,6 +70,19 @@ def test_good_samples_are_packed_and_every_verdict_is_written_down(
     page = (out / "report.html").read_text()
     assert "8 of 13 samples kept" in page
     assert "tiny.png" in page
+
+
+def test_of_near_duplicates_one_with_words_is_kept(tmp_path: Path) -> None:
+    frames = texture(5)
+    write_video(tmp_path / "in/better.mp4", frames, options={"crf": "10"})
+    write_video(tmp_path / "in/told.mp4", frames, options={"crf": "30"})
+    (tmp_path / "in/told.txt").write_text("a disc moves")
+    policy = Policy("copies", {NearDuplicate.name: NearDuplicate.standard})
+    curate(CurateRequest(str(tmp_path / "in"), tmp_path / "out", policy), Inline())
+    assert verdicts(tmp_path / "out") == {
+        ("better.mp4", "near_duplicate"): "rejected",
+        ("told.mp4", "near_duplicate"): "kept",
+    }
 
 
 def test_shots_become_clips_of_their_own(footage: Path, tmp_path: Path, policy: Policy) -> None:
