@@ -55,6 +55,8 @@ def fit(points: Sequence[ScalingPoint]) -> PowerLaw:
 
 def draw(points: Sequence[ScalingPoint], path: Path) -> PowerLaw:
     """Write the figure; returns the line that it shows."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
     law = fit(frontier(points))
     figure, (left, right) = new_figure(columns=2)
     for size in dict.fromkeys(point.size for point in points):
@@ -70,10 +72,14 @@ def draw(points: Sequence[ScalingPoint], path: Path) -> PowerLaw:
     )  # fmt: skip
     for axes in (left, right):
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter("{x:.0e}")
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel("floating-point operations of training")
     left.set_yscale("log")
+    left.yaxis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
     left.yaxis.set_major_formatter("{x:.2f}")
-    left.yaxis.set_minor_formatter("{x:.2f}")
+    left.yaxis.set_minor_locator(NullLocator())
     left.set_title("held-out loss")
     right.set_title("mean score, 95 % interval")
     legend_below(left)
