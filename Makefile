@@ -7,6 +7,7 @@ SEED   ?= 1
 JOBS   ?= 1000
 DATABASE ?= sqlite
 BROKER ?= files
+PROVIDER ?= programs
 DEBIAN := chromium postgresql redis-server rabbitmq-server prometheus
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
@@ -68,13 +69,13 @@ test-kube-api: $(VENV)/.dev  ## The charts against a real API server, built from
 	@$(BIN)/python -m infra.cluster.build api
 	$(BIN)/python -m pytest tests/kube_api
 
-cluster: $(VENV)/.dev  ## A Kubernetes of one node on this machine, for tests (root; the first build takes 10 minutes)
-	@$(BIN)/python -m infra.cluster up
+cluster: $(VENV)/.dev  ## A Kubernetes of one node on this machine, for tests (root; the first build takes 10 minutes); PROVIDER=kind where Docker is
+	@$(BIN)/python -m infra.cluster up --provider $(PROVIDER)
 
 cluster-down: $(VENV)/.dev  ## Take it away with everything that it made
-	@$(BIN)/python -m infra.cluster down
+	@$(BIN)/python -m infra.cluster down --provider $(PROVIDER)
 
-test-cluster: $(VENV)/.dev  ## The services in a real cluster of this machine: install, faults under load, upgrade (root)
+test-cluster: $(VENV)/.dev  ## Services and training in a real cluster of this machine: install, faults, two nodes, queues (root)
 	$(BIN)/python -m pytest tests/cluster -s -p no:xdist --timeout 1800
 
 test-workflows: $(VENV)/.dev  ## Whole workflows through Kubeflow's local runner (minutes)

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from infra.cluster import kubeflow, machine
+from infra.cluster import kind, kubeflow, machine
 from infra.cluster.build import API, NODE, BuildError, build
 from infra.cluster.config import ClusterConfig
 from infra.cluster.control_plane import Api, start_api
@@ -108,13 +108,25 @@ def _until_ready(kubectl: list[str], config: ClusterConfig) -> None:
         time.sleep(0.3)
 
 
+def _by_kind(what: str) -> None:
+    if what == "kubeflow":
+        raise Refused(
+            "kind pulls images: install the Kubeflow Trainer and Kueue as their pages say"
+        )
+    {"up": kind.up, "down": kind.down}[what]()
+
+
 def main() -> int:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(prog="make cluster", description=__doc__)
     parser.add_argument("what", choices=("up", "kubeflow", "down"))
+    parser.add_argument("--provider", choices=("programs", "kind"), default="programs")
     given = parser.parse_args()
     try:
-        {"up": up, "kubeflow": kubeflow.install, "down": down}[given.what](ClusterConfig())
+        if given.provider == "kind":
+            _by_kind(given.what)
+        else:
+            {"up": up, "kubeflow": kubeflow.install, "down": down}[given.what](ClusterConfig())
     except (Refused, BuildError, NotStarted, ImageError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
