@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import signal
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra.cluster import machine
 from omnireel.recipes.copies import fetch_run
 from omnireel.store import open_store
 from omnireel.train.checkpoint import load_checkpoint
 from tests.support.cluster_release import Ledger
 from tests.support.cluster_training import ACCESS, MLFLOW, Command, Training, until
 from tests.support.kube import KubectlRefused
+
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 STEPS = 24
 FEW = (
@@ -81,8 +87,9 @@ def test_two_nodes_train_and_go_on_after_a_killed_pod(
     (second,) = [pod for pod in training.pods(job) if "-node-0-1-" in pod["metadata"]["name"]]
     before = command.steps()[-1]
     killed = time.monotonic()
-    name = second["metadata"]["name"]
-    training.kube.kubectl("delete", "pod", name, "--grace-period=0", "--force", "--wait=false")
+    for pid in machine.processes_of(second["metadata"]["uid"]):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     until("it goes on", lambda: command.said.count(f"steps 0 to {STEPS}") + restarts(command) > 1)
     ledger.note("a pod killed: until training goes on", killed)
     assert command.ended() == 0, command.said

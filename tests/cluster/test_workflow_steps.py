@@ -18,6 +18,8 @@ from tests.support.cluster_training import Training, until
 from tests.support.footage import POLICY
 from tests.support.step_pods import StepPods
 
+pytestmark = pytest.mark.filterwarnings("ignore")
+
 MLFLOW = "http://omnireel-mlflow:5000"
 PLACE = Cluster(TRAINER, cpu="100m", memory="3Gi")
 MEDIA = """

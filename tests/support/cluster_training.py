@@ -140,7 +140,9 @@ class Training:
         self._started.clear()
         self.kube.kubectl("delete", "pod", "-l", "app=step", "--now")
         self.kube.kubectl("delete", "trainjobs", "--all")
-        self.kube.kubectl("wait", "pod", "-l", "jobset.sigs.k8s.io/jobset-name", "--for=delete")
+        self.kube.kubectl(
+            "wait", "pod", "-l", "jobset.sigs.k8s.io/jobset-name", "--for=delete", "--timeout=3m"
+        )
 
     def inside(self, account: str, *command: str, runs: bool = False) -> str:
         """What a command says in a pod of the training image with this account, at its end.
