@@ -37,7 +37,7 @@ def test_from_create_to_revoke(home: Path) -> None:
     listed = run("list", *where).output
     assert key_id in listed and "videos:read videos:write" in listed
     assert "revoked" in listed and "active" in listed and "studio" in listed
-    assert text.split("_")[2] not in listed and successor.split("_", 2)[2] not in listed
+    assert text.split("_", 2)[2] not in listed and successor.split("_", 2)[2] not in listed
     assert "no keys" in run("list", "--tenant", "nobody", *where).output
 
 
