@@ -18,12 +18,13 @@ that are not there.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-from omnireel.errors import AlreadyExists, NotFound
+from omnireel.errors import AlreadyExists, IntegrityError, NotFound
 from omnireel.registry.folders import atomic_folder, write_text_atomic
 from omnireel.store import ObjectStore
 from omnireel.train import Callback
@@ -135,6 +136,7 @@ def fetch_run(store: ObjectStore, run: Path) -> Path:
 
     Raises:
         NotFound: the store holds no run.
+        IntegrityError: it names something else than a checkpoint as its latest.
         AlreadyExists: the run has a checkpoint.
 
     """
@@ -143,6 +145,8 @@ def fetch_run(store: ObjectStore, run: Path) -> Path:
     if not store.exists(store.uri(_LATEST)):
         raise NotFound(f"{store.uri(_LATEST)} is not there: no run was copied to this place")
     name = store.get(store.uri(_LATEST)).decode().strip()
+    if not re.fullmatch(r"step_\d+", name):  # never a way out of the run folder
+        raise IntegrityError(f"{store.uri(_LATEST)} says {name!r}, which is no checkpoint")
     folder = run / "checkpoints" / name
     folder.parent.mkdir(parents=True, exist_ok=True)
     with atomic_folder(folder) as made:

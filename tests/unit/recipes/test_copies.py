@@ -10,7 +10,7 @@ import torch
 from typer.testing import CliRunner
 
 from omnireel.cli.main import app
-from omnireel.errors import AlreadyExists, NotFound, Unavailable
+from omnireel.errors import AlreadyExists, IntegrityError, NotFound, Unavailable
 from omnireel.recipes.copies import CheckpointCopies, fetch_run
 from omnireel.store import LocalStore
 from omnireel.train.checkpoint import load_checkpoint
@@ -87,6 +87,14 @@ def test_half_a_copy_is_never_the_latest(tmp_path: Path) -> None:
     latest = "checkpoints/latest"
     if store.exists(store.uri(latest)):  # the first was not passed over
         assert store.get(store.uri(latest)) == b"step_00000004\n"
+
+
+def test_a_store_leads_nowhere_but_into_the_run(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    store.put("checkpoints/latest", b"../../elsewhere")
+    with pytest.raises(IntegrityError, match="elsewhere"):
+        fetch_run(store, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_verb(tmp_path: Path) -> None:
