@@ -18,6 +18,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from omnireel.data.curate.bucket_output import WORK_PREFIX
+from omnireel.data.curate.lease import LeaseConfig, leased
 from omnireel.data.curate.ledger import FORGOTTEN, LEDGER, TIMES, read_rows, tombstone, write_rows
 from omnireel.data.curate.report import REPORT
 from omnireel.data.curate.state import WORK
@@ -35,6 +37,7 @@ from omnireel.data.shards.manifest import MANIFEST
 from omnireel.data.shards.schema import SCHEMA, sample_of, table_of
 from omnireel.errors import NotFound
 from omnireel.files import atomic_path, atomic_write
+from omnireel.store import LocalStore
 from omnireel.store.chunks import sha256_of
 
 HISTORY = "earlier_manifests"
@@ -61,7 +64,10 @@ def forget_at(address: str, wanted: str) -> Forgotten:
     if "://" not in address:
         return forget(Path(address), wanted)
     bucket = ShardBucket(address)
-    with tempfile.TemporaryDirectory(prefix="omnireel-forget-") as name:
+    with (
+        leased(bucket.store, bucket.address),
+        tempfile.TemporaryDirectory(prefix="omnireel-forget-") as name,
+    ):
         folder = Path(name)
         bucket.fetch(folder)
         done = forget(folder, wanted)
@@ -81,8 +87,25 @@ def forget(folder: Path, wanted: str) -> Forgotten:
     Raises:
         NotFound: no such sample, neither in the shards nor in the ledger.
         IntegrityError: the shards are damaged.
+        FailedPrecondition: a curation works on them.
 
     """
+    with _held(folder):
+        return _forget(folder, wanted)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Where a curation has left its work, nobody else may be at it."""
+    work = folder / WORK
+    if not work.is_dir():
+        yield
+        return
+    with leased(LocalStore(work), str(folder), LeaseConfig(prefix="lease/")):
+        yield
+
+
+def _forget(folder: Path, wanted: str) -> Forgotten:
     _drop_unlisted(folder)
     reader = ShardReader(folder)
     hits = {sample.key for _, sample in reader.samples() if _is_wanted(sample, wanted)}

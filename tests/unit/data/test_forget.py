@@ -8,11 +8,14 @@ import pytest
 
 from omnireel.data import forget as module
 from omnireel.data.checks.base import Bounds, Outcome, Tier, Verdict
+from omnireel.data.curate.lease import LeaseConfig, leased
 from omnireel.data.curate.ledger import LEDGER, read_rows, row_of, write_rows
+from omnireel.data.curate.state import WORK
 from omnireel.data.forget import HISTORY, forget
 from omnireel.data.shards import ShardReader, ShardWriterConfig, write_shards
 from omnireel.data.shards.manifest import MANIFEST
-from omnireel.errors import NotFound
+from omnireel.errors import FailedPrecondition, NotFound
+from omnireel.store import LocalStore
 from omnireel.store.chunks import sha256_of
 from tests.support.shard_samples import Samples, bytes_sample
 
@@ -65,6 +68,19 @@ def test_all_shots_of_a_file_go_and_nothing_else_moves(shards: Path) -> None:
     rows = list(read_rows(shards / LEDGER))
     assert [r["verdict"] for r in rows if r["sample"].startswith("film")] == ["forgotten"] * 2
     assert sum(r["sample"] == "clip0.mp4" for r in rows) == 2
+
+
+def test_a_curation_at_work_is_not_disturbed(shards: Path) -> None:
+    work = shards / WORK
+    work.mkdir()
+    with (
+        leased(LocalStore(work), str(shards), LeaseConfig(prefix="lease/")),
+        pytest.raises(FailedPrecondition, match="works on"),
+    ):
+        forget(shards, "clip0.mp4")
+    assert "clip0.mp4" in keys(shards)
+    assert forget(shards, "clip0.mp4").samples == ("clip0.mp4",)
+    assert not work.exists()
 
 
 def test_by_hash_and_twice(shards: Path) -> None:
