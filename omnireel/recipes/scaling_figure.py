@@ -55,10 +55,10 @@ def fit(points: Sequence[ScalingPoint]) -> PowerLaw:
 
 def draw(points: Sequence[ScalingPoint], path: Path) -> PowerLaw:
     """Write the figure; returns the line that it shows."""
+    law = fit(frontier(points))
+    figure, (left, right) = new_figure(columns=2)  # says what is missing, if anything is
     from matplotlib.ticker import LogLocator, NullLocator
 
-    law = fit(frontier(points))
-    figure, (left, right) = new_figure(columns=2)
     for size in dict.fromkeys(point.size for point in points):
         here = sorted((p for p in points if p.size == size), key=lambda p: p.flops)
         label = f"{size}, {here[0].parameters / 1e6:.1f} M parameters"
