@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from omnireel.data.pictures import Pictures
 from omnireel.types import Frames, MediaKind, Role
 
 WORKING_SHORT_SIDE = 144
@@ -88,19 +89,29 @@ class Shot:
 class SampledFrames:
     """The decoded frames of one shot, bounded in number whatever its length.
 
-    ``frames_THWC``, RGB, are about :data:`FRAMES_PER_SECOND` a second (fewer in a long shot, never
-    more than :data:`MAX_FRAMES`), shrunk to :data:`WORKING_SHORT_SIDE`; an image has T = 1.
+    ``working`` are about :data:`FRAMES_PER_SECOND` a second (fewer in a long shot, never more than
+    :data:`MAX_FRAMES`), shrunk to :data:`WORKING_SHORT_SIDE`; an image has T = 1.
     ``bursts`` are runs of neighbouring frames at the full frame rate, of the same size, luma only
-    ``(T, H, W)``. ``details`` are a few frames at full resolution, ``(H, W, 3)``.
+    ``(T, H, W)``. ``details`` are a few frames at full resolution.
     """
 
-    frames_THWC: Frames
+    working: Pictures
     times_s: npt.NDArray[np.float64]
-    """Of the frames, from the file's first picture."""
+    """Of the working frames, from the file's first picture."""
     bursts: tuple[npt.NDArray[np.uint8], ...] = ()
     burst_times_s: tuple[npt.NDArray[np.float64], ...] = ()
-    details: tuple[Frames, ...] = ()
+    details: tuple[Pictures, ...] = ()
     detail_times_s: tuple[float, ...] = ()
+
+    @property
+    def luma_THW(self) -> npt.NDArray[np.uint8]:  # noqa: N802 (shape legend)
+        """Luma of the working frames."""
+        return self.working.luma
+
+    @property
+    def frames_THWC(self) -> Frames:  # noqa: N802
+        """The working frames in RGB, made when they are first asked for."""
+        return self.working.rgb
 
 
 @dataclass(frozen=True)

@@ -1,29 +1,14 @@
-"""Grey pictures of a candidate's frames, worked out once for all checks of a shot."""
+"""Grey pictures."""
 
 from __future__ import annotations
-
-from functools import lru_cache
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from omnireel.data.candidate import SampledFrames
 from omnireel.types import Frames
 
 Gray = npt.NDArray[np.uint8]
-
-
-@lru_cache(maxsize=1)  # the checks of one shot are asked one after the other
-def working(frames: SampledFrames) -> Gray:
-    """Luma ``(T, H, W)`` of the working frames."""
-    return gray_of(frames.frames_THWC)
-
-
-@lru_cache(maxsize=1)
-def details(frames: SampledFrames) -> tuple[Gray, ...]:
-    """Luma ``(H, W)`` of each frame of full resolution."""
-    return tuple(gray_of(frame) for frame in frames.details)
 
 
 def gray_of(frames: Frames) -> Gray:

@@ -11,16 +11,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from omnireel.types import Frames
+from omnireel.data.pictures import Pictures
 
 F32 = npt.NDArray[np.float32]
 
 SIZE = (32, 18)
 """Width and height of the small picture."""
+PADDED = (24, 40)
+"""Height and width of the spectra: room for shifts by a quarter of the picture."""
 BINS = 4
 """Of each colour."""
 DISSOLVE_S = (0.25, 0.6)
@@ -43,8 +44,7 @@ class Signatures:
     @cached_property
     def waves_THF(self) -> npt.NDArray[np.complex64]:  # noqa: N802 (shape legend)
         """Spectra of the small pictures, padded, so that a shift does not wrap round."""
-        height, width = self.small_THW.shape[1:]
-        return np.asarray(np.fft.rfft2(self.small_THW, (2 * height, 2 * width)), np.complex64)
+        return np.asarray(np.fft.rfft2(self.small_THW, PADDED), np.complex64)
 
     @cached_property
     def energy_T(self) -> F32:  # noqa: N802
@@ -52,9 +52,9 @@ class Signatures:
         return np.asarray(np.square(self.small_THW).sum((1, 2)) + 600, np.float32)
 
 
-def signatures(frames_THWC: Frames) -> Signatures:
-    """What is kept of frames ``(T, H, W, 3)``."""
-    tiny = np.stack([cv2.resize(f, SIZE, interpolation=cv2.INTER_AREA) for f in frames_THWC])
+def signatures(frames_T: Pictures) -> Signatures:
+    """What is kept of T frames."""
+    tiny = frames_T.thumbnails(SIZE)
     luma = (tiny @ np.array([0.299, 0.587, 0.114], np.float32)).astype(np.float32)
     mean = luma.mean(axis=(1, 2))
     bins = (tiny >> 6).astype(np.int32) @ np.array([BINS**2, BINS, 1], np.int32)
@@ -68,7 +68,7 @@ def difference(seen: Signatures, one: npt.NDArray[np.intp], other: npt.NDArray[n
     """How unlike the frames ``one`` and ``other`` (indices, same length) are, 0 to 1."""
     height, width = seen.small_THW.shape[1:]
     waves = seen.waves_THF[one] * np.conj(seen.waves_THF[other])
-    product = np.fft.irfft2(waves, (2 * height, 2 * width))
+    product = np.fft.irfft2(waves, PADDED)
     corners = [
         product[:, rows, columns].max(axis=(1, 2))
         for rows in (slice(height // 4), slice(-height // 4, None))

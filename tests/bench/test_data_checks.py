@@ -46,9 +46,7 @@ def test_tier_two_against_decoding(tmp_path: Path) -> None:
     size = len(near.fingerprint(candidate()))
     print_s = time.process_time() - start
     print(f"\n{path.stat().st_size / 2**20:.1f} MiB; decoding all frames: {decode_s * 1e3:.0f} ms")
-    print(
-        f"working frames {len(seen[0].frames.frames_THWC)}, details {len(seen[0].frames.details)}"
-    )
+    print(f"working frames {len(seen[0].frames.times_s)}, details {len(seen[0].frames.details)}")
     print(f"tier 2: {whole * 1e3:.0f} ms = {whole / decode_s:.2f} of decoding")
     print(f"fingerprint: {print_s * 1e3:.0f} ms, {size} bytes")
     for name, cost in costs.items():

@@ -9,6 +9,7 @@ import numpy as np
 
 from omnireel.data.candidate import Candidate, FileFacts, SampledFrames
 from omnireel.data.gray import gray_of
+from omnireel.data.pictures import Drawn
 from omnireel.types import Frames, MediaKind
 
 WIDTH, HEIGHT = 192, 112
@@ -69,11 +70,11 @@ def seen(frames: Frames, *, fps: float = 8.0, details: int = 3, bits: float = 0.
         bits_per_pixel=bits,
     )
     sampled = SampledFrames(
-        frames,
+        Drawn(frames),
         times,
         bursts=(gray_of(frames[:8]),),
         burst_times_s=(times[:8],),
-        details=tuple(frames[i] for i in chosen),
+        details=tuple(Drawn(frames[i]) for i in chosen),
         detail_times_s=tuple(times[i] for i in chosen),
     )
     return Candidate("clip", Path("clip.mp4"), "", facts, frames=sampled)

@@ -23,6 +23,7 @@ TILES = 8
 """Parts across and down. One sharp subject is enough: a picture is as sharp as the .."""
 SHARP_TILES = 3
 """.. third sharpest of its parts; what is out of focus behind a subject does not count."""
+LINES = 180
 FINE = 1023
 """Levels of steepness that are told apart."""
 MIN_SHARE = 0.02
@@ -34,7 +35,7 @@ class Blur(Check):
     "A no-reference perceptual blur metric", 2002), across and down; the blurrier direction counts.
     """
 
-    name, tier, version = "blur", Tier.TEMPORAL, 3
+    name, tier, version = "blur", Tier.TEMPORAL, 4
     unit = "pixels that an edge is wide, at full resolution (720 on the short side at most)"
     scale = Bounds(1, WINDOW)
     standard = standard("blur")
@@ -42,7 +43,7 @@ class Blur(Check):
     def measure(self, candidate: Candidate) -> Measurement | None:
         """The median over the frames of full resolution."""
         assert candidate.frames is not None
-        pictures = gray.details(candidate.frames)
+        pictures = [picture.luma for picture in candidate.frames.details]
         if not pictures:
             return None
         widths = [edge_width(gray.shrink(picture, 720)) for picture in pictures]
@@ -69,22 +70,21 @@ def edge_width(gray_HW: gray.Gray) -> float:
 def _widths(smooth: gray.Gray) -> npt.NDArray[np.float64]:
     """Of each part, how wide its sharper edges are along rows; infinite: too few edges.
 
-    Every second row and pixel is looked at: neighbours see the same edges.
+    About :data:`LINES` rows and every second pixel are looked at: neighbours see the same edges.
     """
     window = np.ones((1, WINDOW), np.uint8)
-    lines = smooth[::2]
+    lines = smooth[:: max(2, len(smooth) // LINES)]
     step = cv2.subtract(cv2.dilate(lines, window), cv2.erode(lines, window))
     slope = np.zeros_like(lines)
     cv2.absdiff(lines[:, 1:], lines[:, :-1], slope[:, :-1])
-    steepest = np.ascontiguousarray(cv2.dilate(slope, window)[:, ::2]).ravel()
+    steepest = np.ascontiguousarray(cv2.dilate(slope, window)[:, ::2])
     step = np.ascontiguousarray(step[:, ::2])
     parts = _parts(*step.shape)
-    step = step.ravel()
-    counts = np.cumsum(np.bincount(step, minlength=256))
+    counts = np.cumsum(cv2.calcHist([step], [0], None, [256], [0, 256]))
     usual = int(np.searchsorted(counts, 0.95 * counts[-1]))
-    at = np.flatnonzero(step >= max(MIN_STEP, usual // 2))
+    at = (step >= max(MIN_STEP, usual // 2)).ravel()
     # A slope at the window's end may be part of a larger step.
-    steepness = np.minimum(steepest[at].astype(np.int64) * FINE // step[at], FINE)
+    steepness = np.minimum(cv2.divide(steepest, step, None, FINE, cv2.CV_16U).ravel()[at], FINE)
     table = np.bincount(parts[at] * (FINE + 1) + steepness, minlength=TILES**2 * (FINE + 1))
     below = np.cumsum(table.reshape(TILES**2, FINE + 1), axis=1)
     chosen = below[:, -1]
@@ -94,7 +94,7 @@ def _widths(smooth: gray.Gray) -> npt.NDArray[np.float64]:
 
 
 @lru_cache(maxsize=8)
-def _parts(rows: int, columns: int) -> npt.NDArray[np.int64]:
+def _parts(rows: int, columns: int) -> npt.NDArray[np.uint16]:
     """The part of each pixel of a picture, row by row."""
     down, across = (np.arange(side) * TILES // side for side in (rows, columns))
-    return (down[:, None] * TILES + across).ravel()
+    return (down[:, None] * TILES + across).ravel().astype(np.uint16)

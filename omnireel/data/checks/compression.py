@@ -13,7 +13,7 @@ from omnireel.data.candidate import Candidate
 from omnireel.data.checks.base import Bounds, Check, Measurement, Tier
 from omnireel.data.checks.thresholds import standard
 
-PART = (432, 768)
+PART = (288, 512)
 """Rows and columns in the middle of a frame that are looked at; blocks keep their size, so the
 frame is not shrunk."""
 GRID = 8
@@ -35,7 +35,7 @@ class Compression(Check):
     in the logarithm.
     """
 
-    name, tier, version = "compression", Tier.TEMPORAL, 1
+    name, tier, version = "compression", Tier.TEMPORAL, 2
     unit = "log-odds that a person sees the coding"
     scale = Bounds(-100, 100)
     standard = standard("compression")
@@ -43,7 +43,7 @@ class Compression(Check):
     def measure(self, candidate: Candidate) -> Measurement | None:
         """The pictures' facts are medians over the frames of full resolution."""
         assert candidate.frames is not None
-        pictures = gray.details(candidate.frames)
+        pictures = [picture.luma for picture in candidate.frames.details]
         if not pictures or not candidate.file.bits_per_pixel:
             return None
         parts = [_middle(picture) for picture in pictures]
@@ -60,7 +60,7 @@ class Compression(Check):
 def bits(candidate: Candidate, parts: list[gray.Gray]) -> float:
     """Logarithm of bits by pixel (as if at 12 frames a second) over what the clip needs."""
     assert candidate.frames is not None
-    small = gray.working(candidate.frames)
+    small = candidate.frames.luma_THW
     change = [cv2.absdiff(one, other).mean() for one, other in pairwise(small)]
     steps = [cv2.absdiff(part[:, 1:], part[:, :-1]).mean() for part in parts]
     spent = candidate.file.bits_per_pixel * np.sqrt(max(candidate.file.fps, 1.0) / 12)

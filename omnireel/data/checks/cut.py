@@ -13,7 +13,7 @@ from omnireel.data.shots import changes, dissolves, signatures
 class Cut(Check):
     """The strongest cut, dissolve or fade among the working frames."""
 
-    name, tier, version = "cut", Tier.TEMPORAL, 2
+    name, tier, version = "cut", Tier.TEMPORAL, 3
     unit = "strength of the strongest cut, 0 to 1"
     scale = Bounds(0, 1)
     standard = standard("cut")
@@ -21,10 +21,10 @@ class Cut(Check):
     def measure(self, candidate: Candidate) -> Measurement | None:
         """The detail has its time in seconds from the file's first picture, and its kind."""
         assert candidate.frames is not None
-        frames, times = candidate.frames.frames_THWC, candidate.frames.times_s
-        if len(frames) < 3:
+        times = candidate.frames.times_s
+        if len(times) < 3:
             return None
-        seen = signatures(frames)
+        seen = signatures(candidate.frames.working)
         fps = 1 / max(float(np.median(np.diff(times))), 1e-3)
         hard, gradual = changes(seen), dissolves(seen, fps)
         if hard.max() >= gradual.max():

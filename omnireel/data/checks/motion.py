@@ -1,7 +1,7 @@
 """What moves: the camera, or something in front of it.
 
-1. Dense flow between neighbouring working frames of half their size: DIS (Kroeger et al., "Fast
-   Optical Flow using Dense Inverse Search", 2016), without its variational refinement.
+1. Dense flow between neighbouring working frames of a quarter of their size: DIS (Kroeger et al.,
+   "Fast Optical Flow using Dense Inverse Search", 2016), without its variational refinement.
 2. The camera's motion is the affine flow that most of the picture follows, fitted with Tukey's
    biweight to the points that have texture (Odobez and Bouthemy, "Robust Multiresolution
    Estimation of Parametric Motion Models", 1995).
@@ -26,13 +26,15 @@ F32 = npt.NDArray[np.float32]
 
 SCALE = 2
 """Working pixels that a pixel is wide in which motion is looked for."""
-FINEST_SCALE = 1
-"""Octave at which the search ends."""
+SMALLEST = 48
+"""Working pixels of a side in which motion is looked for."""
+STRIDE = 5
+"""Pixels from one patch of the search to the next."""
 STEP = 2
 """Pixels between the points at which flow is looked at."""
-FIT_EVERY = 5
+FIT_EVERY = 7
 """Points from one that the camera's motion is fitted to, to the next."""
-ROUNDS = 6
+ROUNDS = 5
 TUKEY = 4.685
 MIN_SIGMA = 0.2
 """Pixels; flow is no more exact than that."""
@@ -69,18 +71,13 @@ class Motion:
 @lru_cache(maxsize=1)  # several checks ask about the same shot in turn
 def motion_of(frames: SampledFrames) -> Motion | None:
     """The motion of a shot; None if it has fewer than three frames or is tiny."""
-    count, height, width = frames.frames_THWC.shape[:3]
-    if count < 3 or min(height, width) < 32:
+    count, height, width = frames.luma_THW.shape
+    if count < 3 or min(height, width) < SMALLEST:
         return None
-    small_THW = _halved(gray.working(frames))
+    small_THW = _shrunk(frames.luma_THW, SCALE)
     rows, columns = small_THW.shape[1:]
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-    flow.setFinestScale(FINEST_SCALE)
+    flow_TN2 = _flows(_shrunk(small_THW, STEP))
     half = STEP // 2
-    flows = [
-        flow.calc(one, other, None)[half::STEP, half::STEP] for one, other in pairwise(small_THW)
-    ]
-    flow_TN2 = np.asarray(flows, np.float32).reshape(count - 1, -1, 2)
     y, x = np.mgrid[half:rows:STEP, half:columns:STEP].astype(np.float32)
     points_N3 = np.stack(
         [np.ones(x.size, np.float32), (x - columns / 2).ravel(), (y - rows / 2).ravel()], axis=1
@@ -94,9 +91,18 @@ def motion_of(frames: SampledFrames) -> Motion | None:
     return Motion(camera_T23, SCALE * things_T, seconds_T, width, height)
 
 
-def _halved(gray_THW: gray.Gray) -> gray.Gray:
-    size = tuple(side // SCALE for side in gray_THW.shape[:0:-1])
+def _shrunk(gray_THW: gray.Gray, factor: int) -> gray.Gray:
+    size = tuple(side // factor for side in gray_THW.shape[:0:-1])
     return np.stack([cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in gray_THW])
+
+
+def _flows(gray_THW: gray.Gray) -> F32:
+    """From each picture to the next, ``(T - 1, N, 2)``, in pixels that are :data:`STEP` smaller."""
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    flow.setFinestScale(0)
+    flow.setPatchStride(STRIDE)
+    flows = np.stack([flow.calc(one, other, None) for one, other in pairwise(gray_THW)])
+    return np.asarray(STEP * flows, np.float32).reshape(len(flows), -1, 2)
 
 
 def fit_camera(flow_TN2: F32, points_N3: F32, texture_TN: F32) -> F32:
@@ -108,15 +114,22 @@ def fit_camera(flow_TN2: F32, points_N3: F32, texture_TN: F32) -> F32:
     # The start is the median flow, which a large moving thing does not turn.
     model = np.zeros((len(flow_TN2), 2, 3), np.float32)
     model[:, :, 0] = np.median(flow_TN2, axis=1)
+    middle = len(points_N3) // 2
     for _ in range(ROUNDS):
-        left = np.linalg.norm(flow_TN2 - scaled @ model.transpose(0, 2, 1), axis=2)
-        sigma = 1.4826 * np.median(left, axis=1, keepdims=True)
+        left = _length(flow_TN2 - scaled @ model.transpose(0, 2, 1))
+        sigma = 1.4826 * np.partition(left, middle, axis=1)[:, middle, None]
         reach = TUKEY * np.maximum(sigma, MIN_SIGMA)
         weight = prior * np.square(np.maximum(0, 1 - np.square(left / reach)))
         matrix = (weight @ products_N9).reshape(-1, 3, 3) + 1e-3 * np.eye(3, dtype=np.float32)
-        target = np.einsum("tn,ni,tnk->tik", weight, scaled, flow_TN2, optimize=True)
+        target = (weight[:, None] * scaled.T) @ flow_TN2
         model = np.linalg.solve(matrix, target).transpose(0, 2, 1)
     return np.asarray(model * scale, np.float32)
+
+
+def _length(vectors: npt.NDArray[np.floating]) -> F32:
+    """Of vectors ``(.., 2)``."""
+    x, y = vectors[..., 0], vectors[..., 1]
+    return np.asarray(np.sqrt(np.square(x) + np.square(y)), np.float32)
 
 
 def _texture(gray_THW: gray.Gray) -> F32:
@@ -136,9 +149,9 @@ def _things(
     """See :attr:`Motion.things_T`."""
     _, height, width = gray_THW.shape
     moved_TN2 = points_N3 @ camera_T23.transpose(0, 2, 1)
-    there = points_N3[:, 1:] + moved_TN2
     inner = np.array([width, height], np.float32) * (0.5 - BORDER)
-    inside_TN = (abs(there) < inner).all(axis=2) & (abs(points_N3[:, 1:]) < inner).all(axis=1)
+    there = abs(points_N3[:, 1:] + moved_TN2) < inner
+    inside_TN = there[..., 0] & there[..., 1] & (abs(points_N3[:, 1:]) < inner).all(axis=1)
     unexplained_TN = np.stack(
         [
             _left_over(one, other, camera)
@@ -146,7 +159,7 @@ def _things(
         ]
     )
     counts = inside_TN & (texture_TN > TEXTURE / 2) & (unexplained_TN > UNEXPLAINED)
-    speed_TN = np.linalg.norm(flow_TN2 - moved_TN2, axis=2) * counts
+    speed_TN = _length(flow_TN2 - moved_TN2) * counts
     top = max(1, round(MOST * len(points_N3)))
     return np.asarray(np.partition(speed_TN, -top, axis=1)[:, -top:].mean(axis=1), np.float32)
 

@@ -22,7 +22,7 @@ class NearDuplicate(NearDuplicates):
     change of speed, bars or a logo.
     """
 
-    name, tier, version = "near_duplicate", Tier.BASIC, 3
+    name, tier, version = "near_duplicate", Tier.BASIC, 4
     unit = "share of the shorter clip's pictures that the other shows in the same order"
     scale = Bounds(0, 1)
     standard = standard("near_duplicate")

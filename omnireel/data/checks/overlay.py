@@ -13,16 +13,22 @@ from omnireel.data.candidate import Candidate
 from omnireel.data.checks.base import Bounds, Check, Measurement, Tier
 from omnireel.data.checks.motion import Motion, motion_of
 from omnireel.data.checks.thresholds import standard
+from omnireel.data.pictures import Pictures
 from omnireel.media.limits import shrunk_size
 from omnireel.media.sheet import spread
-from omnireel.types import Frames
+
+F32 = npt.NDArray[np.float32]
 
 READ_AT = 360
 """Short side in pixels at which letters are looked for."""
 STROKE = 19
 """Pixels; strokes are thinner."""
-STAND_OUT = 24
-"""Levels of some colour channel between a letter and what is around it."""
+STAND_OUT, ENOUGH = 24, 56
+"""Levels of some colour channel between a letter and what is around it: at least, and enough .."""
+ROUGH = 3
+""".. where the picture is rough: that many times the median of what stands out anywhere."""
+NEARBY = 13
+"""Pixels."""
 CORE = 0.6
 """Share of the strongest contrast nearby from which a pixel is part of a letter, not of its rim."""
 SHORTEST, TALLEST = 6, 72
@@ -33,7 +39,7 @@ ALIKE = 40.0
 """Grey levels between the means of a line's letters."""
 MOST_THINGS = 1500
 """More letter-like things than this are a texture."""
-LEVEL = 0.14
+LEVEL = 0.12
 """Of a letter's height, by which the feet of a line's letters differ at most."""
 GRID = 0.5
 """Share of a line's things with a twin right above or below; a house's windows have more."""
@@ -45,7 +51,7 @@ class OverlayText(Check):
     with Stroke Width Transform", 2010, without the transform).
     """
 
-    name, tier, version = "text", Tier.TEMPORAL, 4
+    name, tier, version = "text", Tier.TEMPORAL, 5
     unit = "letters of the longest line"
     scale = Bounds(0, 1000)
     standard = standard("text")
@@ -60,11 +66,11 @@ class OverlayText(Check):
         return Measurement(float(max(letters)), {"frames": letters})
 
 
-def longest_line(frame_HWC: Frames) -> int:
+def longest_line(picture: Pictures) -> int:
     """How many letters the longest line of letters has."""
-    height, width, _ = frame_HWC.shape
+    height, width = picture.luma.shape
     size = shrunk_size(width, height, READ_AT)
-    frame = np.asarray(cv2.resize(frame_HWC, size, interpolation=cv2.INTER_AREA), np.uint8)
+    frame = picture.thumbnails(size)
     kernel = np.ones((STROKE, STROKE), np.uint8)
     grays = gray.gray_of(frame)
     bright, dark = (
@@ -75,10 +81,14 @@ def longest_line(frame_HWC: Frames) -> int:
 
 
 def _line_of(gray_HW: gray.Gray, stands_out: gray.Gray) -> int:
-    nearby = cv2.dilate(stands_out, np.ones((9, 9), np.uint8))
-    least = np.maximum(STAND_OUT, (CORE * np.arange(256)).astype(np.uint8))
+    nearby = cv2.dilate(stands_out, np.ones((NEARBY, NEARBY), np.uint8))
+    level = np.clip(ROUGH * np.median(stands_out[::4, ::4]), STAND_OUT, ENOUGH)
+    least = np.maximum(level, CORE * np.arange(256)).astype(np.uint8)
     mask = (stands_out > cv2.LUT(nearby, least)).view(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    # Labels of 16 bits: no more than a quarter of the pixels can be things of their own.
+    count, labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(
+        mask, 8, cv2.CV_16U, cv2.CCL_SPAGHETTI
+    )
     if count < 4:
         return 0
     left, top, width, height, area = stats.T[:5]
@@ -98,24 +108,42 @@ def _line_of(gray_HW: gray.Gray, stands_out: gray.Gray) -> int:
 
 
 def _longest(boxes_N4: npt.NDArray[np.float64], mean_N: npt.NDArray[np.float64]) -> int:
-    """Follow each thing to its nearest fitting neighbour on the right, and count along."""
-    left, foot, width, height = boxes_N4.T
-    taller = np.maximum(height[:, None], height)
-    gap = left[None] - (left + width)[:, None]
-    fits = (abs(foot[:, None] - foot) <= np.maximum(1.5, LEVEL * taller)) & (
-        taller <= 1.9 * np.minimum(height[:, None], height)
-    )
-    fits &= (gap > -0.2 * taller) & (gap < 1.1 * taller) & (left[None] > left[:, None])
-    fits &= abs(mean_N[:, None] - mean_N) < ALIKE
-    following = np.where(fits.any(axis=1), np.where(fits, gap, np.inf).argmin(axis=1), -1)
-    best = 0
-    for start in np.flatnonzero(~np.isin(np.arange(len(left)), following)):
-        line = [int(start)]
-        while (after := int(following[line[-1]])) >= 0:
+    """The most things in a row, each one a fitting neighbour of the one before."""
+    one, other = _neighbours(boxes_N4, mean_N)
+    length, following = [1] * len(boxes_N4), [-1] * len(boxes_N4)
+    # From the right, so that what follows a neighbour is known.
+    for i in np.argsort(-boxes_N4[one, 0], kind="stable"):
+        here, there = int(one[i]), int(other[i])
+        if length[there] >= length[here]:
+            length[here], following[here] = length[there] + 1, there
+    for start in sorted(range(len(length)), key=length.__getitem__, reverse=True):
+        line = [start]
+        while (after := following[line[-1]]) >= 0:
             line.append(after)
-        if len(line) > best and (len(line) < 3 or _reads(boxes_N4, line)):
-            best = len(line)
-    return best
+        if len(line) < 3 or _reads(boxes_N4, line):
+            return len(line)
+    return 0
+
+
+def _neighbours(
+    boxes_N4: npt.NDArray[np.float64], mean_N: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Pairs of things that may be letters of one line; the other is to the right of the one."""
+    # Only things whose feet are about level are compared.
+    order = np.argsort(boxes_N4[:, 1], kind="stable")
+    feet, reach = boxes_N4[order, 1], LEVEL * TALLEST
+    first = np.searchsorted(feet, feet - reach)
+    count = np.searchsorted(feet, feet + reach, "right") - first
+    skipped = np.repeat(np.cumsum(count) - count - first, count)
+    one, other = np.repeat(order, count), order[np.arange(len(skipped)) - skipped]
+    (left, foot, width, height), there = boxes_N4[one].T, boxes_N4[other].T
+    taller = np.maximum(height, there[3])
+    gap = there[0] - left - width
+    fits = (abs(foot - there[1]) <= np.maximum(1.5, LEVEL * taller)) & (there[0] > left)
+    fits &= taller <= 1.9 * np.minimum(height, there[3])
+    fits &= (gap > 0) & (gap < 1.1 * taller)
+    fits &= abs(mean_N[one] - mean_N[other]) < ALIKE
+    return one[fits], other[fits]
 
 
 def _reads(boxes_N4: npt.NDArray[np.float64], line: list[int]) -> bool:
@@ -135,7 +163,7 @@ class Logo(Check):
     With a camera that stands still nothing tells a logo from a thing in the scene: not applicable.
     """
 
-    name, tier, version = "logo", Tier.TEMPORAL, 2
+    name, tier, version = "logo", Tier.TEMPORAL, 3
     unit = "permille of the picture with corners that stay while the camera moves"
     scale = Bounds(0, 1000)
     standard = standard("logo")
@@ -149,11 +177,15 @@ class Logo(Check):
         moving_HW = moved_by_camera(motion)
         if moving_HW.mean() < MIN_MOVED:
             return None
-        staying_HW = staying_corners(gray.working(candidate.frames))
-        return Measurement(float(1000 * (staying_HW & moving_HW).mean()))
+        luma_THW = candidate.frames.luma_THW
+        staying_HW = staying_corners(luma_THW) & moving_HW
+        usual_HW = _corners(*_directions(luma_THW[len(luma_THW) // 2])) & moving_HW
+        if staying_HW.sum() > MOST_STAYING * usual_HW.sum():
+            return None  # the camera stays; a large thing in motion was taken for the scene
+        return Measurement(float(1000 * staying_HW.mean()))
 
 
-MOVED = 5.0
+MOVED = 10.0
 """Pixels that the camera must have moved a place, all steps together."""
 MIN_MOVED = 0.5
 """Share of the picture that it must have moved."""
@@ -163,6 +195,8 @@ LOGO_FRAMES = 20
 """Working frames that are looked at, at most."""
 STAYING = 0.75
 """Share of the frames whose gradients agree where something stays."""
+MOST_STAYING = 0.2
+"""Share of a picture's corners; when more of them stay, it is not the camera that moves."""
 CORNER = 0.03
 """Least eigenvalue of the structure tensor of the staying directions: 0 along a line."""
 
@@ -179,24 +213,32 @@ def moved_by_camera(motion: Motion) -> npt.NDArray[np.bool_]:
 
 
 def staying_corners(gray_THW: gray.Gray) -> npt.NDArray[np.bool_]:
-    """Where most frames have gradients of one direction that turn nearby, as at a corner.
-
-    Straight lines are left out, since a long edge stays when the camera moves along it.
-    """
+    """Where most frames have gradients of one direction that turn nearby, as at a corner."""
     across = np.zeros(gray_THW.shape[1:], np.float32)
     down = np.zeros_like(across)
     gray_THW = gray_THW[spread(len(gray_THW), LOGO_FRAMES)]
     for picture in gray_THW:
-        gx = cv2.Sobel(picture, cv2.CV_32F, 1, 0, ksize=3, scale=0.25)
-        gy = cv2.Sobel(picture, cv2.CV_32F, 0, 1, ksize=3, scale=0.25)
-        size = cv2.magnitude(gx, gy)
-        # Directions alone: one strong edge that passes by must not outvote all other frames.
-        vote = (size > GRADIENT) / np.maximum(size, GRADIENT)
-        across += gx * vote
-        down += gy * vote
+        gx, gy = _directions(picture)
+        across += gx
+        down += gy
     count = len(gray_THW)
     agree = cv2.magnitude(across, down) > STAYING * count
-    gx, gy = across / count * agree, down / count * agree
+    return _corners(across / count * agree, down / count * agree)
+
+
+def _directions(picture: gray.Gray) -> tuple[F32, F32]:
+    """Of gradients; their size is 1, for one strong edge that passes by must not outvote all other
+    frames, and less for weak ones."""
+    gx = cv2.Sobel(picture, cv2.CV_32F, 1, 0, ksize=3, scale=0.25)
+    gy = cv2.Sobel(picture, cv2.CV_32F, 0, 1, ksize=3, scale=0.25)
+    size = cv2.magnitude(gx, gy)
+    vote = (size > GRADIENT) / np.maximum(size, GRADIENT)
+    return gx * vote, gy * vote
+
+
+def _corners(gx: F32, gy: F32) -> npt.NDArray[np.bool_]:
+    """Where directions turn. Straight lines do not, since a long edge stays when the camera moves
+    along it."""
     xx, yy, xy = (cv2.boxFilter(p, -1, (7, 7)) for p in (gx * gx, gy * gy, gx * gy))
     least = (xx + yy) / 2 - np.sqrt(np.square((xx - yy) / 2) + np.square(xy))
     return np.asarray(least > CORNER)

@@ -49,8 +49,8 @@ class Unsafe(Check):
         import torch
 
         assert candidate.frames is not None
-        frames_THWC = candidate.frames.frames_THWC
-        chosen = list(frames_THWC[spread(len(frames_THWC), FRAMES)])
+        index = spread(len(candidate.frames.times_s), FRAMES)
+        chosen = list(candidate.frames.working.at(index).rgb)
         inputs = self._processor(images=chosen, return_tensors="pt").to(self._model.device)
         with torch.inference_mode():
             chances_TC = self._model(**inputs).logits.float().softmax(-1).cpu()

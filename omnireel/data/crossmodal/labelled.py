@@ -28,6 +28,7 @@ from omnireel.data.crossmodal.altered import COLORLESS, altered, tellable
 from omnireel.data.crossmodal.meddled import meddled
 from omnireel.data.crossmodal.references import other_identity, recast, references
 from omnireel.data.crossmodal.wording import misworded
+from omnireel.data.pictures import Drawn
 from omnireel.media import Mp4Settings, read_clip, write_mp4, write_png
 from omnireel.types import Clip, Frames, MediaKind, Role, VideoFormat
 from omnireel.world.captions import LEVELS, caption
@@ -201,6 +202,6 @@ def _candidate(rendered: Frames, words: str, *companions: Companion) -> Candidat
         MediaKind.VIDEO, 0, width=width, height=height, fps=8.0, said_s=count / 8.0,
         seen_s=count / 8.0, packets=count, decoded=count,
     )  # fmt: skip
-    sampled = SampledFrames(frames, np.arange(count) / 8.0)
+    sampled = SampledFrames(Drawn(frames), np.arange(count) / 8.0)
     shot = Shot(0.0, count / 8.0)
     return Candidate("sample", Path("sample.mp4"), "", file, shot, sampled, words, companions)

@@ -152,11 +152,12 @@ def shots_of(item: Item, policy: Policy) -> ShotConfig:
 
 def strip_of(frames: SampledFrames) -> bytes:
     """A small JPEG of some frames side by side, for the report."""
-    chosen = frames.frames_THWC[spread(len(frames.frames_THWC), _STRIP_FRAMES)]
-    row = Image.fromarray(np.ascontiguousarray(np.concatenate(list(chosen), axis=1)))
-    width = max(1, round(row.width * _STRIP_HEIGHT / row.height))
+    chosen = frames.working.at(spread(len(frames.times_s), _STRIP_FRAMES))
+    height, width = chosen.luma.shape[1:]
+    size = (max(1, round(width * _STRIP_HEIGHT / height)), _STRIP_HEIGHT)
+    row = Image.fromarray(np.concatenate(list(chosen.thumbnails(size)), axis=1))
     buffer = io.BytesIO()
-    row.resize((width, _STRIP_HEIGHT), Image.Resampling.BILINEAR).save(buffer, "JPEG", quality=75)
+    row.save(buffer, "JPEG", quality=75)
     return buffer.getvalue()
 
 

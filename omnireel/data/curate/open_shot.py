@@ -10,7 +10,7 @@ import numpy as np
 from omnireel.data.candidate import MAX_BURSTS, MAX_DETAILS, MAX_FRAMES, SampledFrames
 from omnireel.data.curate.keeper import EvenKeeper
 from omnireel.data.gray import Gray
-from omnireel.types import Frames
+from omnireel.data.pictures import Coded, join
 
 
 class OpenShot:
@@ -19,7 +19,7 @@ class OpenShot:
     def __init__(self, start_s: float, index: int) -> None:
         self.start_s = start_s
         self.index = index
-        self.frames: EvenKeeper[tuple[float, Frames]] = EvenKeeper(MAX_FRAMES)
+        self.frames: EvenKeeper[tuple[float, Coded]] = EvenKeeper(MAX_FRAMES)
         self.bursts: EvenKeeper[list[tuple[float, Gray]]] = EvenKeeper(MAX_BURSTS)
         self.burst: list[tuple[float, Gray]] = []
         self.details: EvenKeeper[tuple[float, av.VideoFrame]] = EvenKeeper(MAX_DETAILS)
@@ -31,13 +31,13 @@ class OpenShot:
             self.bursts.add(self.burst)
         self.burst = []
 
-    def sampled(self, full: Callable[[av.VideoFrame], Frames]) -> SampledFrames:
+    def sampled(self, full: Callable[[av.VideoFrame], Coded]) -> SampledFrames:
         """What was kept; ``full`` turns a decoded frame into one of full resolution."""
         self.end_burst()
         times, frames = zip(*self.frames.kept, strict=True)
         bursts = [tuple(zip(*burst, strict=True)) for burst in self.bursts.kept]
         return SampledFrames(
-            np.stack(frames),
+            join(list(frames)),
             np.array(times),
             tuple(np.stack(pictures) for _, pictures in bursts),
             tuple(np.array(when) for when, _ in bursts),

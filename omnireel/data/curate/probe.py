@@ -15,16 +15,19 @@ class AudioProbe:
     """Counts the packets of a sound track, and whether they decode."""
 
     stream: av.AudioStream
+    tick: tuple[int, int]
+    """Unit of the packets' times as a fraction of a second: quicker than one, for many packets."""
     first_s: float | None = None
     end_s: float = 0.0
     broken: bool = False
 
     def add(self, packet: av.Packet) -> None:
         """Take the next packet of the track; the last one is empty."""
-        if packet.size and packet.pts is not None and packet.time_base:
-            start = float(packet.pts * packet.time_base)
+        if packet.size and packet.pts is not None:
+            start = packet.pts * self.tick[0] / self.tick[1]
             self.first_s = start if self.first_s is None else self.first_s
-            self.end_s = max(self.end_s, start + float((packet.duration or 0) * packet.time_base))
+            length = (packet.duration or 0) * self.tick[0] / self.tick[1]
+            self.end_s = max(self.end_s, start + length)
         try:
             packet.decode()
         except av.error.FFmpegError:
@@ -48,6 +51,8 @@ class PictureProbe:
     """Counts the packets of a picture track and what the decoder makes of them."""
 
     stream: av.VideoStream
+    tick: tuple[int, int]
+    """As for sound."""
     packets: int = 0
     decoded: int = 0
     corrupt: int = 0
@@ -62,13 +67,13 @@ class PictureProbe:
         self.packets += 1
         self.compressed_bytes += packet.size
         self.corrupt += bool(packet.is_corrupt)
-        if packet.pts is None or not packet.time_base:
+        if packet.pts is None:
             return None
-        time_s = float(packet.pts * packet.time_base)
+        time_s: float = packet.pts * self.tick[0] / self.tick[1]
         self.first_s = time_s if self.first_s is None else min(self.first_s, time_s)
         if time_s >= self.last_s or self.packets == 1:
             self.last_s = time_s
-            self.last_length_s = float((packet.duration or 0) * packet.time_base)
+            self.last_length_s = (packet.duration or 0) * self.tick[0] / self.tick[1]
         return time_s
 
     def frame(self, frame: av.VideoFrame) -> None:

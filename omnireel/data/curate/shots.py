@@ -16,9 +16,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from omnireel.types import Frames
+from omnireel.data.pictures import Pictures
 
-_BLOCKS = 12
+_SIZE = (64, 36)
+"""Pixels of the picture whose colours are counted, across and down."""
+_BLOCKS = (16, 9)
 _BINS = 4
 _SHIFT = 6
 """Bits of a level that a bin leaves out."""
@@ -35,9 +37,9 @@ class CutFinder:
         self._before: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None = None
         self._recent: deque[float] = deque(maxlen=_MEMORY)
 
-    def is_cut(self, frame_HWC: Frames) -> bool:
+    def is_cut(self, frame: Pictures) -> bool:
         """Look at the next frame; the first one is no cut."""
-        now = _signature(frame_HWC)
+        now = _signature(frame)
         before, self._before = self._before, now
         if before is None:
             return False
@@ -50,15 +52,13 @@ class CutFinder:
         return False
 
 
-def _signature(frame_HWC: Frames) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def _signature(frame: Pictures) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Histogram of the colours, and the picture in blocks."""
-    height, width = (max(1, side // 2) for side in frame_HWC.shape[:2])
-    small = cv2.resize(frame_HWC, (width, height), interpolation=cv2.INTER_NEAREST)
+    small = frame.thumbnails(_SIZE)
     red, green, blue = cv2.split(small >> _SHIFT)
     index = red * np.uint8(_BINS**2) + green * np.uint8(_BINS) + blue
     histogram = np.bincount(index.ravel(), minlength=_BINS**3) / index.size
-    size = (min(_BLOCKS, width), min(_BLOCKS, height))
-    blocks = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
+    blocks = cv2.resize(small, _BLOCKS, interpolation=cv2.INTER_AREA)
     return histogram.astype(np.float32), np.asarray(blocks, np.float32)
 
 

@@ -14,6 +14,7 @@ from omnireel.data.candidate import (
     SampledFrames,
 )
 from omnireel.data.gray import gray_of
+from omnireel.data.pictures import Drawn
 from omnireel.media.limits import shrunk_size
 from omnireel.types import Clip, Frames, MediaKind
 
@@ -28,11 +29,11 @@ def sample_still(
     chosen = clip.frames_THWC[::every]
     burst = clip.frames_THWC[:BURST_FRAMES] if count > 1 else None
     frames = SampledFrames(
-        np.stack([_shrunk(frame) for frame in chosen]),
+        Drawn(np.stack([_shrunk(frame) for frame in chosen])),
         np.arange(len(chosen)) * every / clip.fps,
         () if burst is None else (gray_of(np.stack([_shrunk(frame) for frame in burst])),),
         () if burst is None else (np.arange(len(burst)) / clip.fps,),
-        (clip.frames_THWC[count // 2],),
+        (Drawn(clip.frames_THWC[count // 2]),),
         (count // 2 / clip.fps,),
     )
     facts = FileFacts(
@@ -58,7 +59,7 @@ def _shrunk(frame: Frames) -> Frames:
         return frame
     shrunk: Frames = (
         av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24")
-        .reformat(*size, interpolation="AREA")
+        .reformat(*size, interpolation="AREA", threads=1)
         .to_ndarray()
     )
     return shrunk

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,9 +30,9 @@ from omnireel.data.curate.open_shot import OpenShot
 from omnireel.data.curate.probe import AudioProbe, PictureProbe
 from omnireel.data.curate.scaling import FrameScaler
 from omnireel.data.curate.shots import CutFinder
+from omnireel.data.pictures import Coded
 from omnireel.errors import InvalidInput, OmnireelError
 from omnireel.media import DecodeLimits
-from omnireel.types import Frames
 
 
 @dataclass(frozen=True)
@@ -105,9 +106,9 @@ class VideoPass:
             limits.check_pixels(stream.codec_context.width, stream.codec_context.height, "the file")
             stream.codec_context.options = bound
             stream.thread_type = "NONE"
-            self.picture = PictureProbe(stream)
+            self.picture = PictureProbe(stream, _tick(stream))
             sounds = [s for s in container.streams.audio if s.codec_context is not None]
-            self.sound = AudioProbe(sounds[0]) if sounds else None
+            self.sound = AudioProbe(sounds[0], _tick(sounds[0])) if sounds else None
             self.said_s = _said_s(container, stream)
             self.size_bytes = self.path.stat().st_size
             try:
@@ -131,7 +132,7 @@ class VideoPass:
         sound: AudioProbe | None,
     ) -> None:
         intra_only = stream.codec_context.codec.intra_only
-        taken_s = -1.0
+        taken_s, whole = -1.0, None
         wanted = [stream] if sound is None else [stream, sound.stream]
         for number, packet in enumerate(container.demux(*wanted)):
             if number % 256 == 0:
@@ -152,7 +153,9 @@ class VideoPass:
                     if since_s < taken_s + 0.9 / FRAMES_PER_SECOND:
                         continue
                     taken_s = since_s
-                stream.codec_context.skip_frame = "DEFAULT" if burst else "NONREF"
+                if burst != whole:
+                    stream.codec_context.skip_frame = "DEFAULT" if burst else "NONREF"
+                    whole = burst
                 packets = self._decode(packet)
             for frame in packets:
                 self._frame(frame)
@@ -202,7 +205,7 @@ class VideoPass:
         else:
             self.open.end_burst()
 
-    def _sample(self, time_s: float, small: Frames, frame: av.VideoFrame) -> None:
+    def _sample(self, time_s: float, small: Coded, frame: av.VideoFrame) -> None:
         """A frame of the even rhythm: the only ones at which shots end."""
         is_cut = self.shots.split and self.cuts.is_cut(small)
         if self.open and is_cut:
@@ -231,6 +234,10 @@ class VideoPass:
         found = shot.sampled(self.scaler.full)
         so_far = self._facts()
         self.on_shot(ReadShot(Shot(shot.start_s, end_s, shot.index), found, so_far))
+
+
+def _tick(stream: av.VideoStream | av.AudioStream) -> tuple[int, int]:
+    return (stream.time_base or Fraction(0)).as_integer_ratio()
 
 
 def _said_s(container: av.container.InputContainer, stream: av.VideoStream) -> float:

@@ -14,6 +14,7 @@ import struct
 from dataclasses import dataclass
 from functools import lru_cache
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -32,7 +33,7 @@ WAVES = 12
 MIN_DEVIATION = 6.0
 """Grey levels; flatter pictures say nothing and are left out."""
 _HEADER = struct.Struct("<BHHd")
-_VERSION = 2
+_VERSION = 3
 
 
 Part = tuple[float, float, float]
@@ -93,7 +94,7 @@ class Fingerprint:
 
 def fingerprint(frames: SampledFrames) -> Fingerprint:
     """Describe the working frames of a shot; flat frames are left out, so it may be empty."""
-    pictures = gray.working(frames)
+    pictures = _halved(frames.luma_THW)
     bars = find_bars(pictures)
     _, height, width = pictures.shape
     inner = pictures[:, bars["top"] : height - bars["bottom"], bars["left"] : width - bars["right"]]
@@ -108,6 +109,12 @@ def fingerprint(frames: SampledFrames) -> Fingerprint:
         np.array(with_parts, np.uint16),
         codes(inner[[chosen[n] for n in with_parts]], PARTS),
     )
+
+
+def _halved(gray_THW: gray.Gray) -> gray.Gray:
+    """Fine detail says nothing about the lowest frequencies."""
+    size = tuple(max(1, side // 2) for side in gray_THW.shape[:0:-1])
+    return np.stack([cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in gray_THW])
 
 
 def code(gray_HW: gray.Gray) -> int:

@@ -10,6 +10,7 @@ import pytest
 
 from omnireel.data.candidate import Candidate, FileFacts, SampledFrames
 from omnireel.data.checks import ALL, Bounds, Check, Measurement, Outcome, Tier, judge
+from omnireel.data.pictures import Drawn
 from omnireel.types import MediaKind
 
 
@@ -26,7 +27,7 @@ class Fixed(Check):
         return None if self.score is None else Measurement(self.score, {"why": 1})
 
 
-FRAMES = SampledFrames(np.zeros((1, 4, 4, 3), np.uint8), np.zeros(1))
+FRAMES = SampledFrames(Drawn(np.zeros((1, 4, 4, 3), np.uint8)), np.zeros(1))
 CANDIDATE = Candidate("a.png", Path("a.png"), "", FileFacts(MediaKind.IMAGE, 1), frames=FRAMES)
 
 

@@ -14,6 +14,7 @@ from omnireel.data.candidate import Candidate, FileFacts, SampledFrames
 from omnireel.data.checks.base import Models, Outcome, judge
 from omnireel.data.checks.policy import read_policy
 from omnireel.data.checks.unsafe import Unsafe
+from omnireel.data.pictures import Drawn
 from omnireel.errors import FailedPrecondition, InvalidInput, NotFound
 from omnireel.types import MediaKind
 
@@ -46,7 +47,7 @@ def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def candidate(*colours: tuple[int, int, int]) -> Candidate:
     frames = np.stack([np.full((32, 48, 3), colour, np.uint8) for colour in colours])
-    sampled = SampledFrames(frames, np.arange(len(frames)) / 8)
+    sampled = SampledFrames(Drawn(frames), np.arange(len(frames)) / 8)
     return Candidate("a", Path("a"), "", FileFacts(MediaKind.VIDEO, 0), frames=sampled)
 
 

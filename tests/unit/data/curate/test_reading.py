@@ -12,6 +12,7 @@ from omnireel.data.checks.policy import ShotConfig
 from omnireel.data.curate.keeper import EvenKeeper
 from omnireel.data.curate.reading import ReadShot, read_file
 from omnireel.data.curate.shots import CutFinder
+from omnireel.data.pictures import Drawn
 from omnireel.types import Frames
 from tests.support.footage import damage, texture, write_video
 
@@ -69,7 +70,7 @@ def pan(seed: int, count: int) -> Frames:
 def test_cuts_are_found_and_fast_pans_are_none() -> None:
     finder = CutFinder(ShotConfig().cut)
     film = np.concatenate([pan(3, 20), pan(4, 20), texture(5, 20)])
-    assert [t for t, frame in enumerate(film) if finder.is_cut(frame)] == [20, 40]
+    assert [t for t, frame in enumerate(film) if finder.is_cut(Drawn(frame))] == [20, 40]
 
 
 def test_a_cut_off_file_says_so(tmp_path: Path) -> None:
