@@ -53,7 +53,7 @@ def write_clip(path: Path, seed: int) -> None:
 
 def decode_needed(path: Path) -> int:
     """PyAV alone: the same packets with the same frames left out, and nothing done with them."""
-    config, count = ReadConfig(), 0
+    config, count, whole = ReadConfig(), 0, None
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         stream.thread_type = "NONE"
@@ -61,7 +61,9 @@ def decode_needed(path: Path) -> int:
             since_s = float(packet.pts * packet.time_base) if packet.pts is not None else 0.0
             phase = (since_s - config.first_burst_s) % config.bursts_every_s
             burst = since_s >= config.first_burst_s and phase < (BURST_FRAMES + 0.5) / FPS
-            stream.codec_context.skip_frame = "DEFAULT" if burst else "NONREF"
+            if burst != whole:
+                stream.codec_context.skip_frame = "DEFAULT" if burst else "NONREF"
+                whole = burst
             count += sum(1 for _ in packet.decode())
     return count
 
@@ -73,15 +75,18 @@ def decode_all(path: Path) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
-def cpu_s(work: Callable[[Path], object], clips: list[Path], rounds: int) -> float:
-    """Least processor seconds of one clip, over rounds."""
-    best = []
+def cpu_s(
+    works: dict[str, Callable[[Path], object]], clips: list[Path], rounds: int
+) -> dict[str, list[float]]:
+    """Processor seconds of one clip in every round, which takes all works in turn."""
+    seconds: dict[str, list[float]] = {what: [] for what in works}
     for _ in range(rounds):
-        began = time.process_time()
-        for clip in clips:
-            work(clip)
-        best.append((time.process_time() - began) / len(clips))
-    return min(best)
+        for what, work in works.items():
+            began = time.process_time()
+            for clip in clips:
+                work(clip)
+            seconds[what].append((time.process_time() - began) / len(clips))
+    return seconds
 
 
 def main() -> None:
@@ -112,17 +117,22 @@ def main() -> None:
         share = np.mean([decode_needed(clip) for clip in clips]) / (FPS * SECONDS)
         print(f"{len(checks)} checks, near-duplicates {'on' if near else 'off'}")
         print(f"share of frames that are decoded: {share:.0%}")
-        print(f"{'':<58}{'needed':>6} {'every':>6}")
-        needed, every = (cpu_s(d, clips, options.rounds) for d in (decode_needed, decode_all))
-        for what, work in (
-            ("PyAV, every frame", decode_all),
-            ("PyAV, the frames needed", decode_needed),
-            ("one pass: frames and shots", read),
-            ("tiers 1 and 2", measure),
-        ):
-            seconds = cpu_s(work, clips, options.rounds)
-            print(f"{what:<28}{seconds:7.3f} s/clip {1 / seconds:6.2f} clips/s/core "
-                  f"{seconds / needed:5.2f}x {seconds / every:5.2f}x")  # fmt: skip
+        works: dict[str, Callable[[Path], object]] = {
+            "PyAV, every frame": decode_all,
+            "PyAV, the frames needed": decode_needed,
+            "one pass: frames and shots": read,
+            "tiers 1 and 2": measure,
+        }
+        took = cpu_s(works, clips, options.rounds)
+        every, needed = min(took["PyAV, every frame"]), min(took["PyAV, the frames needed"])
+        print(f"{'':<58}{'needed':>6} {'every':>6}   needed, round by round")
+        for what, rounds in took.items():
+            least = min(rounds)
+            each = zip(rounds, took["PyAV, the frames needed"], strict=True)
+            print(f"{what:<28}{least:7.3f} s/clip {1 / least:6.2f} clips/s/core "
+                  f"{least / needed:5.2f}x {least / every:5.2f}x   "
+                  + " ".join(f"{one / base:.2f}" for one, base in each))  # fmt: skip
+        print(f"load of the machine: {os.getloadavg()[0]:.1f}")
         if options.scaling:
             scaling(folder, clips[0], options.scaling)
 
