@@ -23,7 +23,7 @@ TILES = 8
 """Parts across and down. One sharp subject is enough: a picture is as sharp as the .."""
 SHARP_TILES = 3
 """.. third sharpest of its parts; what is out of focus behind a subject does not count."""
-LINES = 180
+LINES = 120
 FINE = 1023
 """Levels of steepness that are told apart."""
 MIN_SHARE = 0.02
@@ -35,7 +35,7 @@ class Blur(Check):
     "A no-reference perceptual blur metric", 2002), across and down; the blurrier direction counts.
     """
 
-    name, tier, version = "blur", Tier.TEMPORAL, 4
+    name, tier, version = "blur", Tier.TEMPORAL, 5
     unit = "pixels that an edge is wide, at full resolution (720 on the short side at most)"
     scale = Bounds(1, WINDOW)
     standard = standard("blur")

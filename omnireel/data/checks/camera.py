@@ -16,7 +16,7 @@ TICK_S = 0.125
 class Jitter(Check):
     """A pan's or a steady hand's velocity changes slowly; a shaking camera's does not."""
 
-    name, tier, version = "jitter", Tier.TEMPORAL, 3
+    name, tier, version = "jitter", Tier.TEMPORAL, 4
     unit = "percent of the width that the view jumps in an eighth of a second against its path"
     scale = Bounds(0, 100)
     standard = standard("jitter")
@@ -35,7 +35,7 @@ class Jitter(Check):
 class Action(Check):
     """How fast things move against the motion of the camera: a pan over a still room is none."""
 
-    name, tier, version = "action", Tier.TEMPORAL, 4
+    name, tier, version = "action", Tier.TEMPORAL, 5
     unit = "percent of the width a second that the fastest 3 % of the picture move by itself"
     scale = Bounds(0, 1000)
     standard = standard("action")

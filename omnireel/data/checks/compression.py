@@ -61,8 +61,8 @@ def bits(candidate: Candidate, parts: list[gray.Gray]) -> float:
     """Logarithm of bits by pixel (as if at 12 frames a second) over what the clip needs."""
     assert candidate.frames is not None
     small = candidate.frames.luma_THW
-    change = [cv2.absdiff(one, other).mean() for one, other in pairwise(small)]
-    steps = [cv2.absdiff(part[:, 1:], part[:, :-1]).mean() for part in parts]
+    change = [cv2.mean(cv2.absdiff(one, other))[0] for one, other in pairwise(small)]
+    steps = [cv2.mean(cv2.absdiff(part[:, 1:], part[:, :-1]))[0] for part in parts]
     spent = candidate.file.bits_per_pixel * np.sqrt(max(candidate.file.fps, 1.0) / 12)
     need = np.log1p(np.mean(change) if change else 0.0) + np.log1p(np.mean(steps))
     return float(np.log(spent) - need / 2)
@@ -90,8 +90,8 @@ def detail(gray_HW: gray.Gray) -> float:
     picture: npt.NDArray[np.float32] = gray_HW.astype(np.float32)
     near = cv2.GaussianBlur(picture, (0, 0), 0.8)
     far = cv2.GaussianBlur(picture, (0, 0), 1.6)
-    finest = float(cv2.absdiff(picture, near).mean()) + 0.02
-    return float(np.log(finest / (float(cv2.absdiff(near, far).mean()) + 0.02)))
+    finest = cv2.mean(cv2.absdiff(picture, near))[0] + 0.02
+    return float(np.log(finest / (cv2.mean(cv2.absdiff(near, far))[0] + 0.02)))
 
 
 def _middle(gray_HW: gray.Gray) -> gray.Gray:

@@ -113,8 +113,8 @@ def fit_camera(flow_TN2: F32, points_N3: F32, texture_TN: F32) -> F32:
     products_N9 = (scaled[:, :, None] * scaled[:, None]).reshape(-1, 9)
     # The start is the median flow, which a large moving thing does not turn.
     model = np.zeros((len(flow_TN2), 2, 3), np.float32)
-    model[:, :, 0] = np.median(flow_TN2, axis=1)
     middle = len(points_N3) // 2
+    model[:, :, 0] = np.partition(flow_TN2, middle, axis=1)[:, middle]
     for _ in range(ROUNDS):
         left = _length(flow_TN2 - scaled @ model.transpose(0, 2, 1))
         sigma = 1.4826 * np.partition(left, middle, axis=1)[:, middle, None]
@@ -149,16 +149,16 @@ def _things(
     """See :attr:`Motion.things_T`."""
     _, height, width = gray_THW.shape
     moved_TN2 = points_N3 @ camera_T23.transpose(0, 2, 1)
-    inner = np.array([width, height], np.float32) * (0.5 - BORDER)
-    there = abs(points_N3[:, 1:] + moved_TN2) < inner
-    inside_TN = there[..., 0] & there[..., 1] & (abs(points_N3[:, 1:]) < inner).all(axis=1)
     unexplained_TN = np.stack(
         [
             _left_over(one, other, camera)
             for one, other, camera in zip(gray_THW, gray_THW[1:], camera_T23, strict=False)
         ]
     )
-    counts = inside_TN & (texture_TN > TEXTURE / 2) & (unexplained_TN > UNEXPLAINED)
+    counts = (texture_TN > TEXTURE / 2) & (unexplained_TN > UNEXPLAINED)
+    for axis, side in enumerate((width, height)):
+        inner, place_N = side * (0.5 - BORDER), points_N3[:, axis + 1]
+        counts &= (abs(place_N + moved_TN2[..., axis]) < inner) & (abs(place_N) < inner)
     speed_TN = _length(flow_TN2 - moved_TN2) * counts
     top = max(1, round(MOST * len(points_N3)))
     return np.asarray(np.partition(speed_TN, -top, axis=1)[:, -top:].mean(axis=1), np.float32)

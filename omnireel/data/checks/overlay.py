@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
-
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +22,8 @@ READ_AT = 360
 STROKE = 19
 """Pixels; strokes are thinner."""
 STAND_OUT, ENOUGH = 24, 56
-"""Levels of some colour channel between a letter and what is around it: at least, and enough .."""
+"""Levels of luma, redness or yellowness between a letter and what is around it: at least, and
+enough .."""
 ROUGH = 3
 """.. where the picture is rough: that many times the median of what stands out anywhere."""
 NEARBY = 13
@@ -33,8 +32,6 @@ CORE = 0.6
 """Share of the strongest contrast nearby from which a pixel is part of a letter, not of its rim."""
 SHORTEST, TALLEST = 6, 72
 """Height of a letter, pixels."""
-UNIFORM = 45.0
-"""Standard deviation of the grey inside of a letter: overlays are of one colour."""
 ALIKE = 40.0
 """Grey levels between the means of a line's letters."""
 MOST_THINGS = 1500
@@ -51,7 +48,7 @@ class OverlayText(Check):
     with Stroke Width Transform", 2010, without the transform).
     """
 
-    name, tier, version = "text", Tier.TEMPORAL, 5
+    name, tier, version = "text", Tier.TEMPORAL, 6
     unit = "letters of the longest line"
     scale = Bounds(0, 1000)
     standard = standard("text")
@@ -71,13 +68,19 @@ def longest_line(picture: Pictures) -> int:
     height, width = picture.luma.shape
     size = shrunk_size(width, height, READ_AT)
     frame = picture.thumbnails(size)
+    luma = gray.gray_of(frame)
+    red, _, blue = cv2.split(frame)
+    # Red or yellow letters on a ground that is as bright; differences are halved to fit.
+    redder = cv2.addWeighted(red, 0.5, luma, -0.5, 128)
+    yellower = cv2.addWeighted(luma, 0.5, blue, -0.5, 128)
     kernel = np.ones((STROKE, STROKE), np.uint8)
-    grays = gray.gray_of(frame)
-    bright, dark = (
-        reduce(cv2.max, cv2.split(cv2.morphologyEx(frame, kind, kernel)))
-        for kind in (cv2.MORPH_TOPHAT, cv2.MORPH_BLACKHAT)
+    bright, warm, warmer = (
+        cv2.morphologyEx(plane, cv2.MORPH_TOPHAT, kernel) for plane in (luma, redder, yellower)
     )
-    return max(_line_of(grays, bright), _line_of(grays, dark))
+    dark = cv2.morphologyEx(luma, cv2.MORPH_BLACKHAT, kernel)
+    warm = cv2.max(warm, warmer)
+    # Each by itself: what is brighter between dark letters is no letter.
+    return max(_line_of(luma, stands_out) for stands_out in (bright, dark, cv2.add(warm, warm)))
 
 
 def _line_of(gray_HW: gray.Gray, stands_out: gray.Gray) -> int:
@@ -85,9 +88,10 @@ def _line_of(gray_HW: gray.Gray, stands_out: gray.Gray) -> int:
     level = np.clip(ROUGH * np.median(stands_out[::4, ::4]), STAND_OUT, ENOUGH)
     least = np.maximum(level, CORE * np.arange(256)).astype(np.uint8)
     mask = (stands_out > cv2.LUT(nearby, least)).view(np.uint8)
-    # Labels of 16 bits: no more than a quarter of the pixels can be things of their own.
+    # At most a quarter of the pixels can be things of their own; short labels are quicker.
+    labels_are = cv2.CV_16U if mask.size < 4 * 65_535 else cv2.CV_32S
     count, labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(
-        mask, 8, cv2.CV_16U, cv2.CCL_SPAGHETTI
+        mask, 8, labels_are, cv2.CCL_SPAGHETTI
     )
     if count < 4:
         return 0
@@ -95,14 +99,11 @@ def _line_of(gray_HW: gray.Gray, stands_out: gray.Gray) -> int:
     like = (height >= SHORTEST) & (height <= TALLEST) & (width >= 2) & (width <= 2.2 * height)
     like &= area > 0.12 * width * height
     like[0] = False  # the background
-    inside = np.flatnonzero(like[labels.ravel()])
-    thing, value = labels.ravel()[inside], gray_HW.ravel()[inside].astype(np.float64)
-    mean = np.bincount(thing, value, count) / area
-    spread = np.sqrt(np.maximum(np.bincount(thing, value**2, count) / area - mean**2, 0))
-    like &= spread < UNIFORM
     chosen = np.flatnonzero(like)
     if not 4 <= len(chosen) <= MOST_THINGS:
         return 0
+    at = np.flatnonzero(mask)
+    mean = np.bincount(labels.ravel()[at], gray_HW.ravel()[at], count) / area
     boxes = np.stack([left, top + height, width, height], axis=1)[chosen].astype(np.float64)
     return _longest(boxes, mean[chosen])
 
@@ -163,7 +164,7 @@ class Logo(Check):
     With a camera that stands still nothing tells a logo from a thing in the scene: not applicable.
     """
 
-    name, tier, version = "logo", Tier.TEMPORAL, 3
+    name, tier, version = "logo", Tier.TEMPORAL, 4
     unit = "permille of the picture with corners that stay while the camera moves"
     scale = Bounds(0, 1000)
     standard = standard("logo")

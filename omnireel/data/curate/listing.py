@@ -217,8 +217,13 @@ def _sources(
         return []
     rows = [(row["file"] or "", row["licence"] or "", row["source"] or "") for row in reader]
     for number, (file, _, _) in enumerate(rows, start=2):
-        if file != "*" and not file.endswith("/") and file not in entries:
-            wrong.append(FieldViolation(f"{SOURCES}:{number}", f"there is no file {file!r}"))
+        if (
+            file != "*"
+            and file not in entries
+            and not (file.endswith("/") and any(name.startswith(file) for name in entries))
+        ):
+            what = "nothing in a folder" if file.endswith("/") else "no file"
+            wrong.append(FieldViolation(f"{SOURCES}:{number}", f"there is {what} {file!r}"))
     return sorted(rows, key=lambda row: -len(row[0]) if row[0] != "*" else 1)
 
 

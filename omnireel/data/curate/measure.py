@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -53,6 +54,8 @@ class MeasureStage:
 
     def __call__(self) -> Callable[[Item, Callable[[], None]], bytes]:
         """Load what the checks need."""
+        # Workers share the cores; threads for pictures this small cost more than they save.
+        cv2.setNumThreads(1)
         kinds = self.policy.checks(Tier.BASIC, Tier.TEMPORAL)
         checks = tuple(kind.load(self.policy.models) for kind in kinds)
         inputs = open_inputs(self.address)

@@ -99,6 +99,6 @@ def _same_as_before(out: Path, made_by: Mapping[str, Any]) -> None:
     there = read_manifest(out).made_by
     if dict(there) != dict(made_by):
         raise AlreadyExists(
-            f"{out} holds the finished shards of other files or verdicts; choose another folder, "
-            "or delete it"
+            f"{out} holds the finished shards of other files, captions or verdicts; choose another "
+            f"folder, or delete {out / MANIFEST} to have them written anew"
         )

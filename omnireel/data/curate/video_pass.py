@@ -58,6 +58,8 @@ class ReadShot:
 
 def words_of(error: Exception) -> str:
     """What went wrong, without the path of a file that may be a passing copy."""
+    if isinstance(error, av.error.InvalidDataError):
+        return "it is cut off or damaged: FFmpeg cannot make sense of it"
     return str(getattr(error, "strerror", None) or error)
 
 

@@ -91,7 +91,7 @@ def write_shards(
         if there.plan != plan:
             raise AlreadyExists(
                 f"{folder} holds other shards ({there.num_samples} samples); choose another "
-                "folder, or delete it"
+                f"folder, or delete {folder / MANIFEST} to have them written anew"
             )
         return there
     folder.mkdir(parents=True, exist_ok=True)
