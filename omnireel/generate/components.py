@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from omnireel.errors import IntegrityError
 from omnireel.generate.settings import ModelLimits, SamplingDefaults
@@ -17,13 +19,17 @@ from omnireel.model.transformer import OmniTransformer, TransformerConfig
 from omnireel.model.vae import VAEConfig, VideoVAE
 from omnireel.registry import LoadedComponent, load_component
 from omnireel.sampling.guidance import Guidance
+from omnireel.upscale.enlarger import Enlarger, EnlargerConfig
+
+_ENLARGER = "enlarger."
+"""Before the names of the enlarger's tensors in a super-resolver's component."""
 
 
 def load_vae(folder: Path, device: str | torch.device = "cpu") -> VideoVAE:
     """The autoencoder in ``folder``, ready to encode and decode."""
     component = load_component(folder, kind="vae", device=device)
     vae = VideoVAE(VAEConfig(**component.config))
-    _load_state(vae, component, folder)
+    _load_state(vae, component.state_dict, folder)
     return vae.to(device).eval().requires_grad_(False)
 
 
@@ -44,8 +50,37 @@ def load_transformer(
     """The transformer of a generator or upscaler folder, and the component it came from."""
     component = load_component(folder, kind=kind, device=device)
     model = OmniTransformer(transformer_config(component.config["transformer"]))
-    _load_state(model, component, folder)
+    _load_state(model, without_enlarger(component.state_dict), folder)
     return model.to(device).eval().requires_grad_(False), component
+
+
+def load_enlarger(
+    component: LoadedComponent, folder: Path, device: str | torch.device = "cpu"
+) -> Enlarger | None:
+    """The learned enlargement of the super-resolver in ``folder``; None where it interpolates."""
+    data = component.config["upscale"].get("enlarger")
+    if data is None:
+        return None
+    enlarger = Enlarger(EnlargerConfig(**data), int(component.config["upscale"]["factor"]))
+    _load_state(enlarger, enlarger_weights(component.state_dict), folder)
+    return enlarger.to(device).eval().requires_grad_(False)
+
+
+def enlarger_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Those of a super-resolver's tensors that are its enlarger's, by their names in it."""
+    return {n.removeprefix(_ENLARGER): t for n, t in state.items() if n.startswith(_ENLARGER)}
+
+
+def without_enlarger(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The others: those of its transformer."""
+    return {n: t for n, t in state.items() if not n.startswith(_ENLARGER)}
+
+
+def with_enlarger(
+    transformer: Mapping[str, Tensor], enlarger: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """The tensors of a super-resolver that has both."""
+    return {**transformer, **{f"{_ENLARGER}{n}": t for n, t in enlarger.items()}}
 
 
 def generator_component_config(
@@ -104,9 +139,9 @@ def check_latent_space(component: LoadedComponent, vae_folder: Path) -> None:
         )
 
 
-def _load_state(model: torch.nn.Module, component: LoadedComponent, folder: Path) -> None:
+def _load_state(model: torch.nn.Module, state: Mapping[str, Tensor], folder: Path) -> None:
     try:
-        model.load_state_dict(component.state_dict)
+        model.load_state_dict(state)
     except RuntimeError as error:
         raise IntegrityError(
             f"the weights in {folder} do not fit their configuration: {error}"

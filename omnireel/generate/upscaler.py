@@ -1,9 +1,11 @@
 """The super-resolver as one call: a base clip and its prompt in, a clip of twice the size out.
 
-1. The base clip is enlarged by interpolation and encoded: the condition ``z_low``.
-2. The network denoises the latents ``z`` of the sharp clip, starting from that condition.
-3. The result is ``enlarged + decode(z) - decode(z_low)``: only what the network changed passes the
-   autoencoder, so detail that the base clip already has is never lost to it.
+1. The base clip is enlarged: interpolated, and given the detail that its own pixels tell
+   (:mod:`omnireel.upscale.enlarger`). Encoded, that is the condition ``z_low``.
+2. The transformer denoises the latents ``z`` of the sharp clip under that condition, the prompt and
+   the reference pictures.
+3. The result is ``enlarged + decode(z) - decode(z_low)``: only what the transformer changed passes
+   the autoencoder, so detail that the enlarged clip already has is never lost to it.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from omnireel.sampling import sampler, shifted_sigmas
 from omnireel.sampling.guidance import chain
 from omnireel.sampling.sharing import SharedDenoiser
 from omnireel.types import Clip, Frames, MediaSet, Role, VideoFormat
+from omnireel.upscale.enlarger import Enlarger, EnlargerConfig
 from omnireel.upscale.windows import WindowConfig, pack_windows
 
 
@@ -43,6 +46,8 @@ class UpscaleConfig:
 
     factor: int = 2
     window: WindowConfig = field(default_factory=WindowConfig)
+    enlarger: EnlargerConfig | None = None
+    """The network that enlarges the base clip; None: interpolation alone does."""
 
 
 class UpscalePipeline:
@@ -56,8 +61,11 @@ class UpscalePipeline:
         defaults: SamplingDefaults,
         limits: ModelLimits,
         version: str = "unsaved",
+        *,
+        enlarger: Enlarger | None = None,
     ) -> None:
         self.model = model
+        self.enlarger = enlarger
         self.denoiser = SharedDenoiser(model)
         self.conditions = conditions
         self.config = config
@@ -92,6 +100,7 @@ class UpscalePipeline:
             components.sampling_defaults(component),
             limits,
             components.weights_sha256(component),
+            enlarger=components.load_enlarger(component, upscaler, device),
         )
 
     def upscale(
@@ -158,17 +167,28 @@ class UpscalePipeline:
             num_function_evaluations=settings.num_inference_steps * len(guided.variants),
         )
 
-    def enlarge(self, base: Clip) -> Tensor:
-        """The base clip at the new size, by interpolation ``[3, T, H, W]``."""
+    def interpolate(self, base: Clip) -> Tensor:
+        """The base clip at the new size, with nothing learned ``[3, T, H, W]``."""
         fmt, factor = base.format, self.config.factor
-        video_CTHW = frames_to_video(base.frames_THWC).to(self.conditions.vae.latent_mean.device)
-        return resize_video(video_CTHW, fmt.height * factor, fmt.width * factor)
+        return resize_video(self._video(base), fmt.height * factor, fmt.width * factor)
+
+    @torch.no_grad()
+    def enlarge(self, base: Clip) -> Tensor:
+        """The base clip at the new size, as its pixels tell ``[3, T, H, W]``."""
+        interpolated_CTHW = self.interpolate(base)
+        if self.enlarger is None:
+            return interpolated_CTHW
+        detail_CTHW = self.enlarger(self._video(base)[None])[0]
+        return (interpolated_CTHW + detail_CTHW).clamp(-1.0, 1.0)
 
     def compose(self, enlarged_CTHW: Tensor, low: Tensor, latents: Tensor) -> Tensor:
         """The enlarged clip plus what ``latents`` change in its own, ``low`` ``[3, T, H, W]``."""
         after_CTHW, before_CTHW = self.conditions.vae.decode(torch.stack([latents, low]))
         composed_CTHW: Tensor = enlarged_CTHW + after_CTHW - before_CTHW
         return composed_CTHW
+
+    def _video(self, base: Clip) -> Tensor:
+        return frames_to_video(base.frames_THWC).to(self.conditions.vae.latent_mean.device)
 
     def _sample(
         self, fmt: VideoFormat, enlarged_CTHW: Tensor, prompt: Prompt, media: MediaSet
@@ -189,4 +209,9 @@ class UpscalePipeline:
 
 def upscale_config(data: dict[str, Any]) -> UpscaleConfig:
     """A configuration from its JSON form."""
-    return UpscaleConfig(factor=int(data["factor"]), window=WindowConfig(**data["window"]))
+    enlarger = data.get("enlarger")
+    return UpscaleConfig(
+        factor=int(data["factor"]),
+        window=WindowConfig(**data["window"]),
+        enlarger=None if enlarger is None else EnlargerConfig(**enlarger),
+    )

@@ -121,6 +121,13 @@ RECIPES: dict[str, RecipeEntry] = {
     "upscaler-tiny": RecipeEntry(
         "omnireel.recipes.upscaler:tiny_upscaler", "the shipped super-resolver"
     ),
+    "enlarger-debug": RecipeEntry(
+        "omnireel.recipes.enlarger:debug_enlarger", "learned enlargement, one minute, no use"
+    ),
+    "enlarger-tiny": RecipeEntry(
+        "omnireel.recipes.enlarger:tiny_enlarger",
+        "learned enlargement of the shipped super-resolver",
+    ),
     "upscaler-student-debug": RecipeEntry(
         "omnireel.recipes.upscaler_distillation:debug_upscaler_student",
         "super-resolver's distillation, one minute, no use",

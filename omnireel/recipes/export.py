@@ -45,7 +45,7 @@ def export_run(
     """
     saved = read_run(run)
     checkpoint = load_checkpoint(run)
-    place = Workplace(cache, report, saved.pinned)
+    place = Workplace(cache, report, saved.pinned, saved.started_from)
     parts = saved.recipe.component(serving_weights(checkpoint, raw=raw), place)
     state = checkpoint.state
     card: dict[str, Any] = {

@@ -104,9 +104,7 @@ def run_recipe(request: RunRequest, callbacks: tuple[Callback, ...], report: Rep
 
 
 def _started_from(request: RunRequest, saved: SavedRun | None) -> Path | None:
-    if saved is None:
-        return request.init_from
-    return located(Path(saved.init_from)) if saved.init_from else None
+    return request.init_from if saved is None else saved.started_from
 
 
 def on_main_rank() -> bool:
@@ -143,6 +141,11 @@ class SavedRun:
     """Data folders and component hashes that the run stands on."""
     rung: str = ""
     """Of the ladder that asked for it."""
+
+    @property
+    def started_from(self) -> Path | None:
+        """The component that the run began with, where it is here."""
+        return located(Path(self.init_from)) if self.init_from else None
 
 
 def read_run(folder: Path) -> SavedRun:

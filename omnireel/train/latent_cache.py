@@ -118,7 +118,7 @@ def build_latent_cache(
             )
     paths = [_index_path(folder, s) for s in range(config.num_shards)]
     make = partial(_encode_shard, config, vae)
-    build_missing(make, paths, workers=workers, report=report, first=_prepare_worker)
+    build_missing(make, paths, workers=workers, report=report, first=prepare_worker)
     return folder
 
 
@@ -137,7 +137,8 @@ def _index_path(folder: Path, shard: int) -> Path:
     return folder / f"latents_{shard:06d}.json"
 
 
-def _prepare_worker() -> None:
+def prepare_worker() -> None:
+    """Let a worker's libraries use one thread."""
     one_thread()
     torch.set_num_threads(1)
 

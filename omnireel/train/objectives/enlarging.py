@@ -1,0 +1,96 @@
+"""Enlarging: the large clip from the small one, in pixels.
+
+Loss = MSE + 0.1 Charbonnier of ``interpolated + detail`` against the large clip: the squared error
+is what the super-resolver is measured by, and the other term keeps flat regions clean, where squares
+vanish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from omnireel.generate.frames import resize_video, video_to_frames
+from omnireel.train.callbacks import ValidationReport
+from omnireel.train.comparison import Comparison
+from omnireel.train.counted import PassCounter
+from omnireel.train.objective import LossReport
+from omnireel.train.objectives.autoencoding import charbonnier, psnr, to_video
+from omnireel.train.work import Work
+from omnireel.types import Frames
+from omnireel.upscale.enlarger import Enlarger
+
+_CHARBONNIER_WEIGHT = 0.1
+_SHOWN = 4
+"""Held-out pairs that validation shows."""
+
+Pair = tuple[Frames, Frames]
+
+
+class Enlarging:
+    """Trains an :class:`Enlarger` on pairs ``(small_BTHWC, large_BTHWC)`` of uint8 frames."""
+
+    def __init__(self, enlarger: Enlarger, held_out: Sequence[Pair], device: str = "cpu") -> None:
+        """``held_out`` are whole clips ``(small_THWC, large_THWC)``."""
+        self.enlarger = enlarger.to(device)
+        self._held_out = tuple(held_out)
+        self._count = PassCounter(enlarger, lambda network, small: network(small))
+        self._device = device
+
+    def modules(self) -> Mapping[str, nn.Module]:
+        """The enlarger."""
+        return {"enlarger": self.enlarger}
+
+    def loss(self, batch: Pair, rng: torch.Generator) -> LossReport:
+        """One batch of crops; ``gain`` is what the detail wins over interpolation, in dB."""
+        del rng
+        small, large = (to_video(frames, self._device) for frames in batch)
+        interpolated = interpolate(small, self.enlarger.factor)
+        difference = interpolated + self.enlarger(small).float() - large
+        square = difference.square().mean()
+        with torch.no_grad():
+            before = float((interpolated - large).square().mean())
+        found = float(square.detach())
+        metrics = {"psnr": psnr(found), "gain": psnr(found) - psnr(before)}
+        total = square + _CHARBONNIER_WEIGHT * charbonnier(difference)
+        return LossReport(total, metrics, len(small), Work(flops=self._count(small)))
+
+    def validate(self) -> ValidationReport:
+        """Mean PSNR in dB of interpolation and of the result, and some clips of both."""
+        before, after = [], []
+        shown: list[Comparison] = []
+        for i, (small_THWC, large_THWC) in enumerate(self._held_out):
+            small, large = (to_video(f[None], self._device) for f in (small_THWC, large_THWC))
+            plain = interpolate(small, self.enlarger.factor)
+            made = (plain + self.enlarger(small).float()).clamp(-1, 1)
+            for scores, video in ((before, plain), (after, made)):
+                scores.append(psnr(float((video - large).square().mean())))
+            if i < _SHOWN:
+                columns = {
+                    "interpolated": video_to_frames(plain[0]),
+                    "truth": large_THWC,
+                    "this run": video_to_frames(made[0]),
+                }
+                shown.append(Comparison(f"clip {i + 1}", columns))
+        found, was = float(np.mean(after)), float(np.mean(before))
+        return ValidationReport(
+            {"psnr": found, "psnr_interpolated": was, "gain": found - was}, tuple(shown)
+        )
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """Nothing beyond the weights."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Nothing to restore."""
+
+
+def interpolate(small_BCTHW: Tensor, factor: int) -> Tensor:
+    """Every clip as :func:`resize_video` makes it ``factor`` times as large."""
+    _, _, _, height, width = small_BCTHW.shape
+    size = height * factor, width * factor
+    return torch.stack([resize_video(small_CTHW, *size) for small_CTHW in small_BCTHW])

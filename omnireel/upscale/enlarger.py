@@ -1,0 +1,74 @@
+"""Learned enlargement: what interpolation leaves out, told from the pixels of the small clip alone.
+
+Where an outline runs and what the autoencoder blurred is mostly decided by the small clip itself, so
+a convolutional network of residual blocks with pixel shuffling (EDSR, arXiv 1707.02921; ESPCN, arXiv
+1609.05158) says it directly in pixels, without the autoencoder between. Blocks see neighbouring
+frames as well: noise that a generator leaves differs from frame to frame, things do not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from omnireel.model.convolution import ChannelNorm, SpatialConv, fold, unfold
+
+_PATCH = 2
+"""Small pixels along a side of one position of the network: half the cost of each, twice the
+view."""
+
+
+@dataclass(frozen=True)
+class EnlargerConfig:
+    """Width and depth of the network."""
+
+    channels: int = 96
+    blocks: int = 8
+
+    def __post_init__(self) -> None:
+        if min(self.channels, self.blocks) < 1:
+            raise ValueError("channels and blocks must be at least 1")
+
+
+class Enlarger(nn.Module):
+    """Small clip in, the detail that its interpolation lacks out; at first there is none."""
+
+    def __init__(self, config: EnlargerConfig, factor: int) -> None:
+        super().__init__()
+        self.config = config
+        self.stem = SpatialConv(3 * _PATCH**2, config.channels)
+        self.blocks = nn.Sequential(*(_Block(config.channels) for _ in range(config.blocks)))
+        self.norm = ChannelNorm(config.channels)
+        self.out = SpatialConv(config.channels, 3 * (_PATCH * factor) ** 2)
+        nn.init.zeros_(self.out.conv.weight)
+        assert self.out.conv.bias is not None
+        nn.init.zeros_(self.out.conv.bias)
+        self.factor = factor
+
+    def forward(self, small_BCTHW: Tensor) -> Tensor:
+        """Frames in -1..1 with even sides; returns detail ``[B, 3, T, factor H, factor W]``."""
+        x = self.blocks(self.stem(fold(small_BCTHW, 1, _PATCH)))
+        return unfold(self.out(F.silu(self.norm(x))), 1, _PATCH * self.factor)
+
+
+class _Block(nn.Module):
+    """As the autoencoder's, but a frame sees both of its neighbours."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm_space = ChannelNorm(channels)
+        self.space = SpatialConv(channels, channels)
+        self.norm_time = ChannelNorm(channels)
+        self.time = nn.Conv2d(channels, channels, (3, 1), padding=(1, 0))
+        nn.init.zeros_(self.time.weight)
+        assert self.time.bias is not None
+        nn.init.zeros_(self.time.bias)
+
+    def forward(self, x_BCTHW: Tensor) -> Tensor:
+        h = self.space(F.silu(self.norm_space(x_BCTHW)))
+        # Time as rows and all pixels as columns, as in omnireel.model.convolution.CausalTimeConv.
+        neighbours = self.time(F.silu(self.norm_time(h)).flatten(3)).view_as(h)
+        y: Tensor = x_BCTHW + h + neighbours
+        return y
