@@ -134,8 +134,9 @@ def _print(data: dict[str, Any]) -> None:
     if found := data.get("upscaling"):
         closed = "" if found["closed"] is None else f"; {100 * found['closed']:.0f} % of the gap"
         out().print(
-            f"super-resolution: enlarged {found['enlarged']:.2f} dB, result {found['result']:.2f} "
-            f"dB, ceiling {found['ceiling']:.2f} dB{closed}"
+            f"super-resolution: interpolated {found['enlarged']:.2f} dB, from pixels alone "
+            f"{found['pixels']:.2f} dB, result {found['result']:.2f} dB, autoencoder "
+            f"{found['autoencoder']:.2f} dB{closed}"
         )
         if by := found["reference_gain"]:
             out().print(f"references add {by[0]:+.2f} [{by[1]:+.2f}..{by[2]:+.2f}] dB")

@@ -141,7 +141,7 @@ def upscaler(
                 f"{base} base, {name}: enlarged {found[f'enlarged{suffix}']:.2f} dB, "
                 f"super-resolved {found[f'result{suffix}']:.2f} dB "
                 f"({change.estimate:+.2f} [{change.low:+.2f}..{change.high:+.2f}]), "
-                f"ceiling {found[f'ceiling{suffix}']:.2f} dB"
+                f"autoencoder {found[f'autoencoder{suffix}']:.2f} dB"
             )
     atomic_write(folder / "upscaler.json", (json.dumps(data, indent=1) + "\n").encode())
     write_png(upscaling_sheet(results), folder / "upscaler.png")

@@ -2,7 +2,9 @@
 
 Base clips are exact renderings, or worn: through the autoencoder with noise on the latents, which
 is what a generator's clips look like to the super-resolver. The target is the same scene rendered
-at the larger size. The ceiling is the exact answer through the pipeline's own last step.
+at the larger size. Two things stand above the result: the target through the autoencoder, which is
+all that latents can show, and the interpolated clip with the exact latents' change, which is all
+that the pipeline's last step can.
 """
 
 from __future__ import annotations
@@ -34,19 +36,18 @@ _WEAR = 0.2
 
 @dataclass(frozen=True, eq=False)
 class UpscaledCase:
-    """One clip five times: small, enlarged by interpolation, super-resolved, at best, and exact."""
+    """One clip four times: small, enlarged by interpolation, super-resolved, and exact."""
 
     case: Case
     base: Base
     small: Frames
     enlarged: Frames
     result: Frames
-    ceiling: Frames
     target: Frames
     target_format: VideoFormat
     psnr_dB: dict[str, float]
-    """"enlarged", "result" and "ceiling" against the target over all pixels; with "_bodies" over
-    those of the subjects, where they are seen."""
+    """"enlarged", "result", "autoencoder" and "ceiling" against the target over all pixels; with
+    "_bodies" over those of the subjects, where they are seen."""
 
 
 def evaluate_upscaler(
@@ -80,14 +81,7 @@ def _upscaled(pipeline: UpscalePipeline, case: Case, base: Base) -> UpscaledCase
     result = pipeline.upscale(small, sample.prompt, sample.media, settings).clip
     large = replace(small.format, width=result.format.width, height=result.format.height)
     target = render_clip(sample.scene, large)
-    enlarged_CTHW = pipeline.enlarge(small)
-    both = torch.stack([enlarged_CTHW, frames_to_video(target).to(enlarged_CTHW)])
-    low, exact = pipeline.conditions.vae.encode(both)
-    shown = {
-        "enlarged": video_to_frames(enlarged_CTHW),
-        "result": result.frames_THWC,
-        "ceiling": video_to_frames(pipeline.compose(enlarged_CTHW, low, exact)),
-    }
+    shown = {**rivals(pipeline, small, target), "result": result.frames_THWC}
     bodies_THW = np.any(list(render_truth(sample.scene, large).masks.values()), axis=0)
     scores: dict[str, float] = {}
     for name, frames in shown.items():
@@ -96,8 +90,21 @@ def _upscaled(pipeline: UpscalePipeline, case: Case, base: Base) -> UpscaledCase
             if value is not None:
                 scores[label] = value
     return UpscaledCase(
-        case, base, small.frames_THWC, **shown, target=target, target_format=large, psnr_dB=scores
+        case, base, small.frames_THWC, shown["enlarged"], shown["result"], target, large, scores
     )
+
+
+def rivals(pipeline: UpscalePipeline, small: Clip, target: Frames) -> dict[str, Frames]:
+    """What a result is compared with: the "enlarged" clip, the target through the "autoencoder",
+    and the "ceiling" of the pipeline's last step on the enlarged clip."""
+    vae, enlarged_CTHW = pipeline.conditions.vae, pipeline.interpolate(small)
+    both = torch.stack([enlarged_CTHW, frames_to_video(target).to(enlarged_CTHW)])
+    low, exact = vae.encode(both)
+    return {
+        "enlarged": video_to_frames(enlarged_CTHW),
+        "autoencoder": video_to_frames(vae.decode(exact[None])[0]),
+        "ceiling": video_to_frames(pipeline.compose(enlarged_CTHW, low, exact)),
+    }
 
 
 def worn(pipeline: UpscalePipeline, clip: Clip, seed: int) -> Clip:

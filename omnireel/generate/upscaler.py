@@ -178,7 +178,7 @@ class UpscalePipeline:
         interpolated_CTHW = self.interpolate(base)
         if self.enlarger is None:
             return interpolated_CTHW
-        detail_CTHW = self.enlarger(self._video(base)[None])[0]
+        detail_CTHW: Tensor = self.enlarger(self._video(base)[None])[0]
         return (interpolated_CTHW + detail_CTHW).clamp(-1.0, 1.0)
 
     def compose(self, enlarged_CTHW: Tensor, low: Tensor, latents: Tensor) -> Tensor:

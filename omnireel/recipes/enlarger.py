@@ -23,6 +23,7 @@ from omnireel.generate.components import (
     without_enlarger,
 )
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
+from omnireel.recipes.upscaler import LIMITS
 from omnireel.registry import load_component
 from omnireel.registry.folders import sha256_file
 from omnireel.shipped import SHIPPED_TINY
@@ -158,12 +159,6 @@ class EnlargerRecipe:
 
 def _weights_of(folder: Path) -> str:
     return weights_sha256(load_component(folder, kind="upscaler"))
-
-
-LIMITS = (
-    "Knows Omnireel's procedural world only.",
-    "Doubles width and height; it sharpens what the base clip shows and invents nothing new.",
-)
 
 
 def debug_enlarger() -> EnlargerRecipe:

@@ -15,11 +15,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from omnireel.errors import InvalidInput
 from omnireel.generate.components import (
+    enlarger_weights,
     generator_component_config,
     latent_space_sha256,
     load_vae,
     tokenizer_of,
+    with_enlarger,
 )
 from omnireel.generate.settings import ModelLimits, SamplingDefaults
 from omnireel.generate.upscaler import UpscaleConfig
@@ -32,6 +35,7 @@ from omnireel.recipes.planning.fit import fit_on_device
 from omnireel.recipes.planning.hardware import GB
 from omnireel.recipes.planning.workload import Workload, transformer_workload
 from omnireel.recipes.preview import GeneratorPreview, started_from
+from omnireel.registry import load_component
 from omnireel.sampling.guidance import NO_GUIDANCE
 from omnireel.shipped import SHIPPED_TINY
 from omnireel.train import EmaConfig, FeedConfig, ScheduleConfig, TrainerConfig
@@ -42,11 +46,9 @@ from omnireel.types import VideoFormat
 from omnireel.upscale.windows import WindowConfig, pack_windows
 from omnireel.world.lexicon import vocabulary
 
-_LIMITS = (
+LIMITS = (
     "Knows Omnireel's procedural world only.",
     "Doubles width and height; it sharpens what the base clip shows and invents nothing new.",
-    "Made for clips that a generator made; exact renderings are a little sharper after plain "
-    "enlargement.",
 )
 
 
@@ -102,6 +104,8 @@ class UpscalerRecipe:
 
     def assemble(self, place: Workplace, init_from: Path | None) -> Assembly:
         """Encode the pairs and build the objective."""
+        if init_from is not None:
+            check_enlarger(init_from, self.data)
         fit = fit_on_device(self.workload(), self.trainer, self.memory_gb)
         pinned = self.prepare(place)
         torch.manual_seed(self.trainer.seed)
@@ -153,12 +157,27 @@ class UpscalerRecipe:
             f"{self.data.num_shards * self.data.shard_samples} encoded pairs of the procedural "
             f"world, twice the size"
         )
-        card: dict[str, Any] = {"data": data, "limits": list(_LIMITS)}
-        return ComponentParts(
-            "upscaler",
-            {**config, "upscale": asdict(self.upscale)},
-            module_weights(weights, "transformer"),
-            card,
+        card: dict[str, Any] = {"data": data, "limits": list(LIMITS)}
+        upscale, state = asdict(self.upscale), module_weights(weights, "transformer")
+        if self.data.enlarger is not None:
+            enlarging = load_component(self.data.enlarger, kind="upscaler")
+            upscale["enlarger"] = enlarging.config["upscale"]["enlarger"]
+            state = with_enlarger(state, enlarger_weights(enlarging.state_dict))
+        return ComponentParts("upscaler", {**config, "upscale": upscale}, state, card)
+
+
+def check_enlarger(folder: Path, data: LatentCacheConfig) -> None:
+    """Refuse pairs that are enlarged in another way than the super-resolver in ``folder`` does."""
+    has = enlarger_weights(load_component(folder).state_dict)
+    made = {}
+    if data.enlarger is not None:
+        made = enlarger_weights(load_component(data.enlarger, kind="upscaler").state_dict)
+    same = has.keys() == made.keys() and all(torch.equal(t, made[n]) for n, t in has.items())
+    if has and not same:
+        raise InvalidInput(
+            f"{folder} has an enlarger, which makes the clips that its transformer sees: set "
+            f"data.enlarger={folder}",
+            field="data.enlarger",
         )
 
 

@@ -13,16 +13,22 @@ base clip leads. Networks and losses are the generator's, packed in windows.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
+from torch import Tensor
+
+from omnireel.generate.components import enlarger_weights, with_enlarger
 from omnireel.generate.upscaler import upscale_config
+from omnireel.recipes.base import Assembly, ComponentParts, Workplace
 from omnireel.recipes.distillation import (
     DistillationRecipe,
     debug_distribution,
     tiny_distribution,
 )
-from omnireel.recipes.upscaler import debug_upscaler, tiny_upscaler
+from omnireel.recipes.upscaler import check_enlarger, debug_upscaler, tiny_upscaler
 from omnireel.registry import load_component
 from omnireel.sampling.guidance import NO_GUIDANCE
 from omnireel.train.objectives.distribution_matching import DistributionMatchingConfig
@@ -41,6 +47,17 @@ class UpscalerDistillationRecipe(DistillationRecipe):
         """Those of the teacher."""
         config = load_component(self.teacher, kind=self.part).config
         return upscale_config(config["upscale"]).window
+
+    def assemble(self, place: Workplace, init_from: Path | None) -> Assembly:
+        """As a generator's; pairs are enlarged as the teacher does."""
+        check_enlarger(self.teacher, self.data)
+        return super().assemble(place, init_from)
+
+    def component(self, weights: Mapping[str, Tensor], place: Workplace) -> ComponentParts:
+        """The student, with the teacher's enlarger."""
+        parts = super().component(weights, place)
+        enlarger = enlarger_weights(load_component(self.teacher).state_dict)
+        return replace(parts, state_dict=with_enlarger(parts.state_dict, enlarger))
 
 
 def debug_upscaler_student() -> UpscalerDistillationRecipe:

@@ -21,19 +21,21 @@ import numpy as np
 import torch
 
 from omnireel.errors import InvalidInput
-from omnireel.generate.components import latent_space_sha256, load_vae
+from omnireel.generate.components import latent_space_sha256, load_enlarger, load_vae
 from omnireel.generate.conditions import ConditionEncoder, source_ids
 from omnireel.generate.frames import frames_to_video, resize_video
 from omnireel.model.sequence import Segment
 from omnireel.model.text import Tokenizer
 from omnireel.model.vae import VideoVAE
 from omnireel.processes import Report, build_missing, one_thread
-from omnireel.registry import write_text_atomic
+from omnireel.registry import load_component, write_text_atomic
 from omnireel.registry.folders import sha256_file
+from omnireel.shipped import located
 from omnireel.train.clip_cache import BASE_FORMATS
 from omnireel.train.latent_record import LatentRecord, pack_records, read_record
 from omnireel.train.shards import open_cache_folder, read_manifest, save_array, world_version
 from omnireel.types import Role, VideoFormat
+from omnireel.upscale.enlarger import Enlarger
 from omnireel.world.distribution import SceneDistribution
 from omnireel.world.holdout import Split
 from omnireel.world.render import render_clip
@@ -58,6 +60,9 @@ class LatentCacheConfig:
     base_noise: float = 0.3
     """Upscaling: the base clip is decoded from latents with noise of up to this spread, so that the
     model meets the kind of faults that a generator makes."""
+    enlarger: Path | None = None
+    """Upscaling: component folder of the super-resolver whose enlarger makes the base clip large;
+    None: interpolation does."""
 
     def __post_init__(self) -> None:
         if self.count < 1 or self.shard_samples < 1:
@@ -124,12 +129,14 @@ def build_latent_cache(
 
 def _content(config: LatentCacheConfig, vae: Path) -> dict[str, Any]:
     """Everything but the world that decides a sample, as JSON."""
-    content = {k: v for k, v in asdict(config).items() if k != "count"}
+    content = {k: v for k, v in asdict(config).items() if k not in ("count", "enlarger")}
     content["format_shares"] = list(config.format_shares)
     content["formats"] = [asdict(f) for f in config.formats]
     if config.upscale > 1:
         # Base clips are decoded, so the decoder decides too.
         content["autoencoder"] = sha256_file(vae / "model.safetensors")
+    if config.enlarger is not None:
+        content["enlarger"] = sha256_file(located(config.enlarger) / "model.safetensors")
     return {**content, "kind": "latents", "latent_space": latent_space_sha256(vae)}
 
 
@@ -155,6 +162,17 @@ def _encode_shard(config: LatentCacheConfig, vae: Path, path: Path, shard: int) 
 
 
 @cache
+def _cached_enlarger(folder: Path) -> Enlarger:
+    enlarger = load_enlarger(load_component(folder, kind="upscaler"), folder)
+    if enlarger is None:
+        raise InvalidInput(
+            f"the super-resolver in {folder} has no enlarger; leave data.enlarger empty",
+            field="data.enlarger",
+        )
+    return enlarger
+
+
+@cache
 def cached_vae(folder: Path) -> VideoVAE:
     """The autoencoder, loaded once in a process."""
     return load_vae(folder)
@@ -169,6 +187,7 @@ class SampleEncoder:
         self._mix = TaskMix(config.weights)
         short = min(min(f.width, f.height) for f in config.formats)
         self._encoder = ConditionEncoder(vae, Tokenizer(()), short)
+        self._enlarger = None if config.enlarger is None else _cached_enlarger(config.enlarger)
 
     def record(self, seed: int, fmt: VideoFormat) -> LatentRecord:
         """One sample. ``fmt`` is the base size; super-resolution targets are larger."""
@@ -181,7 +200,7 @@ class SampleEncoder:
             base = frames_to_video(target)
             factor = self._config.upscale
             large = VideoFormat(fmt.width * factor, fmt.height * factor, fmt.num_frames, fmt.fps)
-            low = resize_video(self._worn(base, seed), large.height, large.width)
+            low = self._enlarged(self._worn(base, seed), large)
             condition = Segment(
                 self._vae.encode(low[None])[0],
                 Role.LOW_RESOLUTION,
@@ -197,6 +216,15 @@ class SampleEncoder:
             target_CTHW=self._vae.encode(frames_to_video(target)[None])[0],
             segments=segments,
         )
+
+    def _enlarged(self, video_CTHW: torch.Tensor, large: VideoFormat) -> torch.Tensor:
+        """As the pipeline makes its condition."""
+        interpolated = resize_video(video_CTHW, large.height, large.width)
+        if self._enlarger is None:
+            return interpolated
+        with torch.no_grad():
+            detail: torch.Tensor = self._enlarger(video_CTHW[None])[0]
+        return (interpolated + detail).clamp(-1.0, 1.0)
 
     def _worn(self, video_CTHW: torch.Tensor, seed: int) -> torch.Tensor:
         """The clip as a generator might have made it: through noisy latents."""

@@ -98,7 +98,9 @@ def _render_shard(config: PairCacheConfig, vae: Path, path: Path, shard: int) ->
     """Render one shard; its small clips are written last and say that it is complete."""
     fmt = config.formats[shard % len(config.formats)]
     first = config.seed + shard * config.shard_pairs
-    pairs = [render_pair(config, cached_vae(vae), first + i, fmt) for i in range(config.shard_pairs)]
+    pairs = [
+        render_pair(config, cached_vae(vae), first + i, fmt) for i in range(config.shard_pairs)
+    ]
     small, large = zip(*pairs, strict=True)
     save_array(path.with_name(path.name.replace("small", "large")), np.stack(large))
     save_array(path, np.stack(small))
@@ -174,7 +176,9 @@ class PairBatchConfig:
 
     def __post_init__(self) -> None:
         if self.batch_size < 1 or self.frames < 1:
-            raise InvalidInput("batch_size and frames must be 1 or more", field="batches.batch_size")
+            raise InvalidInput(
+                "batch_size and frames must be 1 or more", field="batches.batch_size"
+            )
         if not 0 <= self.image_share <= 1:
             raise InvalidInput("image_share must be in 0 to 1", field="batches.image_share")
         if self.side < 2 or self.side % 2:

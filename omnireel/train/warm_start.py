@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from omnireel.errors import InvalidInput
+from omnireel.generate.components import without_enlarger
 from omnireel.registry import load_component
 
 _FIRST_HIDDEN = "blocks.0.mlp_in.weight"
@@ -34,7 +35,7 @@ def warm_start(module: nn.Module, folder: Path, kinds: tuple[str, ...]) -> str:
             field="init_from",
         )
     own = module.state_dict()
-    given = thin_blocks(component.state_dict, num_blocks(own))
+    given = thin_blocks(without_enlarger(component.state_dict), num_blocks(own))
     if _FIRST_HIDDEN in own:
         given = thin_mlps(given, own[_FIRST_HIDDEN].shape[0])
     given |= {name: own[name] for name in own if name.startswith(_GATE) and name not in given}

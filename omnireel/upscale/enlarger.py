@@ -1,9 +1,10 @@
-"""Learned enlargement: what interpolation leaves out, told from the pixels of the small clip alone.
+"""Learned enlargement: what interpolation leaves out, told from the small clip's pixels alone.
 
-Where an outline runs and what the autoencoder blurred is mostly decided by the small clip itself, so
-a convolutional network of residual blocks with pixel shuffling (EDSR, arXiv 1707.02921; ESPCN, arXiv
-1609.05158) says it directly in pixels, without the autoencoder between. Blocks see neighbouring
-frames as well: noise that a generator leaves differs from frame to frame, things do not.
+Where an outline runs and what the autoencoder blurred is mostly decided by the small clip itself,
+so a convolutional network of residual blocks with pixel shuffling (EDSR, arXiv 1707.02921; ESPCN,
+arXiv 1609.05158) says it directly in pixels, without the autoencoder between. Blocks see
+neighbouring frames as well: noise that a generator leaves differs from frame to frame, things do
+not.
 """
 
 from __future__ import annotations

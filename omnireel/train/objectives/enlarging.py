@@ -1,8 +1,8 @@
 """Enlarging: the large clip from the small one, in pixels.
 
-Loss = MSE + 0.1 Charbonnier of ``interpolated + detail`` against the large clip: the squared error
-is what the super-resolver is measured by, and the other term keeps flat regions clean, where squares
-vanish.
+Loss = MSE + 0.1 Charbonnier of ``interpolated + detail`` against the large clip: the squared
+error is what the super-resolver is measured by, and the other term keeps flat regions clean, where
+squares vanish.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ class Enlarging:
 
     def validate(self) -> ValidationReport:
         """Mean PSNR in dB of interpolation and of the result, and some clips of both."""
-        before, after = [], []
+        before: list[float] = []
+        after: list[float] = []
         shown: list[Comparison] = []
         for i, (small_THWC, large_THWC) in enumerate(self._held_out):
             small, large = (to_video(f[None], self._device) for f in (small_THWC, large_THWC))
