@@ -36,6 +36,7 @@ def test_a_model_that_changes_nothing_gains_nothing(upscaler: UpscalePipeline) -
     # Wear is seen, and can be undone: the exact answer is closer than what is enlarged.
     assert worn["enlarged"] < means(results, "exact")["enlarged"]
     assert worn["enlarged"] < worn["ceiling"]
+    assert worn["autoencoder"] == means(results, "exact")["autoencoder"]
     assert upscaling_sheet(results).shape[-1] == 3
 
 

@@ -74,7 +74,7 @@ def test_pixels_say_something_before_latents_do(plain: Path, enlarging: Path) ->
 def test_it_starts_from_a_super_resolver_alone(tmp_path: Path) -> None:
     for start in (None, SHIPPED_TINY / "generator"):
         request = RunRequest("enlarger-debug", tmp_path / "run", tmp_path / "c", init_from=start)
-        with pytest.raises(InvalidInput, match="super-resolver|upscaler"):
+        with pytest.raises(InvalidInput, match=r"super-resolver|upscaler"):
             run_recipe(request, (), silent)
 
 

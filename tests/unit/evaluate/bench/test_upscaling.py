@@ -20,11 +20,17 @@ def test_the_ablation_lacks_pictures_of_subjects_and_nothing_else() -> None:
     assert without_references(sample_of(chosen(("C20",), quick=True)[0], SMALL)) is None
 
 
-def test_the_closed_share_lies_between_enlargement_and_ceiling() -> None:
-    first = {"enlarged": 24.0, "result": 26.0, "ceiling": 28.0, "without_references": 25.5}
-    second = {"enlarged": 22.0, "result": 24.0, "ceiling": 26.0}
+def test_the_closed_share_lies_between_enlargement_and_the_autoencoder() -> None:
+    first = {
+        "enlarged": 24.0, "pixels": 25.5, "result": 26.0, "autoencoder": 28.0, "ceiling": 30.0,
+        "without_references": 25.5,
+    }  # fmt: skip
+    second = {
+        "enlarged": 22.0, "pixels": 23.5, "result": 24.0, "autoencoder": 26.0, "ceiling": 28.0,
+    }  # fmt: skip
     found = summarise([{"psnr_dB": first}, {"psnr_dB": second}])
     assert found["closed"] == 0.5
     assert found["gain"] == [2.0, 2.0, 2.0]
+    assert found["latent_gain"] == [0.5, 0.5, 0.5]
     assert found["reference_gain"] == [0.5, 0.5, 0.5]
     assert found["cases"] == 2
