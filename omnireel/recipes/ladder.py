@@ -141,6 +141,10 @@ def tiny_ladder() -> Ladder:
                 teacher="upscaler",
             ),
             Rung(
+                "enlarger", "detail that the small clip's own pixels tell", "upscaler",
+                "enlarger-tiny", "enlarger-debug", start="upscaler-distilled",
+            ),
+            Rung(
                 "enhancer", "careless words to exact ones", "enhancer",
                 "enhancer-tiny-all", "enhancer-debug",
             ),

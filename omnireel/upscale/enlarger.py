@@ -25,7 +25,7 @@ view."""
 class EnlargerConfig:
     """Width and depth of the network."""
 
-    channels: int = 96
+    channels: int = 64
     blocks: int = 8
 
     def __post_init__(self) -> None:
