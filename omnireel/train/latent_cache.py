@@ -38,7 +38,7 @@ from omnireel.types import Role, VideoFormat
 from omnireel.upscale.enlarger import Enlarger
 from omnireel.world.distribution import SceneDistribution
 from omnireel.world.holdout import Split
-from omnireel.world.render import render_clip
+from omnireel.world.tasks import TaskSample
 from omnireel.world.tasks.mix import TaskMix, default_weights, sample_mixed
 
 
@@ -191,9 +191,7 @@ class SampleEncoder:
 
     def record(self, seed: int, fmt: VideoFormat) -> LatentRecord:
         """One sample. ``fmt`` is the base size; super-resolution targets are larger."""
-        sample = sample_mixed(
-            seed, fmt, self._mix, split=self._config.split, scenes=self._config.scenes
-        )
+        sample = self._sample(seed, fmt)
         segments = self._encoder.segments(sample.prompt, sample.media, fmt)
         target = sample.target.frames_THWC
         if self._config.upscale > 1:
@@ -207,7 +205,7 @@ class SampleEncoder:
                 len(source_ids(sample.prompt)) + 1,
             )
             segments = (*segments, condition)
-            target = render_clip(sample.scene, large)
+            target = self._sample(seed, large).target.frames_THWC
         return LatentRecord(
             capability=sample.capability,
             seed=seed,
@@ -215,6 +213,11 @@ class SampleEncoder:
             vague_prompt=sample.vague_prompt,
             target_CTHW=self._vae.encode(frames_to_video(target)[None])[0],
             segments=segments,
+        )
+
+    def _sample(self, seed: int, fmt: VideoFormat) -> TaskSample:
+        return sample_mixed(
+            seed, fmt, self._mix, split=self._config.split, scenes=self._config.scenes
         )
 
     def _enlarged(self, video_CTHW: torch.Tensor, large: VideoFormat) -> torch.Tensor:

@@ -27,7 +27,6 @@ from omnireel.train.shards import open_cache_folder, read_manifest, save_array, 
 from omnireel.types import Frames, VideoFormat
 from omnireel.world.distribution import SceneDistribution
 from omnireel.world.holdout import Split
-from omnireel.world.render import render_clip
 from omnireel.world.tasks.mix import TaskMix, default_weights, sample_mixed
 
 FACTOR = 2
@@ -111,17 +110,21 @@ def render_pair(
     config: PairCacheConfig, vae: VideoVAE, seed: int, fmt: VideoFormat
 ) -> tuple[Frames, Frames]:
     """Task number ``seed`` as base clip, worn or exact, and at twice the size."""
-    mix = TaskMix(config.weights)
-    sample = sample_mixed(seed, fmt, mix, split=config.split, scenes=config.scenes)
-    large = replace(fmt, width=fmt.width * FACTOR, height=fmt.height * FACTOR)
-    small: Frames = sample.target.frames_THWC
+
+    def target(size: VideoFormat) -> Frames:
+        mix = TaskMix(config.weights)
+        sample = sample_mixed(seed, size, mix, split=config.split, scenes=config.scenes)
+        frames: Frames = sample.target.frames_THWC
+        return frames
+
+    small = target(fmt)
     rng = torch.Generator().manual_seed(seed)
     exact, spread = torch.rand(2, generator=rng).tolist()
     if exact >= config.exact_share:
         latents = vae.encode(frames_to_video(small)[None])
         noise = torch.randn(latents.shape, generator=rng)
         small = video_to_frames(vae.decode(latents + config.base_noise * spread * noise)[0])
-    return small, render_clip(sample.scene, large)
+    return small, target(replace(fmt, width=fmt.width * FACTOR, height=fmt.height * FACTOR))
 
 
 class PairCache:

@@ -10,12 +10,14 @@ import torch
 from omnireel.errors import InvalidInput
 from omnireel.generate.components import load_vae
 from omnireel.generate.conditions import ConditionEncoder
+from omnireel.generate.frames import frames_to_video
 from omnireel.model.text import Tokenizer
 from omnireel.train.feed import Feed, FeedConfig
 from omnireel.train.latent_cache import (
     LatentBatches,
     LatentCache,
     LatentCacheConfig,
+    SampleEncoder,
     build_latent_cache,
 )
 from omnireel.train.latent_record import pack_records, read_record
@@ -126,6 +128,17 @@ def test_super_resolution_pairs_lie_on_one_grid(vae: Path, tmp_path: Path) -> No
         assert low.role is Role.LOW_RESOLUTION
         assert low.latents_CTHW.shape == record.target_CTHW.shape == (8, 2, 8, 8)
         assert low.source_id == len({s.source_id for s in record.segments[:-1]}) + 1
+
+
+def test_answers_that_are_more_than_their_scene_are_told_at_both_sizes(vae: Path) -> None:
+    config = replace(CONFIG, weights={"C10": 1.0, "C24": 1.0}, upscale=2)
+    large = VideoFormat(64, 64, 5, 8.0)
+    autoencoder = load_vae(vae)
+    for seed in range(2):
+        record = SampleEncoder(autoencoder, config).record(seed, FMT)
+        exact = sample_task(record.capability, seed, large).target.frames_THWC
+        latents = autoencoder.encode(frames_to_video(exact)[None])[0]
+        torch.testing.assert_close(record.target_CTHW, latents)
 
 
 @pytest.mark.parametrize(

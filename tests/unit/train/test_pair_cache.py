@@ -115,3 +115,11 @@ def test_crops_that_do_not_fit_are_refused(folder: Path) -> None:
         PairBatches(PairCache(folder, 8), PairBatchConfig(side=64, frames=3))
     with pytest.raises(InvalidInput, match="even"):
         PairBatchConfig(side=15)
+
+
+@pytest.mark.parametrize("capability", ["C10", "C20", "C24"])
+def test_answers_that_are_more_than_their_scene_are_told_at_both_sizes(capability: str) -> None:
+    config = replace(SMALL, weights={capability: 1.0}, exact_share=1.0)
+    small, large = render_pair(config, cached_vae(VAE), 5, SMALL.formats[0])
+    blocks = large.reshape(5, 32, 2, 32, 2, 3).mean((2, 4))
+    assert np.abs(blocks - small).mean() < 6
