@@ -62,7 +62,11 @@ def repeat(command: Recorded, stage: RecordedStage, *, device: str = "") -> Repe
     options["--out"] = [str(stage.folder)]
     settings = options.pop("--set", [])
     if "--init-from" in options:
-        options["--init-from"] = [str(_begin(options["--init-from"][-1], settings, stage))]
+        recorded = options["--init-from"][-1]
+        begin = _begin(recorded, settings, stage)
+        options["--init-from"] = [str(begin)]
+        # A setting may name the same component: the enlarger that made a super-resolver's pairs.
+        settings = [_moved(setting, recorded, begin) for setting in settings]
     notes: list[str] = []
     settings = _with_models(command, _without_caches(settings, stage, notes), stage)
     minutes = [f"trainer.max_minutes={m}" for m in options.get("--max-minutes", [])]
@@ -78,6 +82,11 @@ def repeat(command: Recorded, stage: RecordedStage, *, device: str = "") -> Repe
     flat += [word for setting in settings for word in ("--set", setting)]
     flags = [name for name, values in options.items() if not values]
     return Repeated(("train", command.recipe, *flat, *flags), found, notes)
+
+
+def _moved(setting: str, recorded: str, begin: Path) -> str:
+    name, _, value = setting.partition("=")
+    return f"{name}={begin}" if value == recorded else setting
 
 
 def _begin(recorded: str, settings: list[str], stage: RecordedStage) -> Path:
