@@ -4,23 +4,28 @@
 2. ``embed_clips`` and ``embed_texts``: attention pooling of either into one shared space
    (sigmoid loss: Zhai et al., "Sigmoid Loss for Language Image Pre-Training", 2023).
 3. ``who``: a vector for each subject that says who it is, whatever it does and wherever.
-4. ``match``: words look at the tokens of one clip, or of a source and its result; every word may
-   object, and objections add up (the matching head of Li et al., "BLIP", 2022, with a sum in place
-   of a class token).
+4. ``match``: words look at the tokens of one clip, or of a source, its result and what differs
+   between them (`focus`); every word may object, and objections add up (the matching head of Li et
+   al., "BLIP", 2022, with a sum in place of a class token).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from omnireel.embed.focus import GROUPS, LIKENESS, SIGHTED
 from omnireel.embed.sight import CHANGE, SCENE, SUBJECT, SUBJECTS, WHO
 from omnireel.errors import InvalidInput
 
 _OUTPUTS = 2
+_STYLE = 2
+"""Of the parts of SCENE."""
+_HIDDEN = 32
 FOLLOWED, KEPT = 0, 1
 """What `match` tells: the words are true (of an edit: done); nothing else was changed."""
 ALONE, SOURCE = 0, 1
@@ -69,6 +74,8 @@ class MatchingNetwork(nn.Module):
         self.who_bias = nn.Parameter(torch.tensor(-6.0))
         self.roles = nn.Parameter(torch.randn(2, width) * 0.02)
         self.change_in = nn.Linear(CHANGE, width)
+        self.focus = _Focus(width)
+        self.stayed = _Stayed()
         self.match_blocks = nn.ModuleList(_Block(config) for _ in range(config.match_layers))
         self.norm = nn.LayerNorm(width)
         self.objection_out = nn.Linear(width, _OUTPUTS)
@@ -82,6 +89,13 @@ class MatchingNetwork(nn.Module):
         tokens = torch.cat([self.subject_in(subjects_BKF), torch.stack(scene, 1)], 1)
         out: Tensor = self.norm_in(tokens + self.slots)
         return out
+
+    def _focused(self, focus_BF: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens of `focus`: who is there reads like any other subject."""
+        groups_BF, kept_BF = focus_BF[:, :-LIKENESS], focus_BF[:, -LIKENESS:]
+        groups_BNF = groups_BF.reshape(len(focus_BF), 2 * GROUPS, SIGHTED)
+        more, kept = self.focus(groups_BNF[..., SUBJECT:], kept_BF)
+        return self.norm_in(self.subject_in(groups_BNF[..., :SUBJECT]) + more), kept
 
     def hear(self, ids_BMN: Tensor) -> tuple[Tensor, Tensor]:
         """Tokens ``BMND`` of M texts for each of B clips, and where there are any; 0 is padding."""
@@ -121,12 +135,14 @@ class MatchingNetwork(nn.Module):
         tokens_BND: Tensor,
         source_BND: Tensor | None = None,
         change_BF: Tensor | None = None,
+        focus_BF: Tensor | None = None,
     ) -> Tensor:
         """Logits ``BM2``: (followed, kept) of every text for its clip, or for (source, clip)."""
         seen = tokens_BND + self.roles[ALONE]
-        if source_BND is not None and change_BF is not None:
+        if source_BND is not None and change_BF is not None and focus_BF is not None:
             changed = self.change_in(change_BF)[:, None]
             seen = torch.cat([seen, source_BND + self.roles[SOURCE], changed], 1)
+            seen = torch.cat([seen, *self._focused(focus_BF)], 1)
         b, m, n, d = words_BMND.shape
         x = words_BMND.reshape(b, m * n, d)
         for block in self.match_blocks:
@@ -134,6 +150,41 @@ class MatchingNetwork(nn.Module):
         objections = F.softplus(self.objection_out(self.norm(x)))
         objections = objections.reshape(b, m, n, _OUTPUTS) * there_BMN[..., None]
         return self.agreement - objections.sum(2)
+
+
+class _Focus(nn.Module):
+    """What tokens of `focus` say beyond those of subjects: patterns and stands, before or after,
+    and what kept its shape."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.more_in = nn.Linear(SIGHTED - SUBJECT, width)
+        self.kept_in = nn.Linear(LIKENESS, width)
+        self.kept_out = nn.Sequential(nn.GELU(), nn.Linear(width, width))
+        self.slots = nn.Parameter(torch.randn(2 * GROUPS, width) * 0.02)
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, more_BNF: Tensor, kept_BF: Tensor) -> tuple[Tensor, Tensor]:
+        """Additions to the tokens of who stood and stands in each group, and a token of its own."""
+        kept = self.kept_in(kept_BF)[:, None]
+        return self.more_in(more_BNF) + self.slots, self.norm(kept + self.kept_out(kept))
+
+
+class _Stayed(nn.Module):
+    """Logits ``B``: nothing but one thing was changed. From few numbers and without words, as who
+    knows less learns less by heart: how things differ, their likeness, and the styles of both."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.known_in = nn.Linear(CHANGE + LIKENESS + 2 * SCENE[_STYLE], _HIDDEN)
+        self.known_out = nn.Linear(_HIDDEN, 1)
+
+    def forward(self, change_BF: Tensor, focus_BF: Tensor, scenes: Sequence[Tensor]) -> Tensor:
+        first = sum(SCENE[:_STYLE])
+        styles = [s[:, first : first + SCENE[_STYLE]] for s in scenes]
+        numbers = torch.cat([change_BF, focus_BF[:, -LIKENESS:], *styles], -1)
+        out: Tensor = self.known_out(F.gelu(self.known_in(numbers)))
+        return out[:, 0]
 
 
 class _Block(nn.Module):

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from omnireel.evaluate.perception import Observation, Subject, load_perception, observe
+from omnireel.evaluate.perception.flow import Flow
 from omnireel.types import Frames
 
 F32 = npt.NDArray[np.float32]
@@ -28,7 +29,7 @@ SCENE = (8, 5, 7, 8)
 CHANGE = 3 + 2 * SUBJECTS
 """How a result differs from its source."""
 _SURE = 6.0
-_NOISE = 12.0
+NOISE = 12.0
 """Difference in 0..255 that coding can explain."""
 
 
@@ -40,6 +41,8 @@ class Sight:
     subjects_KF: F32
     scene_F: F32
     cover_KThw: F32
+    shown_Thw: F32
+    flow: Flow
     frames_THWC: Frames
 
 
@@ -50,9 +53,10 @@ def look(frames_THWC: Frames) -> Sight:
     subjects = np.zeros((SUBJECTS, SUBJECT), np.float32)
     cover = np.zeros((SUBJECTS, t, h // 2, w // 2), np.float32)
     for k, subject in enumerate(seen.subjects[:SUBJECTS]):
-        subjects[k] = _subject(subject)
+        subjects[k] = subject_numbers(subject)
         cover[k] = subject.mask_Thw
-    return Sight(subjects, _scene(seen), cover, seen.frames_THWC)
+    shown = np.max([cover[0], *(s.mask_Thw for s in seen.subjects)], axis=0)
+    return Sight(subjects, _scene(seen), cover, shown, seen.flow, seen.frames_THWC)
 
 
 def change(source: Sight, result: Sight) -> F32:
@@ -60,10 +64,10 @@ def change(source: Sight, result: Sight) -> F32:
     either covers, how strongly there; and of each subject of the source and of the result."""
     apart = np.abs(source.frames_THWC.astype(np.int16) - result.frames_THWC).max(-1)
     t, h, w = apart.shape
-    cells = (apart > _NOISE).reshape(t, h // 2, 2, w // 2, 2).mean((2, 4))
+    cells = (apart > NOISE).reshape(t, h // 2, 2, w // 2, 2).mean((2, 4))
     strength = apart.reshape(t, h // 2, 2, w // 2, 2).mean((2, 4)) / 64.0
     covers = np.concatenate([source.cover_KThw, result.cover_KThw])
-    free = np.clip(1.0 - _wide(covers.max(0)), 0.0, 1.0)
+    free = np.clip(1.0 - wide(covers.max(0)), 0.0, 1.0)
     rest = max(float(free.sum()), 1.0)
     numbers = [
         float(cells.mean()),
@@ -76,7 +80,8 @@ def change(source: Sight, result: Sight) -> F32:
     return np.array(numbers, np.float32)
 
 
-def _subject(subject: Subject) -> F32:
+def subject_numbers(subject: Subject) -> F32:
+    """What is known of a subject, ``SUBJECT`` numbers; the last is 1."""
     track = subject.track
     where = [
         2 * track.x_T.mean(),
@@ -125,7 +130,7 @@ def _chances(odds: F32) -> F32:
     return np.asarray(out / out.sum(), np.float32)
 
 
-def _wide(cover_Thw: F32) -> F32:
+def wide(cover_Thw: F32) -> F32:
     """A cover with one more cell around it, for shadows and soft edges."""
     padded = np.pad(cover_Thw, ((0, 0), (1, 1), (1, 1)), mode="edge")
     h, w = cover_Thw.shape[1:]

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from omnireel.embed.base import F32, EditAgreement, MovementAgreement
+from omnireel.embed.focus import focus
 from omnireel.embed.network import FOLLOWED, KEPT, EmbedderConfig, MatchingNetwork
 from omnireel.embed.sight import Sight, change, look, same_camera, same_motion
 from omnireel.embed.words import token_ids
-from omnireel.errors import InvalidInput
+from omnireel.errors import FailedPrecondition, InvalidInput
 from omnireel.model.text import Tokenizer
 from omnireel.registry import load_component
 from omnireel.types import Frames
@@ -32,12 +33,18 @@ class TinyEmbedder:
 
         Raises:
             NotFound, IntegrityError, InvalidInput: see `omnireel.registry.load_component`.
+            FailedPrecondition: it was trained for an earlier network.
 
         """
         component = load_component(folder, kind="embedder")
         config = EmbedderConfig(**{**component.config, "words": tuple(component.config["words"])})
         tokenizer = Tokenizer(config.words, config.max_tokens)
         network = MatchingNetwork(config, len(tokenizer))
+        if other := network.state_dict().keys() ^ component.state_dict.keys():
+            raise FailedPrecondition(
+                f"{folder} is of an earlier version of the network ({min(other)}); train it "
+                f"on: omnireel train embedder-tiny --init-from {folder}"
+            )
         network.load_state_dict(component.state_dict)
         digest = component.card["sha256"]["model.safetensors"][:12]
         return cls(network, tokenizer, f"tiny-{digest}")
@@ -85,10 +92,13 @@ class TinyEmbedder:
             )
         before, after = look(source), look(result)
         heard = self._network.hear(token_ids([instruction], self._tokenizer)[None])
-        apart = torch.from_numpy(change(before, after))[None]
+        apart = [torch.from_numpy(part(before, after))[None] for part in (change, focus)]
         tokens = self._tokens([after]), self._tokens([before])
-        logits = self._network.match(*heard, *tokens, apart)[0, 0].sigmoid()
-        return EditAgreement(float(logits[FOLLOWED]), float(logits[KEPT]))
+        logits = self._network.match(*heard, *tokens, *apart)[0, 0]
+        scenes = [torch.from_numpy(sight.scene_F)[None] for sight in (before, after)]
+        # Two opinions, one with words and one without: odds multiply.
+        kept = (logits[KEPT] + self._network.stayed(*apart, scenes)[0]) / 2
+        return EditAgreement(float(logits[FOLLOWED].sigmoid()), float(kept.sigmoid()))
 
     def movement(self, one: Frames, other: Frames) -> MovementAgreement:
         """By what its eyes read: the motions and camera moves of the world."""

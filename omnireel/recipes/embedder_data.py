@@ -19,8 +19,10 @@ from torch import Tensor
 from omnireel.data.crossmodal.altered import altered, fact_phrase, tellable
 from omnireel.data.crossmodal.meddled import meddled
 from omnireel.data.crossmodal.references import key_of, references
-from omnireel.data.crossmodal.wording import misworded
-from omnireel.embed.sight import F32, SUBJECT, SUBJECTS, Sight, change, look
+from omnireel.data.crossmodal.wording import misworded_edit
+from omnireel.data.synthesis.wordings import ADD, RECOLOR, REMOVE
+from omnireel.embed.focus import FOCUS, focus
+from omnireel.embed.sight import CHANGE, F32, SUBJECT, SUBJECTS, Sight, change, look
 from omnireel.embed.words import token_ids
 from omnireel.errors import InvalidInput
 from omnireel.model.text import Tokenizer
@@ -40,7 +42,9 @@ FORMAT = VideoFormat(64, 64, 17, 8.0)
 EDITS = ("C4", "C5", "C6", "C7", "C8")
 _BRIEF: tuple[Level | None, ...] = (None, None, "terse")
 _LONG: tuple[Level | None, ...] = ("short", "full", "elaborate")
-_DATA_VERSION = 2
+_PLAIN = 0.2
+"""Share of batches of edits whose instructions are worded as those of derived edits."""
+_DATA_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ class EmbedderBatch:
     source_subjects_BKF: Tensor | None = None
     source_scene_BF: Tensor | None = None
     change_BF: Tensor | None = None
+    focus_BF: Tensor | None = None
     refs_BRF: Tensor | None = None
     ref_keys_BR: Tensor | None = None
     clip_keys_B2: Tensor | None = None
@@ -141,13 +146,13 @@ def _clip_row(config: EmbedderDataConfig, i: int) -> F32:
 
 def _edit_row(config: EmbedderDataConfig, i: int) -> F32:
     """Sights of a source, its result and a spoilt result, and how these two and a second copy of
-    the source differ from it."""
+    the source differ from it: `change`, then `focus`."""
     plan, rng = edit_of(config, i), np.random.default_rng([config.seed, 1, i])
     assert plan.source_scene is not None
     spoilt = meddled(plan.source_scene, plan.scene, rng)
     scenes = (plan.source_scene, plan.scene, spoilt, plan.source_scene)
     sights = [look(_worn(render_clip(scene, FORMAT), rng)) for scene in scenes]
-    changes = [change(sights[0], sight) for sight in sights[1:]]
+    changes = [part(sights[0], sight) for sight in sights[1:] for part in (change, focus)]
     return np.concatenate([*(_flat(sight) for sight in sights[:3]), *changes])
 
 
@@ -216,16 +221,21 @@ class EmbedderBatches:
         at = rng.choice(len(self._edits), size=config.edit_batch_size, replace=False).tolist()
         rows = self._edits[at]
         sights = rows[:, : 3 * _CLIP].reshape(len(at), 3, _CLIP)
-        changes = rows[:, 3 * _CLIP :].reshape(len(at), 3, -1)
+        changes = rows[:, 3 * _CLIP :].reshape(len(at), 3, CHANGE + FOCUS)
         # 0: nothing was done; 1: right; 2: right, and something else too
         outcome = rng.choice(3, size=len(at), p=(0.2, 0.45, 0.35)).tolist()
         every = range(len(at))
+        plain = bool(rng.random() < _PLAIN)
         texts, labels = [], []
         for b in every:
-            true = self._plans[at[b]].text
-            texts.append([true, misworded(true, rng), self._plans[at[b - 1]].text])
+            plan = self._plans[at[b]]
+            true = plainly(plan, rng) if plain else plan.text
+            texts.append([true, misworded_edit(plan, rng, true), self._plans[at[b - 1]].text])
+            # A text that holds no word to exchange stays true.
+            wrong = 0.0 if texts[-1][1] != true else -1.0
             done = [float(outcome[b] > 0), float(outcome[b] < 2)]
-            labels.append([done, [0.0, -1.0], [0.0, -1.0]])
+            labels.append([done, [wrong, -1.0], [0.0, -1.0]])
+        differs = changes[every, [(2, 0, 1)[o] for o in outcome]]
         subjects, scene = _parts(sights[every, outcome])
         before_subjects, before_scene = _parts(sights[:, 0])
         return EmbedderBatch(
@@ -235,12 +245,33 @@ class EmbedderBatches:
             torch.tensor(labels),
             source_subjects_BKF=before_subjects,
             source_scene_BF=before_scene,
-            change_BF=changes[every, [(2, 0, 1)[o] for o in outcome]],
+            change_BF=differs[:, :CHANGE],
+            focus_BF=differs[:, CHANGE:],
         )
 
 
 _CLIP = SUBJECTS * SUBJECT + 28
 """Numbers of one sight."""
+
+
+def plainly(plan: Plan, rng: np.random.Generator) -> str:
+    """The instruction of ``plan`` as derived edits have it, where it is of their kind."""
+    assert plan.source_scene is not None
+    before, after = plan.source_scene.bodies, plan.scene.bodies
+    if len(after) > len(before):
+        return ADD.format(
+            caption=caption(plan.scene, "full" if rng.random() < 0.5 else "short", rng)
+        )
+    if not after:
+        return REMOVE
+    old, new = before[0], after[0]
+    if (
+        len(after) == len(before) == 1
+        and old.kind == new.kind
+        and old.material.color != new.material.color
+    ):
+        return RECOLOR.format(old=old.material.color, new=new.material.color)
+    return plan.text
 
 
 def clip_texts(

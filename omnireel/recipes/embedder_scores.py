@@ -9,7 +9,8 @@ import torch
 from omnireel.data.crossmodal.altered import altered, tellable
 from omnireel.data.crossmodal.meddled import meddled
 from omnireel.data.crossmodal.references import references
-from omnireel.data.crossmodal.wording import misworded
+from omnireel.data.crossmodal.wording import misworded_edit
+from omnireel.embed.focus import focus
 from omnireel.embed.network import FOLLOWED, KEPT, MatchingNetwork
 from omnireel.embed.sight import Sight, change, look
 from omnireel.embed.words import token_ids
@@ -78,19 +79,21 @@ def _edit_scores(
         assert plan.source_scene is not None
         source = look(render_clip(plan.source_scene, FORMAT))
         before = _tokens(network, source)
-        texts = token_ids([plan.text, misworded(plan.text, rng)], tokenizer)[None]
+        texts = token_ids([plan.text, misworded_edit(plan, rng)], tokenizer)[None]
         words, there = network.hear(texts)
         spoilt = meddled(plan.source_scene, plan.scene, rng)
         for scene in (plan.scene, spoilt, plan.source_scene):
             result = look(render_clip(scene, FORMAT))
-            apart = torch.from_numpy(change(source, result))[None]
-            logits = network.match(words, there, _tokens(network, result), before, apart)[0]
+            apart = [torch.from_numpy(part(source, result))[None] for part in (change, focus)]
+            logits = network.match(words, there, _tokens(network, result), before, *apart)[0]
+            scenes = [torch.from_numpy(sight.scene_F)[None] for sight in (source, result)]
+            stayed = float(logits[0, KEPT] + network.stayed(*apart, scenes))
             if scene is plan.scene:
                 done[0].append(float(logits[0, FOLLOWED]))
                 done[1].append(float(logits[1, FOLLOWED]))
-                kept[0].append(float(logits[0, KEPT]))
+                kept[0].append(stayed)
             elif scene is spoilt:
-                kept[1].append(float(logits[0, KEPT]))
+                kept[1].append(stayed)
             else:
                 done[1].append(float(logits[0, FOLLOWED]))
     return {"edit_done_auc": auc(*done), "edit_kept_auc": auc(*kept)}

@@ -13,14 +13,16 @@ from omnireel.generate.components import without_enlarger
 from omnireel.registry import load_component
 
 _FIRST_HIDDEN = "blocks.0.mlp_in.weight"
-_GATE = "base_gate."
+_LATER = ("base_gate.", "focus.", "stayed.")
+"""Parts that components of earlier networks lack."""
 _BLOCK = re.compile(r"blocks\.(\d+)\.")
 
 
 def warm_start(module: nn.Module, folder: Path, kinds: tuple[str, ...]) -> str:
     """Copy a component's weights into ``module`` and say which kind it was.
 
-    A gate that the component lacks keeps its start, where it changes no answer.
+    What the component lacks keeps its start: a gate, which then changes no answer, and the
+    embedder's eyes for what an edit changed, which have nothing to say yet.
 
     Raises:
         NotFound, IntegrityError: see :func:`omnireel.registry.load_component`.
@@ -38,7 +40,7 @@ def warm_start(module: nn.Module, folder: Path, kinds: tuple[str, ...]) -> str:
     given = thin_blocks(without_enlarger(component.state_dict), num_blocks(own))
     if _FIRST_HIDDEN in own:
         given = thin_mlps(given, own[_FIRST_HIDDEN].shape[0])
-    given |= {name: own[name] for name in own if name.startswith(_GATE) and name not in given}
+    given |= {name: own[name] for name in own if name.startswith(_LATER) and name not in given}
     wrong = sorted(own.keys() ^ given.keys()) or [
         f"{name} {tuple(given[name].shape)} -> {tuple(tensor.shape)}"
         for name, tensor in own.items()

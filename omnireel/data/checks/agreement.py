@@ -122,7 +122,7 @@ class IdentityMatch(CrossModal):
 class EditDone(CrossModal):
     """Whether the edit's result does what the instruction asks of the source."""
 
-    name, version = "edit_done", 1
+    name, version = "edit_done", 2
     standard = standard("edit_done")
     model = "embedder"
 
@@ -134,7 +134,7 @@ class EditDone(CrossModal):
 class EditKept(CrossModal):
     """Whether the edit left the rest as it was."""
 
-    name, version = "edit_kept", 1
+    name, version = "edit_kept", 2
     standard = standard("edit_kept")
     model = "embedder"
 

@@ -27,7 +27,7 @@ from omnireel.data.candidate import Candidate, Companion, FileFacts, SampledFram
 from omnireel.data.crossmodal.altered import COLORLESS, altered, tellable
 from omnireel.data.crossmodal.meddled import meddled
 from omnireel.data.crossmodal.references import other_identity, recast, references
-from omnireel.data.crossmodal.wording import misworded
+from omnireel.data.crossmodal.wording import misworded_edit
 from omnireel.data.pictures import Drawn
 from omnireel.media import Mp4Settings, read_clip, write_mp4, write_png
 from omnireel.types import Clip, Frames, MediaKind, Role, VideoFormat
@@ -119,9 +119,9 @@ def _done(bench: Bench, rng: np.random.Generator, i: int, good: bool) -> Labelle
     given = _video(bench, f"done-{i}-{good}", source, Role.SOURCE)
     if good:
         return Labelled(_candidate(render_clip(plan.scene, FORMAT), plan.text, given), "")
-    if rng.random() < 0.5:
+    other = plan.text if rng.random() < 0.5 else misworded_edit(plan, rng)
+    if other == plan.text:
         return Labelled(_candidate(source, plan.text, given), "not done")
-    other = misworded(plan.text, rng)
     return Labelled(_candidate(render_clip(plan.scene, FORMAT), other, given), "other edit")
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
+from omnireel.data.crossmodal.altered import COLORLESS
 from omnireel.world.lexicon import EFFECT_NOUNS, NOUNS, PLACE_NOUNS, STYLE_NOUNS, WEATHER_NOUNS
 from omnireel.world.scene import COLORS
+from omnireel.world.tasks.plan import Plan
 
 SIBLINGS: tuple[tuple[str, ...], ...] = (
     COLORS,
@@ -23,10 +26,20 @@ SIBLINGS: tuple[tuple[str, ...], ...] = (
 """Words that exclude each other."""
 
 
-def misworded(text: str, rng: np.random.Generator) -> str:
+def misworded_edit(plan: Plan, rng: np.random.Generator, text: str = "") -> str:
+    """``text`` (else the instruction of ``plan``) with one word exchanged so that the pictures show
+    it to be wrong: no colours where the style hides them. As it is when there is no such word."""
+    assert plan.source_scene is not None
+    hidden = not COLORLESS.isdisjoint((plan.source_scene.style, plan.scene.style))
+    return misworded(text or plan.text, rng, SIBLINGS[1:] if hidden else SIBLINGS)
+
+
+def misworded(
+    text: str, rng: np.random.Generator, siblings: Sequence[tuple[str, ...]] = SIBLINGS
+) -> str:
     """``text`` with one word (or fixed phrase) exchanged, or as it is when it holds none."""
     found = []
-    for group in SIBLINGS:
+    for group in siblings:
         for word in group:
             places = re.finditer(rf"\b{re.escape(word)}\b", text)
             found += [(place.span(), word, group) for place in places]

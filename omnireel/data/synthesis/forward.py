@@ -8,6 +8,7 @@ from omnireel.data.synthesis.derived import Derived, DerivedInput
 from omnireel.data.synthesis.erase import erase
 from omnireel.data.synthesis.expert import Expert
 from omnireel.data.synthesis.reverse import FINE_MP4, Natural
+from omnireel.data.synthesis.wordings import REMOVE
 from omnireel.errors import InvalidInput
 from omnireel.media import write_mp4
 from omnireel.types import Clip, Frames, Role
@@ -17,8 +18,7 @@ def removed(natural: Natural) -> Iterator[Derived]:
     """The clip without its subject as the target; nothing where no subject was found."""
     if natural.mask_THW is not None:
         frames = erase(natural.clip.frames_THWC, natural.wide_mask)
-        text = "Remove the subject from @Source, keep everything else."
-        yield edited(natural, frames, text, "C5", "forward/remove")
+        yield edited(natural, frames, REMOVE, "C5", "forward/remove")
 
 
 def by_expert(natural: Natural, expert: Expert, instruction: str) -> Iterator[Derived]:

@@ -27,6 +27,7 @@ from omnireel.data.synthesis.looks import (
     styled,
 )
 from omnireel.data.synthesis.segment import Mask
+from omnireel.data.synthesis.wordings import ADD, RECOLOR
 from omnireel.media import Mp4Settings, write_mp4, write_png
 from omnireel.types import Clip, Frames, Role
 
@@ -67,7 +68,7 @@ def reverse(natural: Natural, kinds: tuple[str, ...]) -> Iterator[Derived]:
 
 def _add(natural: Natural) -> Iterator[Derived]:
     source = erase(natural.clip.frames_THWC, natural.wide_mask)
-    text = f"Add to @Source what is told here, keep everything else: {natural.caption}"
+    text = ADD.format(caption=natural.caption)
     yield _derived(natural, "add", "C4", text, (_video(natural, Role.SOURCE, "Source", source),))
 
 
@@ -102,7 +103,7 @@ def _recolor(natural: Natural) -> Iterator[Derived]:
     names = [name for name in HUES if name not in (own, "white", "black")]
     other = names[int(natural.sha256[:8], 16) % len(names)]
     source = recolored(natural.clip.frames_THWC, natural.mask_THW, other)
-    text = f"Make the {other} subject of @Source {own}, keep everything else."
+    text = RECOLOR.format(old=other, new=own)
     given = (_video(natural, Role.SOURCE, "Source", source),)
     yield _derived(natural, "recolor", "C8", text, given)
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from omnireel.types import Frames
+from omnireel.world.palette import SRGB
 from omnireel.world.scene import CHARACTERS, COLORS, PLACES, SHAPES, STYLES, WEATHERS
 
 KINDS = SHAPES + CHARACTERS
@@ -27,6 +28,8 @@ BROKEN = "broken"
 """A kind of its own for fragments that are no subject of the world any more."""
 COLOR_CLASSES = ("", *COLORS)
 """What a cell can show; "" is the place."""
+TINTS_C3 = np.array([SRGB[color] for color in COLORS], np.float32) / 127.5 - 1.0
+"""What each colour looks like in full light, RGB in -1..1."""
 KIND_CLASSES = (*KINDS, BROKEN)
 SHORT_SIDE = 64
 STRIDE = 2

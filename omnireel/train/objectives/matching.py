@@ -1,6 +1,7 @@
 """Matching of clips, words and references by sigmoid losses.
 
-Loss = words for clips or edits (every text judged on its own) + captions within the batch + whose
+Loss = words for clips or edits (every text judged on its own) + what an edit changed besides (told
+without words) + captions within the batch + whose
 portrait appears in which clip, asked in both directions. All are binary cross entropies, so scores
 mean the same whatever else is in the batch (Zhai et al., "Sigmoid Loss for Language Image
 Pre-Training", 2023).
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from omnireel.embed.network import FOLLOWED, MatchingNetwork
+from omnireel.embed.network import FOLLOWED, KEPT, MatchingNetwork
 from omnireel.train.callbacks import ValidationReport
 from omnireel.train.counted import PassCounter
 from omnireel.train.objective import LossReport
@@ -49,6 +50,8 @@ class Pairs(Protocol):
     @property
     def change_BF(self) -> Tensor | None: ...  # noqa: N802, D102
     @property
+    def focus_BF(self) -> Tensor | None: ...  # noqa: N802, D102
+    @property
     def refs_BRF(self) -> Tensor | None: ...  # noqa: N802, D102
     @property
     def ref_keys_BR(self) -> Tensor | None: ...  # noqa: N802, D102
@@ -67,6 +70,7 @@ class _Batch:
     source_subjects_BKF: Tensor | None
     source_scene_BF: Tensor | None
     change_BF: Tensor | None
+    focus_BF: Tensor | None
     refs_BRF: Tensor | None
     ref_keys_BR: Tensor | None
     clip_keys_B2: Tensor | None
@@ -149,14 +153,24 @@ def _answers(net: MatchingNetwork, batch: _Batch, config: MatchingConfig) -> _An
     source = None
     if batch.source_subjects_BKF is not None and batch.source_scene_BF is not None:
         source = net.see(batch.source_subjects_BKF, batch.source_scene_BF)
-    logits = net.match(words, there, tokens, source, batch.change_BF)
-    loss = _balanced(logits, batch.labels_BM2)
+    logits = net.match(words, there, tokens, source, batch.change_BF, batch.focus_BF)
+    loss = _balanced(logits, batch.labels_BM2) + _stayed(net, batch)
     if batch.refs_BRF is None:
         return _Answers(logits, None, None, loss)
     captions = _captions(net, tokens, words, there)
     references = _references(net, batch)
     loss = loss + config.caption_weight * captions + config.reference_weight * references
     return _Answers(logits, captions, references, loss)
+
+
+def _stayed(net: MatchingNetwork, batch: _Batch) -> Tensor:
+    """Whether nothing else was changed, told without words; 0 for batches of clips."""
+    change, focus, before = batch.change_BF, batch.focus_BF, batch.source_scene_BF
+    if change is None or focus is None or before is None:
+        return batch.scene_BF.new_zeros(())
+    return _balanced(
+        net.stayed(change, focus, (before, batch.scene_BF)), batch.labels_BM2[:, 0, KEPT]
+    )
 
 
 def _captions(net: MatchingNetwork, tokens: Tensor, words: Tensor, there: Tensor) -> Tensor:

@@ -13,9 +13,10 @@ from omnireel.embed import open_embedder
 from omnireel.embed.network import EmbedderConfig, MatchingNetwork
 from omnireel.embed.sight import change, look
 from omnireel.embed.tiny import TinyEmbedder
-from omnireel.errors import InvalidInput, NotFound
+from omnireel.errors import FailedPrecondition, InvalidInput, NotFound
 from omnireel.model.text import Tokenizer
 from omnireel.registry import save_component
+from omnireel.train.warm_start import warm_start
 from omnireel.types import VideoFormat
 from omnireel.world.lexicon import vocabulary
 from omnireel.world.render import render_clip
@@ -86,3 +87,15 @@ def test_a_component_opens_with_what_it_was_saved_with(tmp_path: Path) -> None:
     assert np.allclose(opened.embed_clips([CLIP]), embedder().embed_clips([CLIP]), atol=0.05)
     with pytest.raises(NotFound, match="no embedder in"):
         open_embedder(tmp_path)
+
+
+def test_weights_of_an_earlier_network_are_named_and_can_be_trained_on(tmp_path: Path) -> None:
+    net = network()
+    state = {n: t for n, t in net.state_dict().items() if not n.startswith(("focus.", "stayed."))}
+    save_component(tmp_path, kind="embedder", config=asdict(CONFIG), state_dict=state, card={})
+    with pytest.raises(FailedPrecondition, match="train it on: omnireel train embedder-tiny"):
+        open_embedder(tmp_path)
+    torch.manual_seed(1)
+    other = MatchingNetwork(CONFIG, len(Tokenizer(CONFIG.words)))
+    assert warm_start(other, tmp_path, ("embedder",)) == "embedder"
+    assert torch.allclose(other.table.weight, net.table.weight, atol=0.05)

@@ -10,10 +10,10 @@ import pytest
 from omnireel.data.crossmodal.altered import FACTS, altered, tellable
 from omnireel.data.crossmodal.meddled import meddled
 from omnireel.data.crossmodal.references import key_of, recast, references
-from omnireel.data.crossmodal.wording import misworded
+from omnireel.data.crossmodal.wording import misworded, misworded_edit
 from omnireel.world.captions import LEVELS, caption
 from omnireel.world.sampler import sample_scene
-from omnireel.world.scene import Scene
+from omnireel.world.scene import COLORS, Scene
 from omnireel.world.tasks.catalog import draw_plan
 
 
@@ -63,6 +63,22 @@ def test_a_word_is_exchanged_for_another_of_its_kind() -> None:
     assert any("red ball" not in w for w in wrong)
     assert any("green" not in w for w in wrong)
     assert misworded("Nothing here.", rng) == "Nothing here."
+
+
+def test_no_colour_is_exchanged_where_the_style_hides_it() -> None:
+    rng = np.random.default_rng(0)
+    plan = next(
+        plan
+        for plan in (draw_plan("C5", seed, 2.0, "train") for seed in range(2000))
+        if plan.source_scene is not None and plan.source_scene.style == "sepia"
+    )
+    colors = set(COLORS) & set(plan.text.replace(".", " ").replace(",", " ").split())
+    assert colors
+    for _ in range(40):
+        wrong = misworded_edit(plan, rng)
+        assert wrong != plan.text
+        assert all(color in wrong for color in colors)
+    assert misworded_edit(plan, rng, "Remove the subject.") == "Remove the subject."
 
 
 def test_references_show_who_is_there_and_who_is_not() -> None:
