@@ -16,9 +16,15 @@ from omnireel.data.crossmodal.movement import fit_camera, texture_of
 from omnireel.types import Frames
 
 Mask = npt.NDArray[np.bool_]
+Gray = npt.NDArray[np.uint8]
+F32 = npt.NDArray[np.float32]
 _SIDE = 160
 _STRONG = 0.006
 """Residual flow in short sides per frame that makes a seed."""
+_SEEN = 12
+"""Grey levels by which a picture differs from what the camera's motion alone would make it .."""
+_LEAST_SEEN = 0.1
+""".. in this share, at least, of a region that moves by itself."""
 _UNUSUAL = 28.0
 """Difference in 0..255 from the usual picture of a place that hides it."""
 _PART = 0.12
@@ -81,14 +87,39 @@ def _moving(frames: list[Frames]) -> list[npt.NDArray[np.float32]]:
     short = min(grey[0].shape)
     rest = []
     for i, now in enumerate(grey):
-        strength = np.zeros(now.shape, np.float32)
+        strength, apart = np.zeros(now.shape, np.float32), np.zeros(now.shape, bool)
         for other in (i - 1, i + 1):
             if 0 <= other < len(grey):
                 seen = flow.calc(now, grey[other], None).astype(np.float32) / short
                 own = fit_camera(seen, texture_of(now))[1]
                 strength = np.maximum(strength, np.hypot(own[..., 0], own[..., 1]))
-        rest.append(np.asarray(cv2.GaussianBlur(strength, (0, 0), 1.5), np.float32))
+                apart |= _apart(now, grey[other], (seen - own) * short)
+        strength = np.asarray(cv2.GaussianBlur(strength, (0, 0), 1.5), np.float32)
+        rest.append(strength * _shown(strength > _STRONG, apart))
     return rest
+
+
+def _apart(now: Gray, other: Gray, camera_HW2: F32) -> Mask:
+    """Where the camera's motion alone does not make one picture from the other."""
+    y, x = np.indices(now.shape, np.float32)
+    moved = cv2.remap(
+        other, x + camera_HW2[..., 0], y + camera_HW2[..., 1], cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )  # fmt: skip
+    found: Mask = cv2.absdiff(now, moved) > _SEEN
+    return found
+
+
+def _shown(strong: Mask, apart: Mask) -> Mask:
+    """The regions of strong flow in which something is seen to move. A plain sky under a moving
+    camera is none: flow has nothing to hold on to there, and lags behind the camera's."""
+    count, labels = cv2.connectedComponents(strong.astype(np.uint8))
+    sizes = np.bincount(labels.ravel(), minlength=count)
+    seen = np.bincount(labels[apart], minlength=count)
+    kept = seen >= _LEAST_SEEN * sizes
+    kept[0] = True  # weak flow stays weak
+    shown: Mask = kept[labels]
+    return shown
 
 
 def _cut(frame: Frames, seed: Mask) -> Mask | None:
