@@ -19,7 +19,7 @@ import torch
 from omnireel.evaluate.bootstrap import Interval, mean_interval
 from omnireel.evaluate.cases import Case, CaseConfig, cases_of
 from omnireel.evaluate.oracles.pixels import psnr
-from omnireel.generate import GenerationSettings, UpscalePipeline
+from omnireel.generate import GenerationSettings, UpscalePipeline, wear
 from omnireel.generate.frames import frames_to_video, video_to_frames
 from omnireel.media import SheetStyle, contact_sheet
 from omnireel.media.sheet import Row
@@ -109,10 +109,9 @@ def rivals(pipeline: UpscalePipeline, small: Clip, target: Frames) -> dict[str, 
 
 def worn(pipeline: UpscalePipeline, clip: Clip, seed: int) -> Clip:
     """A clip as a generator's are: through the autoencoder, with noise on its latents."""
-    vae = pipeline.conditions.vae
-    latents = vae.encode(frames_to_video(clip.frames_THWC)[None].to(vae.latent_mean.device))
-    noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(seed))
-    return Clip(video_to_frames(vae.decode(latents + _WEAR * noise.to(latents))[0]), fps=clip.fps)
+    rng = torch.Generator().manual_seed(seed)
+    video_CTHW = wear.worn(pipeline.conditions.vae, frames_to_video(clip.frames_THWC), _WEAR, rng)
+    return Clip(video_to_frames(video_CTHW), fps=clip.fps)
 
 
 def upscaling_sheet(results: Sequence[UpscaledCase]) -> Frames:

@@ -21,7 +21,8 @@ from torch import Tensor
 from omnireel.errors import InvalidInput
 from omnireel.generate import components
 from omnireel.generate.conditions import ConditionEncoder, latent_shape, source_ids
-from omnireel.generate.frames import frames_to_video, resize_video, video_to_frames
+from omnireel.generate.enlarging import enlarged, interpolated
+from omnireel.generate.frames import frames_to_video, video_to_frames
 from omnireel.generate.pipeline import Generated, seeded_noise
 from omnireel.generate.settings import (
     GenerationSettings,
@@ -169,17 +170,11 @@ class UpscalePipeline:
 
     def interpolate(self, base: Clip) -> Tensor:
         """The base clip at the new size, with nothing learned ``[3, T, H, W]``."""
-        fmt, factor = base.format, self.config.factor
-        return resize_video(self._video(base), fmt.height * factor, fmt.width * factor)
+        return interpolated(self._video(base), self.config.factor)
 
-    @torch.no_grad()
     def enlarge(self, base: Clip) -> Tensor:
         """The base clip at the new size, as its pixels tell ``[3, T, H, W]``."""
-        interpolated_CTHW = self.interpolate(base)
-        if self.enlarger is None:
-            return interpolated_CTHW
-        detail_CTHW: Tensor = self.enlarger(self._video(base)[None])[0]
-        return (interpolated_CTHW + detail_CTHW).clamp(-1.0, 1.0)
+        return enlarged(self._video(base), self.config.factor, self.enlarger)
 
     def compose(self, enlarged_CTHW: Tensor, low: Tensor, latents: Tensor) -> Tensor:
         """The enlarged clip plus what ``latents`` change in its own, ``low`` ``[3, T, H, W]``."""

@@ -23,7 +23,9 @@ import torch
 from omnireel.errors import InvalidInput
 from omnireel.generate.components import latent_space_sha256, load_enlarger, load_vae
 from omnireel.generate.conditions import ConditionEncoder, source_ids
-from omnireel.generate.frames import frames_to_video, resize_video
+from omnireel.generate.enlarging import enlarged
+from omnireel.generate.frames import frames_to_video
+from omnireel.generate.wear import worn
 from omnireel.model.sequence import Segment
 from omnireel.model.text import Tokenizer
 from omnireel.model.vae import VideoVAE
@@ -198,7 +200,9 @@ class SampleEncoder:
             base = frames_to_video(target)
             factor = self._config.upscale
             large = VideoFormat(fmt.width * factor, fmt.height * factor, fmt.num_frames, fmt.fps)
-            low = self._enlarged(self._worn(base, seed), large)
+            rng = torch.Generator().manual_seed(seed)
+            spread = self._config.base_noise * float(torch.rand((), generator=rng))
+            low = enlarged(worn(self._vae, base, spread, rng), factor, self._enlarger)
             condition = Segment(
                 self._vae.encode(low[None])[0],
                 Role.LOW_RESOLUTION,
@@ -219,23 +223,6 @@ class SampleEncoder:
         return sample_mixed(
             seed, fmt, self._mix, split=self._config.split, scenes=self._config.scenes
         )
-
-    def _enlarged(self, video_CTHW: torch.Tensor, large: VideoFormat) -> torch.Tensor:
-        """As the pipeline makes its condition."""
-        interpolated = resize_video(video_CTHW, large.height, large.width)
-        if self._enlarger is None:
-            return interpolated
-        with torch.no_grad():
-            detail: torch.Tensor = self._enlarger(video_CTHW[None])[0]
-        return (interpolated + detail).clamp(-1.0, 1.0)
-
-    def _worn(self, video_CTHW: torch.Tensor, seed: int) -> torch.Tensor:
-        """The clip as a generator might have made it: through noisy latents."""
-        rng = torch.Generator().manual_seed(seed)
-        latents = self._vae.encode(video_CTHW[None])
-        spread = self._config.base_noise * float(torch.rand((), generator=rng))
-        noise = torch.randn(latents.shape, generator=rng)
-        return self._vae.decode(latents + spread * noise)[0]
 
 
 class LatentCache:

@@ -18,6 +18,7 @@ import torch
 
 from omnireel.errors import InvalidInput
 from omnireel.generate.frames import frames_to_video, video_to_frames
+from omnireel.generate.wear import worn
 from omnireel.model.vae import VideoVAE
 from omnireel.processes import Report, build_missing
 from omnireel.registry.folders import sha256_file
@@ -121,9 +122,7 @@ def render_pair(
     rng = torch.Generator().manual_seed(seed)
     exact, spread = torch.rand(2, generator=rng).tolist()
     if exact >= config.exact_share:
-        latents = vae.encode(frames_to_video(small)[None])
-        noise = torch.randn(latents.shape, generator=rng)
-        small = video_to_frames(vae.decode(latents + config.base_noise * spread * noise)[0])
+        small = video_to_frames(worn(vae, frames_to_video(small), config.base_noise * spread, rng))
     return small, target(replace(fmt, width=fmt.width * FACTOR, height=fmt.height * FACTOR))
 
 

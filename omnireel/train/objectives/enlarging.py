@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from omnireel.generate.frames import resize_video, video_to_frames
+from omnireel.generate.enlarging import interpolated
+from omnireel.generate.frames import video_to_frames
 from omnireel.train.callbacks import ValidationReport
 from omnireel.train.comparison import Comparison
 from omnireel.train.counted import PassCounter
@@ -49,11 +50,11 @@ class Enlarging:
         """One batch of crops; ``gain`` is what the detail wins over interpolation, in dB."""
         del rng
         small, large = (to_video(frames, self._device) for frames in batch)
-        interpolated = interpolate(small, self.enlarger.factor)
-        difference = interpolated + self.enlarger(small).float() - large
+        plain = self._plain(small)
+        difference = plain + self.enlarger(small).float() - large
         square = difference.square().mean()
         with torch.no_grad():
-            before = float((interpolated - large).square().mean())
+            before = float((plain - large).square().mean())
         found = float(square.detach())
         metrics = {"psnr": psnr(found), "gain": psnr(found) - psnr(before)}
         total = square + _CHARBONNIER_WEIGHT * charbonnier(difference)
@@ -66,7 +67,7 @@ class Enlarging:
         shown: list[Comparison] = []
         for i, (small_THWC, large_THWC) in enumerate(self._held_out):
             small, large = (to_video(f[None], self._device) for f in (small_THWC, large_THWC))
-            plain = interpolate(small, self.enlarger.factor)
+            plain = self._plain(small)
             made = (plain + self.enlarger(small).float()).clamp(-1, 1)
             for scores, video in ((before, plain), (after, made)):
                 scores.append(psnr(float((video - large).square().mean())))
@@ -89,9 +90,5 @@ class Enlarging:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Nothing to restore."""
 
-
-def interpolate(small_BCTHW: Tensor, factor: int) -> Tensor:
-    """Every clip as :func:`resize_video` makes it ``factor`` times as large."""
-    _, _, _, height, width = small_BCTHW.shape
-    size = height * factor, width * factor
-    return torch.stack([resize_video(small_CTHW, *size) for small_CTHW in small_BCTHW])
+    def _plain(self, small_BCTHW: Tensor) -> Tensor:
+        return torch.stack([interpolated(clip, self.enlarger.factor) for clip in small_BCTHW])
