@@ -52,6 +52,13 @@ class _Thing:
 
 def film(rng: np.random.Generator, config: Filming, *, focus: float = 0.0) -> Frames:
     """The frames ``(T, H, W, 3)``. What lies behind the things is ``focus`` pixels out of focus."""
+    return film_with_truth(rng, config, focus=focus)[0]
+
+
+def film_with_truth(
+    rng: np.random.Generator, config: Filming, *, focus: float = 0.0
+) -> tuple[Frames, npt.NDArray[np.bool_]]:
+    """The frames of `film`, and where in them things are, ``(T, H, W)``."""
     leaves = int(rng.integers(60, 600))
     size = (round(config.width * 1.6), round(config.height * 1.6))
     picture = dead_leaves(rng, *size, leaves=leaves)
@@ -62,14 +69,15 @@ def film(rng: np.random.Generator, config: Filming, *, focus: float = 0.0) -> Fr
     count = max(2, round(config.seconds * config.fps))
     phases = rng.uniform(0, 6.3, 4)
     out = np.empty((count, config.height, config.width, 3), np.uint8)
+    truth = np.zeros(out.shape[:3], bool)
     for i in range(count):
         t = i / config.fps
         view = _view(picture, config, t, phases)
         for thing in things:
-            _paste(view, thing, config, t)
+            truth[i] |= _paste(view, thing, config, t) > 0.5
         noise = rng.standard_normal(view.shape[:2], np.float32)[..., None] * config.noise
         out[i] = (view + noise + 0.5).clip(0, 255)
-    return out
+    return out, truth
 
 
 def _view(picture: F32, config: Filming, t: float, phases: npt.NDArray[np.float64]) -> F32:
@@ -114,8 +122,8 @@ def _thing(rng: np.random.Generator, config: Filming, ground: float) -> _Thing:
     )
 
 
-def _paste(view: F32, thing: _Thing, config: Filming, t: float) -> None:
-    """Draw ``thing``; it bounces off the frame's edges, turns and breathes."""
+def _paste(view: F32, thing: _Thing, config: Filming, t: float) -> F32:
+    """Draw ``thing``; it bounces off the frame's edges, turns and breathes. Its cover, ``HW``."""
     size = len(thing.alpha_HW)
     aspect = config.height / config.width
     x = _bounce(thing.x + thing.velocity[0] * t, 1.0) * config.width
@@ -126,9 +134,11 @@ def _paste(view: F32, thing: _Thing, config: Filming, t: float) -> None:
     )
     matrix[:, 2] += np.array([x - size / 2, y - size / 2])
     place = (config.width, config.height)
-    alpha = cv2.warpAffine(thing.alpha_HW, matrix, place)[..., None]
+    cover = np.asarray(cv2.warpAffine(thing.alpha_HW, matrix, place), np.float32)
+    alpha = cover[..., None]
     color = cv2.warpAffine(thing.color_HWC, matrix, place, borderMode=cv2.BORDER_REPLICATE)
     view += alpha * (color - view)
+    return cover
 
 
 def _bounce(value: float, size: float) -> float:

@@ -1,8 +1,9 @@
 """A clip without its subject. Nothing of what is erased gets into the result: the masked pixels are
-blanked before anything is computed.
+blanked before anything is computed, the camera's motion included.
 
-A place that a fixed camera sees in some other frame comes from there; the rest is painted in from
-the rim (Telea, "An Image Inpainting Technique Based on the Fast Marching Method", 2004).
+What other frames show of a place comes from them (their median, aligned by the camera's motion);
+what is never seen is painted in from the rim, once for the clip (Telea, "An Image Inpainting
+Technique Based on the Fast Marching Method", 2004).
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from omnireel.data.synthesis.segment import Mask
+from omnireel.data.synthesis.steady import Steady, steady
+from omnireel.data.synthesis.views import Box, Mask, others_of, seen_at
 from omnireel.types import Frames
 
 _RADIUS = 3
-_STEADY = 6.0
-"""Spread in 0..255 of the visible pixels of a place, up to which it is taken to be unmoved."""
+_VIEWS = 16
+_OFTEN = 3
+"""Views that must show a place: in one or two of them the mask may have missed a piece."""
+_NOTHING = 999
 
 
 def grown(mask_THW: Mask, pixels: int) -> Mask:
@@ -31,19 +35,45 @@ def margin_of(frames_THWC: Frames) -> int:
 
 def erase(frames_THWC: Frames, mask_THW: Mask) -> Frames:
     """``frames_THWC`` with new content where the mask is, and unchanged elsewhere."""
-    blank = np.where(mask_THW[..., None], 0, frames_THWC)
-    seen = ~mask_THW
-    count = seen.sum(0)[..., None]
-    mean = blank.sum(0, dtype=np.float64) / np.maximum(count, 1)
-    square = (blank.astype(np.float64) ** 2).sum(0) / np.maximum(count, 1)
-    spread = np.sqrt(np.maximum(square - mean**2, 0)).max(-1)
-    steady = (count[..., 0] >= 2) & (spread < _STEADY)
-    out = []
-    for frame, hole in zip(blank, mask_THW, strict=True):
-        filled = np.where((hole & steady)[..., None], mean.round().astype(np.uint8), frame)
-        rest = (hole & ~steady).astype(np.uint8)
-        if rest.any():
-            filled = cv2.inpaint(np.ascontiguousarray(filled), rest, _RADIUS, cv2.INPAINT_TELEA)
-        out.append(np.where(hole[..., None], filled, frame))
-    result: Frames = np.stack(out)
-    return result
+    blank: Frames = np.where(mask_THW[..., None], np.uint8(0), frames_THWC)
+    camera = steady(blank, mask_THW)
+    middle = len(blank) // 2
+    out = blank.copy()
+    # What no frame shows is made up in the middle one, and moves with the place from there.
+    for t in (middle, *(t for t in range(len(blank)) if t != middle)):
+        if mask_THW[t].any():
+            _fill(out, blank, mask_THW, camera, t, None if t == middle else middle)
+    return out
+
+
+def _fill(
+    out: Frames, blank: Frames, mask_THW: Mask, camera: Steady, t: int, made_up: int | None
+) -> None:
+    """Fill the hole of frame ``t`` of ``out``."""
+    hole = mask_THW[t]
+    y, x = np.nonzero(hole)
+    left, top = int(x.min()), int(y.min())
+    box: Box = (left, top, int(x.max()) + 1 - left, int(y.max()) + 1 - top)
+    part = np.s_[top : top + box[3], left : left + box[2]]
+    views = []
+    for k in others_of(t, len(blank), _VIEWS):
+        color, there = seen_at(blank[k], camera, t, k, box)
+        veil, _ = seen_at(mask_THW[k].astype(np.uint8) * 255, camera, t, k, box)
+        there &= veil == 0
+        views.append(np.where(there[..., None], color.astype(np.int16), _NOTHING))
+    stack = np.sort(np.stack(views), axis=0)
+    count = (stack < _NOTHING).sum(0)
+    at = np.maximum(count - 1, 0) // 2
+    usual = np.take_along_axis(stack, at[None], 0)[0]
+    known = hole[part] & (count[..., 0] >= min(_OFTEN, max(1, len(views) // 3)))
+    view, rest = out[t][part], hole[part] & ~known
+    view[known] = usual[known].astype(np.uint8)
+    if made_up is not None and rest.any():
+        color, there = seen_at(out[made_up], camera, t, made_up, box)
+        view[rest & there] = color[rest & there]
+        rest &= ~there
+    if rest.any():
+        missing = np.zeros(hole.shape, np.uint8)
+        missing[part] = rest
+        painted = cv2.inpaint(np.ascontiguousarray(out[t]), missing, _RADIUS, cv2.INPAINT_TELEA)
+        view[rest] = painted[part][rest]

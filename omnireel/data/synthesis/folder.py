@@ -14,7 +14,7 @@ from omnireel.data.synthesis.expert import Expert
 from omnireel.data.synthesis.forward import by_expert, removed
 from omnireel.data.synthesis.rendered import rendered
 from omnireel.data.synthesis.reverse import KINDS, Natural, reverse
-from omnireel.data.synthesis.segment import subject_mask
+from omnireel.data.synthesis.segment import find_subject
 from omnireel.errors import AlreadyExists, FieldViolation, InvalidInput, NotFound, OmnireelError
 from omnireel.files import atomic_write
 from omnireel.media import DecodeLimits, read_clip
@@ -161,8 +161,10 @@ def _open(path: Path, name: str, caption: str, config: SynthesisConfig) -> Natur
     clip = read_clip(
         path, config.limits, field=path.name, shrink_short_side=config.short_side, with_audio=False
     )
+    subject = find_subject(clip.frames_THWC)
     return Natural(
-        name, path, sha256_of(path), clip, caption, subject_mask(clip.frames_THWC),
+        name, path, sha256_of(path), clip, caption,
+        subject.mask_THW if subject else None, subject.shadow_THW if subject else None,
         config.licence, {"mask": "motion and colour"},
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import cv2
 import numpy as np
 
-from omnireel.data.synthesis.segment import Mask
+from omnireel.data.synthesis.views import Mask
 from omnireel.types import Frames
 
 HUES: Mapping[str, tuple[int, int, int]] = {

@@ -26,7 +26,7 @@ from omnireel.data.synthesis.looks import (
     sketched,
     styled,
 )
-from omnireel.data.synthesis.segment import Mask
+from omnireel.data.synthesis.views import Mask
 from omnireel.data.synthesis.wordings import ADD, RECOLOR
 from omnireel.media import Mp4Settings, write_mp4, write_png
 from omnireel.types import Clip, Frames, Role
@@ -37,7 +37,8 @@ _VIEWS = 3
 
 @dataclass(frozen=True, eq=False)
 class Natural:
-    """A clip of a person with its caption; ``mask_THW`` where its subject is, if one was found."""
+    """A clip of a person with its caption; ``mask_THW`` where its subject is, if one was found, and
+    ``shadow_THW`` where that throws a shadow."""
 
     name: str
     path: Path
@@ -45,15 +46,17 @@ class Natural:
     clip: Clip
     caption: str
     mask_THW: Mask | None = None
+    shadow_THW: Mask | None = None
     licence: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """More for the lineage: how the mask was found."""
 
     @property
     def wide_mask(self) -> Mask:
-        """The mask with its margin."""
+        """All that tells of the subject: the mask, its shadow, and a margin."""
         assert self.mask_THW is not None
-        return grown(self.mask_THW, margin_of(self.clip.frames_THWC))
+        told = self.mask_THW if self.shadow_THW is None else self.mask_THW | self.shadow_THW
+        return grown(told, margin_of(self.clip.frames_THWC))
 
 
 def reverse(natural: Natural, kinds: tuple[str, ...]) -> Iterator[Derived]:

@@ -1,149 +1,223 @@
 """The subject of natural footage, by motion and colour: what moves against the place, and looks
 unlike it.
 
-Where the flow beyond the camera's is strong there are seeds; the border is found by graph cuts
-between colour models of subject and place (GrabCut: Rother et al., 2004). A subject that never
-moves by itself is not found; nor is one that fills the picture.
+1. The camera of the whole clip is found, so that frames can be compared place by place.
+2. Where a frame differs from what most others show of its place, something moves by itself; its
+   hull is cut by graph cuts between the colours in it and those around it (GrabCut: Rother et al.,
+   2004).
+3. What these cuts leave free in other frames is the place; with it each frame is cut once more.
+
+A subject that never moves by itself is not found; nor is one that fills the picture.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from omnireel.data.crossmodal.movement import fit_camera, texture_of
+from omnireel.data.synthesis.steady import steady
+from omnireel.data.synthesis.views import Album, Compared, Mask
 from omnireel.types import Frames
 
-Mask = npt.NDArray[np.bool_]
-Gray = npt.NDArray[np.uint8]
-F32 = npt.NDArray[np.float32]
+U8 = npt.NDArray[np.uint8]
 _SIDE = 160
-_STRONG = 0.006
-"""Residual flow in short sides per frame that makes a seed."""
-_SEEN = 12
-"""Grey levels by which a picture differs from what the camera's motion alone would make it .."""
-_LEAST_SEEN = 0.1
-""".. in this share, at least, of a region that moves by itself."""
-_UNUSUAL = 28.0
-"""Difference in 0..255 from the usual picture of a place that hides it."""
-_PART = 0.12
-"""Of what flow stirs, the subject is at least so much; less is a fragment of it."""
+_MOST = 0.75
+"""A changed place differs from so many of the other views."""
+_DIFFERENT, _CLEARLY, _SAME = 20, 28, 8
+"""Differences in 0..255."""
+_PART = 0.2
+"""Of the largest part, at least so much is a part of the subject, too."""
+_LEAST = 0.002
+"""Share of the picture below which there is no subject in a frame."""
 _SMALLEST, _LARGEST = 0.004, 0.5
 """Shares of the picture that a subject takes."""
+_OFTEN = 0.75
+"""Share of the frames in which it is seen."""
+_STEADY = 0.3
+"""Overlap of its masks in neighbouring frames; rain and misfits have none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """Where the subject is, and where its shadow falls as far as it moves; both ``THW``."""
+
+    mask_THW: Mask
+    shadow_THW: Mask
 
 
 def subject_mask(frames_THWC: Frames) -> Mask | None:
     """Where the moving subject is, ``THW``; None when nothing clear moves by itself."""
+    found = find_subject(frames_THWC)
+    return None if found is None else found.mask_THW
+
+
+def find_subject(frames_THWC: Frames) -> Subject | None:
+    """The moving subject; None when nothing clear moves by itself."""
     if len(frames_THWC) < 3:
         return None
     small = [_fit(frame) for frame in frames_THWC]
-    moving = _moving(small)
-    if float(np.median([strength.max() for strength in moving])) < _STRONG:
+    album = Album(small, steady(np.stack(small)))
+    first = [_first_cut(album, t, frame) for t, frame in enumerate(small)]
+    if not _plausible(first):
         return None
-    rows = []
-    for frame, seed in zip(small, _seeds(small, moving), strict=True):
-        cut = _cut(frame, seed)
-        if cut is None:
-            return None
-        rows.append(cut)
-    share = float(np.mean(rows))
-    stirred = float(np.mean([strength > _STRONG for strength in moving]))
-    if not max(_SMALLEST, _PART * stirred) < share < _LARGEST:
+    wide = [_grown(mask, 9) for mask in first]
+    masks, shadows = [], []
+    for t, frame in enumerate(small):
+        place = album.compare(t, 0.5, wide)
+        darker = _shadow(album.soft[t], place.usual_HWC)
+        masks.append(_second_cut(frame, first[t], place, darker))
+        shadows.append(_cast(masks[-1], place, darker))
+    if not _plausible(masks):
         return None
+    masks = _bridged(masks)
     h, w = frames_THWC.shape[1:3]
-    grown = [
-        cv2.resize(row.astype(np.uint8), (w, h), interpolation=cv2.INTER_NEAREST) for row in rows
-    ]
-    return np.stack(grown) > 0
+    return Subject(_enlarged(masks, w, h), _enlarged(shadows, w, h))
 
 
-def _seeds(frames: list[Frames], moving: list[npt.NDArray[np.float32]]) -> list[Mask]:
-    """The first guess at the subject: where it hides a place that a fixed camera sees at other
-    times, else where flow is strong. Flow alone reaches beyond the subject's border."""
-    usual = np.median(np.stack(frames), axis=0)
-    near = [strength > max(_STRONG, 0.3 * float(strength.max())) for strength in moving]
-    apart = [np.abs(frame - usual).max(-1) for frame in frames]
-    if float(np.mean([a[~n].mean() for a, n in zip(apart, near, strict=True) if not n.all()])) < 6:
-        return [
-            (a > _UNUSUAL) & n & ~_shadow(frame, usual)
-            for frame, a, n in zip(frames, apart, near, strict=True)
-        ]
-    return [strength > max(_STRONG, 0.6 * float(strength.max())) for strength in moving]
+def _first_cut(album: Album, t: int, frame: Frames) -> Mask:
+    """The object in the hull of what differs from most other views."""
+    seen = album.compare(t, _MOST)
+    moved = (seen.apart_HW > _DIFFERENT) & (seen.count_HW >= 2)
+    moved &= ~_shadow(album.soft[t], seen.usual_HWC)
+    stirred = cv2.morphologyEx(moved.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    solid = _filled(_closed(stirred > 0, 9), stirred.size)
+    solid = cv2.morphologyEx(solid.astype(np.uint8), cv2.MORPH_OPEN, _disc(5)) > 0
+    hull = _hull(_parts(solid, _PART))
+    if hull.mean() < _LEAST:
+        return np.zeros(hull.shape, bool)
+    guess = np.full(hull.shape, cv2.GC_BGD, np.uint8)
+    guess[_grown(hull, 25)] = cv2.GC_PR_BGD
+    guess[hull] = cv2.GC_PR_FGD
+    return _cut(frame, guess)
 
 
-def _shadow(frame: Frames, usual: npt.NDArray[np.float64]) -> Mask:
-    """Where a place is darker than usual in all colours alike."""
-    ratio = (frame + 1.0) / (usual + 1.0)
-    low, high = ratio.min(-1), ratio.max(-1)
-    found: Mask = (low > 0.3) & (high < 1.0) & (high - low < 0.15)
-    return found
-
-
-def _moving(frames: list[Frames]) -> list[npt.NDArray[np.float32]]:
-    """How strongly each pixel moves by itself, per frame, from both neighbours."""
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    grey = [np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8) for frame in frames]
-    short = min(grey[0].shape)
-    rest = []
-    for i, now in enumerate(grey):
-        strength, apart = np.zeros(now.shape, np.float32), np.zeros(now.shape, bool)
-        for other in (i - 1, i + 1):
-            if 0 <= other < len(grey):
-                seen = flow.calc(now, grey[other], None).astype(np.float32) / short
-                own = fit_camera(seen, texture_of(now))[1]
-                strength = np.maximum(strength, np.hypot(own[..., 0], own[..., 1]))
-                apart |= _apart(now, grey[other], (seen - own) * short)
-        strength = np.asarray(cv2.GaussianBlur(strength, (0, 0), 1.5), np.float32)
-        rest.append(strength * _shown(strength > _STRONG, apart))
-    return rest
-
-
-def _apart(now: Gray, other: Gray, camera_HW2: F32) -> Mask:
-    """Where the camera's motion alone does not make one picture from the other."""
-    y, x = np.indices(now.shape, np.float32)
-    moved = cv2.remap(
-        other, x + camera_HW2[..., 0], y + camera_HW2[..., 1], cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )  # fmt: skip
-    found: Mask = cv2.absdiff(now, moved) > _SEEN
-    return found
-
-
-def _shown(strong: Mask, apart: Mask) -> Mask:
-    """The regions of strong flow in which something is seen to move. A plain sky under a moving
-    camera is none: flow has nothing to hold on to there, and lags behind the camera's."""
-    count, labels = cv2.connectedComponents(strong.astype(np.uint8))
-    sizes = np.bincount(labels.ravel(), minlength=count)
-    seen = np.bincount(labels[apart], minlength=count)
-    kept = seen >= _LEAST_SEEN * sizes
-    kept[0] = True  # weak flow stays weak
-    shown: Mask = kept[labels]
-    return shown
-
-
-def _cut(frame: Frames, seed: Mask) -> Mask | None:
-    """The seed's object in one frame; None without a seed."""
-    if seed.mean() < _SMALLEST / 2 or seed.mean() > 0.7:
-        return None
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(seed.astype(np.uint8))
-    if count < 2:
-        return None
-    main = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
-    seed = labels == main
-    near = cv2.dilate(seed.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
-    core = cv2.erode(seed.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    guess = np.full(seed.shape, cv2.GC_BGD, np.uint8)
+def _second_cut(frame: Frames, first: Mask, place: Compared, darker: Mask) -> Mask:
+    """The object in one frame beside the place as others show it."""
+    known, apart = place.count_HW >= 2, place.apart_HW
+    near = _grown(first, 13)
+    core = cv2.erode(first.astype(np.uint8), _disc(5)) > 0
+    guess = np.full(first.shape, cv2.GC_BGD, np.uint8)
     guess[near] = cv2.GC_PR_BGD
-    guess[seed] = cv2.GC_PR_FGD
-    guess[core] = cv2.GC_FGD
-    inner, outer = np.zeros((1, 65)), np.zeros((1, 65))
-    height, width = frame.shape[:2]
-    everywhere = (0, 0, int(width), int(height))  # not used with a mask
-    cv2.setRNGSeed(0)
-    cv2.grabCut(frame, guess, everywhere, outer, inner, 2, cv2.GC_INIT_WITH_MASK)
-    found: Mask = (guess == cv2.GC_FGD) | (guess == cv2.GC_PR_FGD)
+    guess[first] = cv2.GC_PR_FGD
+    guess[known & near & (apart > _CLEARLY) & ~darker] = cv2.GC_PR_FGD
+    guess[known & core & (apart > _CLEARLY) & ~darker] = cv2.GC_FGD
+    guess[known & (apart < _SAME) & ~core] = cv2.GC_BGD
+    cut = _cut(frame, guess).astype(np.uint8)
+    cut = cv2.morphologyEx(cut, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    return _parts(_filled(cut > 0, max(8.0, 0.02 * float(cut.sum()))), 0.1)
+
+
+def _shadow(frame: Frames, usual: Frames) -> Mask:
+    """Where a place is darker than usual in all colours alike."""
+    ratio = (frame.astype(np.float32) + 6) / (usual.astype(np.float32) + 6)
+    low, high = ratio.min(-1), ratio.max(-1)
+    found: Mask = (low > 0.35) & (high < 0.98) & (high - low < 0.12)
     return found
+
+
+def _cast(mask: Mask, place: Compared, darker: Mask) -> Mask:
+    """The shadow around ``mask``."""
+    dark = darker & (place.count_HW >= 2) & (place.apart_HW >= _SAME // 2) & ~mask
+    dark &= _grown(mask, 81)
+    dark = cv2.morphologyEx(dark.astype(np.uint8), cv2.MORPH_OPEN, _disc(5)) > 0
+    return _closed(_parts(dark, 0.3) | mask, 21) & ~mask
+
+
+def _plausible(masks: list[Mask]) -> bool:
+    """Whether masks are those of one thing: seen most of the time, of a subject's size, steady."""
+    if not _SMALLEST < float(np.mean(masks)) < _LARGEST:
+        return False
+    if float(np.mean([mask.mean() > _LEAST for mask in masks])) < _OFTEN:
+        return False
+    overlaps = [(a & b).sum() / max(1, int((a | b).sum())) for a, b in pairwise(masks)]
+    return float(np.median(overlaps)) > _STEADY
+
+
+def _bridged(masks: list[Mask]) -> list[Mask]:
+    """With what one frame misses although both of its neighbours have it."""
+    inner = [b | (a & c) for a, b, c in zip(masks, masks[1:], masks[2:], strict=False)]
+    return [masks[0], *inner, masks[-1]]
+
+
+def _cut(frame: Frames, guess: U8) -> Mask:
+    """Graph cuts from a guess, near what is guessed to be the subject."""
+    found: Mask = (guess == cv2.GC_FGD) | (guess == cv2.GC_PR_FGD)
+    if found.mean() < _LEAST / 2:
+        return np.zeros(found.shape, bool)
+    y, x = np.nonzero(guess != cv2.GC_BGD)
+    part = np.s_[max(int(y.min()) - 12, 0) : y.max() + 12, max(int(x.min()) - 12, 0) : x.max() + 12]
+    labels = np.ascontiguousarray(guess[part])
+    if not ((labels == cv2.GC_BGD) | (labels == cv2.GC_PR_BGD)).any():
+        return found
+    inner, outer = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.setRNGSeed(0)
+    everywhere = (0, 0, 1, 1)  # not used with a mask
+    picture = np.ascontiguousarray(frame[part])
+    cv2.grabCut(picture, labels, everywhere, outer, inner, 3, cv2.GC_INIT_WITH_MASK)
+    found = np.zeros(found.shape, bool)
+    found[part] = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
+    return found
+
+
+def _hull(mask: Mask) -> Mask:
+    """The hull of the parts that lie close together."""
+    edge = 40  # closing must not stick to the picture's edge
+    joined = _closed(np.pad(mask, edge), 31)[edge:-edge, edge:-edge].astype(np.uint8)
+    outlines, _ = cv2.findContours(joined, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    out = np.zeros(mask.shape, np.uint8)
+    for outline in outlines:
+        cv2.fillConvexPoly(out, cv2.convexHull(outline), 1)
+    return out > 0
+
+
+def _parts(mask: Mask, least: float) -> Mask:
+    """The parts that have ``least`` of the largest one's size."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    if count < 2:
+        return mask
+    sizes = stats[1:, cv2.CC_STAT_AREA]
+    kept: Mask = np.append(False, sizes >= least * sizes.max())[labels]
+    return kept
+
+
+def _filled(mask: Mask, most: float) -> Mask:
+    """Without holes of fewer than ``most`` pixels."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(
+        (~mask).astype(np.uint8), None, None, None, 4
+    )
+    h, w = mask.shape
+    left, top = stats[:, cv2.CC_STAT_LEFT], stats[:, cv2.CC_STAT_TOP]
+    right, bottom = left + stats[:, cv2.CC_STAT_WIDTH], top + stats[:, cv2.CC_STAT_HEIGHT]
+    hole = (left > 0) & (top > 0) & (right < w) & (bottom < h) & (stats[:, cv2.CC_STAT_AREA] < most)
+    hole[0] = False
+    filled: Mask = mask | hole[labels]
+    return filled
+
+
+def _disc(pixels: int) -> U8:
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (pixels, pixels)), np.uint8)
+
+
+def _grown(mask: Mask, pixels: int) -> Mask:
+    grown: Mask = cv2.dilate(mask.astype(np.uint8), _disc(pixels)) > 0
+    return grown
+
+
+def _closed(mask: Mask, pixels: int) -> Mask:
+    closed: Mask = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, _disc(pixels)) > 0
+    return closed
+
+
+def _enlarged(masks: list[Mask], width: int, height: int) -> Mask:
+    grown = [
+        cv2.resize(mask.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_LINEAR)
+        for mask in masks
+    ]
+    return np.stack(grown) > 127
 
 
 def _fit(frame: Frames) -> Frames:
