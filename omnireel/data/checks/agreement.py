@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from omnireel.data.candidate import WORKING_SHORT_SIDE, Candidate, Companion
 from omnireel.data.checks.base import Bounds, Check, Measurement, Models, Tier
+from omnireel.data.checks.given import is_drawing, is_place, is_restyled
 from omnireel.data.checks.thresholds import standard
 from omnireel.embed import Embedder, MovementAgreement, open_embedder
 from omnireel.errors import InvalidInput
@@ -78,16 +79,21 @@ def telling(text: str) -> str:
 class ReferenceMatch(CrossModal):
     """How clearly the subjects of reference images appear in the clip; the least clear counts."""
 
-    name, version = "reference_match", 1
+    name, version = "reference_match", 2
     standard = standard("reference_match")
     model = "embedder"
 
     def measure(self, candidate: Candidate) -> Measurement | None:
-        """Of samples with images as references or elements; of an element its pictures' mean."""
+        """Of samples with images as references or elements; of an element its pictures' mean. What
+        the words call a drawing or a place shows nobody to look for."""
         if candidate.frames is None:
             return None
         seen: dict[str, list[float]] = {}
         for companion in (*candidate.of_role(Role.REFERENCE), *candidate.of_role(Role.ELEMENT)):
+            if is_drawing(companion.name, candidate.caption):
+                continue
+            if is_place(companion.name, candidate.caption):
+                continue
             if companion.kind is MediaKind.IMAGE:
                 picture = frames_of(companion)
                 score = self.embedder.appearance(picture, candidate.frames.frames_THWC)
@@ -122,24 +128,25 @@ class IdentityMatch(CrossModal):
 class EditDone(CrossModal):
     """Whether the edit's result does what the instruction asks of the source."""
 
-    name, version = "edit_done", 2
+    name, version = "edit_done", 3
     standard = standard("edit_done")
     model = "embedder"
 
     def measure(self, candidate: Candidate) -> Measurement | None:
-        """Of edits."""
+        """Of edits, but not into natural footage."""
         return _edit(self, candidate, "done")
 
 
 class EditKept(CrossModal):
     """Whether the edit left the rest as it was."""
 
-    name, version = "edit_kept", 2
+    name, version = "edit_kept", 3
     standard = standard("edit_kept")
     model = "embedder"
 
     def measure(self, candidate: Candidate) -> Measurement | None:
-        """Of edits; with an embedder that cannot tell, the share of the picture that is equal."""
+        """Of edits, but not into natural footage; with an embedder that cannot tell, the share of
+        the picture that is equal."""
         return _edit(self, candidate, "kept")
 
 
@@ -237,7 +244,9 @@ def _edit(check: CrossModal, candidate: Candidate, part: str) -> Measurement | N
     sources = [c for c in candidate.of_role(Role.SOURCE) if c.kind is candidate.kind]
     if not sources or not candidate.caption or candidate.frames is None:
         return None
-    source, result = _paired(frames_of(sources[0]), candidate.frames.frames_THWC)
+    if is_restyled(candidate.caption):
+        return None
+    source, result = paired(frames_of(sources[0]), candidate.frames.frames_THWC)
     found = check.embedder.edit(source, result, candidate.caption)
     facts = {
         "changed": round(float(changed(source, result).mean()), 4),
@@ -248,7 +257,7 @@ def _edit(check: CrossModal, candidate: Candidate, part: str) -> Measurement | N
     return Measurement(kept_share(source, result) if found.kept is None else found.kept, facts)
 
 
-def _paired(source: Frames, result: Frames) -> tuple[Frames, Frames]:
+def paired(source: Frames, result: Frames) -> tuple[Frames, Frames]:
     """Frames of the source at the times of the result's, at the same size.
 
     Raises:

@@ -16,6 +16,7 @@ from omnireel.data.checks.cut import Cut
 from omnireel.data.checks.exposure import Contrast, Overexposed, Underexposed
 from omnireel.data.checks.frozen import Frozen
 from omnireel.data.checks.letterbox import Letterbox
+from omnireel.data.checks.likeness import likeness_checks
 from omnireel.data.checks.near_duplicate import NearDuplicate
 from omnireel.data.checks.overlay import Logo, OverlayText
 from omnireel.data.checks.picture import Aspect, Duration, FrameRate, Resolution
@@ -48,7 +49,7 @@ TEMPORAL: tuple[type[Check], ...] = (
     Action,
 )
 """Tier 2."""
-CROSS_MODAL: tuple[type[Check], ...] = tuple(all_checks())
+CROSS_MODAL: tuple[type[Check], ...] = (*all_checks(), *likeness_checks())
 """Tier 3; asked only about what passed tiers 1 and 2 and is no duplicate."""
 
 CHECKS: tuple[type[Check], ...] = (*BASIC, *TEMPORAL, *CROSS_MODAL)

@@ -12,6 +12,8 @@ edit_done                 nothing was done, or something else than was asked
 edit_kept                 something else was changed as well
 motion_match              the motion reference moves differently
 camera_match              the camera reference is filmed differently
+sketch_match, place_match the picture is of another clip
+restyle_match             the source is another clip, or was not changed
 ========================  =====================================================================
 """
 
@@ -24,6 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from omnireel.data.candidate import Candidate, Companion, FileFacts, SampledFrames, Shot
+from omnireel.data.crossmodal import guided
 from omnireel.data.crossmodal.altered import COLORLESS, altered, tellable
 from omnireel.data.crossmodal.meddled import meddled
 from omnireel.data.crossmodal.references import other_identity, recast, references
@@ -158,6 +161,15 @@ def _camera(bench: Bench, rng: np.random.Generator, i: int, good: bool) -> Label
     return Labelled(_candidate(render_clip(plan.scene, WIDE), "", given), flaw)
 
 
+def _guided(make: guided.Maker) -> Callable[[Bench, np.random.Generator, int, bool], Labelled]:
+    def one(bench: Bench, rng: np.random.Generator, i: int, good: bool) -> Labelled:
+        given = make(bench.folder, rng, i, good)
+        flaw = "" if good else "another clip"
+        return Labelled(_candidate(given.frames, given.words, given.companion), flaw)
+
+    return one
+
+
 MAKERS: Mapping[str, Callable[[Bench, np.random.Generator, int, bool], Labelled]] = {
     "caption_match": _caption,
     "reference_match": _reference,
@@ -166,6 +178,9 @@ MAKERS: Mapping[str, Callable[[Bench, np.random.Generator, int, bool], Labelled]
     "edit_kept": _kept,
     "motion_match": _motion,
     "camera_match": _camera,
+    "sketch_match": _guided(guided.sketch),
+    "place_match": _guided(guided.place),
+    "restyle_match": _guided(guided.restyle),
 }
 """By the name of the check."""
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from omnireel.data.checks.agreement import all_checks
 from omnireel.data.checks.base import Check, Models
+from omnireel.data.checks.registry import CROSS_MODAL
 from omnireel.data.crossmodal.labelled import MAKERS, labelled
 
 CHOOSE, REPORT = 7_000_000, 9_000_000
@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200, help="samples of each split")
     parser.add_argument("--embedder", type=Path, help="for all but the last two checks")
     given = parser.parse_args()
-    for kind in all_checks():
+    for kind in CROSS_MODAL:
         if kind.name not in given.checks:
             continue
         check = kind.load(Models(embedder=given.embedder))

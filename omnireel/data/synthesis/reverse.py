@@ -27,7 +27,7 @@ from omnireel.data.synthesis.looks import (
     styled,
 )
 from omnireel.data.synthesis.views import Mask
-from omnireel.data.synthesis.wordings import ADD, RECOLOR
+from omnireel.data.synthesis.wordings import ADD, DRAWING, PLACE, RECOLOR, RESTYLE
 from omnireel.media import Mp4Settings, write_mp4, write_png
 from omnireel.types import Clip, Frames, Role
 
@@ -96,7 +96,7 @@ def _scene(natural: Natural) -> Iterator[Derived]:
         *(DerivedInput(Role.ELEMENT, "Subject", write_png(p[None]), ".png") for p in pictures),
         DerivedInput(Role.REFERENCE, "Place", write_png(place), ".png"),
     )
-    text = f"@Subject in the place of @Place. {natural.caption}"
+    text = PLACE.format(caption=natural.caption)
     yield _derived(natural, "scene", "C3", text, given)
 
 
@@ -114,7 +114,7 @@ def _recolor(natural: Natural) -> Iterator[Derived]:
 def _restyle(natural: Natural) -> Iterator[Derived]:
     style = list(STYLES)[int(natural.sha256[:8], 16) % len(STYLES)]
     source = styled(natural.clip.frames_THWC, style)
-    text = f"Turn @Source, {style}, into natural footage, keep the motion. {natural.caption}"
+    text = RESTYLE.format(style=style, caption=natural.caption)
     given = (_video(natural, Role.SOURCE, "Source", source),)
     yield _derived(natural, "restyle", "C7", text, given)
 
@@ -136,7 +136,7 @@ def _ends(natural: Natural) -> Iterator[Derived]:
 def _sketch(natural: Natural) -> Iterator[Derived]:
     lines = sketched(natural.clip.frames_THWC[0])
     given = (DerivedInput(Role.REFERENCE, "Drawing", write_png(lines[None]), ".png"),)
-    text = f"Turn the drawing @Drawing into a video. {natural.caption}"
+    text = DRAWING.format(caption=natural.caption)
     yield _derived(natural, "sketch", "C25", text, given)
 
 

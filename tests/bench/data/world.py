@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 
@@ -65,12 +66,23 @@ def mining(folder: Path, embedder: Path, identities: int, clips: int) -> None:
     )
 
 
+def moving_scenes(count: int) -> Iterator[Scene]:
+    """Scenes whose body moves, in turn before a camera that stands and one that moves."""
+    seeds = iter(range(5000, 50_000))
+    for i in range(count):
+        yield next(
+            shown
+            for shown in (scene(seed, LARGE.duration_s) for seed in seeds)
+            if shown.bodies[0].motion.kind != "still"
+            and (shown.camera.move == "static") == (i % 2 == 0)
+        )
+
+
 def derived(root: Path, embedder: Path, count: int) -> None:
     """Share of derived samples that every check of tier 3 keeps, by kind."""
     clips = root / "clips"
     clips.mkdir()
-    for i in range(count):
-        shown = scene(5000 + i, LARGE.duration_s)
+    for i, shown in enumerate(moving_scenes(count)):
         write_mp4(Clip(render_clip(shown, LARGE), LARGE.fps), clips / f"clip{i:02d}.mp4")
         text = caption(shown, "full", np.random.default_rng(i))
         (clips / f"clip{i:02d}.txt").write_text(text)
@@ -119,13 +131,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--embedder", type=Path, default=SHIPPED_TINY / "embedder")
     parser.add_argument("--identities", type=int, default=24)
-    parser.add_argument("--clips", type=int, default=12)
+    parser.add_argument("--clips", type=int, default=24)
+    parser.add_argument("--keep", type=Path, help="a folder for what is derived")
+    parser.add_argument("--only-derived", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         media = Path(name, "media")
         media.mkdir()
-        mining(media, options.embedder, options.identities, 4)
-        derived(Path(name), options.embedder, options.clips)
+        if not options.only_derived:
+            mining(media, options.embedder, options.identities, 4)
+        root = options.keep or Path(name)
+        root.mkdir(exist_ok=True)
+        derived(root, options.embedder, options.clips)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,12 @@ from omnireel.data.checks.agreement import (
     telling,
 )
 from omnireel.data.checks.base import Bounds, Check, Models, Outcome, judge
+from omnireel.data.checks.likeness import (
+    PlaceMatch,
+    RestyleMatch,
+    SketchMatch,
+    likeness_checks,
+)
 from omnireel.data.checks.registry import CROSS_MODAL
 from omnireel.data.crossmodal.labelled import MAKERS, labelled
 from omnireel.data.crossmodal.measure import Scores, best_threshold, worth_of
@@ -45,7 +51,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
 
 
 def test_every_check_is_registered_and_has_labelled_samples() -> None:
-    assert tuple(all_checks()) == CROSS_MODAL
+    assert (*all_checks(), *likeness_checks()) == CROSS_MODAL
     assert {check.name for check in CROSS_MODAL} == set(MAKERS)
 
 
@@ -67,7 +73,15 @@ def test_sentences_about_inputs_are_no_captions() -> None:
 
 def test_what_a_check_is_not_about_is_not_judged(tmp_path: Path, models: Models) -> None:
     (plain,) = labelled("caption_match", 1, 1, tmp_path)
-    nothing = (ReferenceMatch, IdentityMatch, EditDone, EditKept, MotionMatch, CameraMatch)
+    nothing: tuple[type[Check], ...] = (
+        ReferenceMatch,
+        IdentityMatch,
+        EditDone,
+        EditKept,
+        MotionMatch,
+        CameraMatch,
+    )
+    nothing += (SketchMatch, PlaceMatch, RestyleMatch)
     for kind in nothing:
         verdict = judge(kind.load(models), Bounds(0.5), plain.candidate)
         assert verdict.outcome is Outcome.NOT_APPLICABLE
@@ -96,3 +110,22 @@ def test_a_threshold_is_chosen_between_right_and_wrong() -> None:
     low = worth_of(scores, 0.15)
     assert (low.precision, low.recall) == (1.0, 0.5)
     assert low.found_by_flaw == {"x": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "spared"),
+    [
+        ("sketch_match", SketchMatch, (ReferenceMatch, PlaceMatch)),
+        ("place_match", PlaceMatch, (ReferenceMatch, SketchMatch)),
+        ("restyle_match", RestyleMatch, (EditDone, EditKept)),
+    ],
+)
+def test_drawings_places_and_looks_are_compared_by_what_is_seen(
+    name: str, asked: type[Check], spared: tuple[type[Check], ...], tmp_path: Path, models: Models
+) -> None:
+    for sample in labelled(name, 8, 3, tmp_path):
+        verdict = judge(asked.load(models), asked.standard, sample.candidate)
+        assert verdict.outcome is (Outcome.KEPT if sample.good else Outcome.REJECTED)
+        for other in spared:
+            verdict = judge(other.load(models), other.standard, sample.candidate)
+            assert verdict.outcome is Outcome.NOT_APPLICABLE
