@@ -64,6 +64,7 @@ def curate(
     from omnireel.data.executors import LocalExecutor
     from omnireel.data.overview import count_of
     from omnireel.data.shards import ShardWriterConfig
+    from omnireel.data.shards.manifest import MANIFEST
 
     with problems_as_lines():
         chosen = load_policy(policy)
@@ -95,7 +96,8 @@ def curate(
     if done.uncaptioned:
         err().print(
             f"{count_of(done.uncaptioned, 'sample')} without a caption: training needs one; write "
-            "captions beside the files and curate again",
+            "captions beside the files, then curate into another folder, or delete "
+            f"{str(out).rstrip('/')}/{MANIFEST} first and give this command again",
         )
     typer.echo(
         f"{out}: {done.manifest.num_samples} of {count_of(done.samples, 'sample')} kept, in "

@@ -22,7 +22,7 @@ Box = tuple[int, int, int, int]
 
 
 def others_of(viewer: int, count: int, views: int = VIEWS) -> list[int]:
-    """Frames spread over a clip of ``count``, without ``viewer``."""
+    """Frames spread over a clip of ``count``, without ``viewer``; at most ``views``."""
     spread = np.unique(np.linspace(0, count - 1, views).round().astype(int))
     return [int(k) for k in spread if k != viewer]
 
@@ -71,17 +71,17 @@ class Album:
 
     def compare(self, t: int, quantile: float, hidden: Sequence[Mask] | None = None) -> Compared:
         """Frame ``t`` with the others, without what is ``hidden`` in them."""
-        apart, colors = [], []
-        for gap, color, there in self._views(t, hidden):
-            apart.append(np.where(there, gap.astype(np.int16), _NOTHING))
+        keys, colors = [], []
+        for number, (gap, color, there) in enumerate(self._views(t, hidden)):
+            # The view's number rides along, so that one sort also tells whose the gap is.
+            keys.append(np.where(there, gap, np.int16(_NOTHING)).astype(np.int16) * 16 + number)
             colors.append(color)
-        gaps = np.stack(apart)
-        count = (gaps < _NOTHING).sum(0)
-        order = gaps.argsort(0, kind="stable")
+        ranked = np.sort(np.stack(keys).astype(np.int16), axis=0)
+        count = (ranked < _NOTHING * 16).sum(0)
         at = (quantile * (count - 1)).round().clip(0).astype(int)[None]
-        picked = np.take_along_axis(order, at, 0)
-        found = np.take_along_axis(gaps, picked, 0)[0]
-        usual = np.take_along_axis(np.stack(colors), picked[..., None].repeat(3, -1), 0)[0]
+        picked = np.take_along_axis(ranked, at, 0)[0]
+        found, who = picked // 16, (picked % 16).astype(int)[None, ..., None]
+        usual = np.take_along_axis(np.stack(colors), who.repeat(3, -1), 0)[0]
         return Compared(np.where(count > 0, found, 0).astype(np.uint8), usual, count)
 
     def _views(
@@ -99,5 +99,5 @@ class Album:
             if hidden is not None:
                 veil, _ = seen_at(hidden[k].astype(np.uint8) * 255, self.camera, t, k, box)
                 there = there & (veil == 0)
-            gap = np.maximum(cv2.subtract(now, high), cv2.subtract(low, now)).max(-1)
-            yield gap, color, there
+            red, green, blue = cv2.split(cv2.max(cv2.subtract(now, high), cv2.subtract(low, now)))
+            yield np.asarray(cv2.max(cv2.max(red, green), blue), np.uint8), color, there
