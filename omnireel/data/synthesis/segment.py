@@ -20,14 +20,14 @@ import numpy as np
 import numpy.typing as npt
 
 from omnireel.data.synthesis.steady import steady
-from omnireel.data.synthesis.views import Album, Compared, Mask
+from omnireel.data.synthesis.views import SAME, Album, Compared, Mask
 from omnireel.types import Frames
 
 U8 = npt.NDArray[np.uint8]
 _SIDE = 160
 _MOST = 0.75
 """A changed place differs from so many of the other views."""
-_DIFFERENT, _CLEARLY, _SAME = 20, 28, 8
+_DIFFERENT, _CLEARLY = 20, 28
 """Differences in 0..255."""
 _PART = 0.2
 """Of the largest part, at least so much is a part of the subject, too."""
@@ -37,6 +37,8 @@ _SMALLEST, _LARGEST = 0.004, 0.5
 """Shares of the picture that a subject takes."""
 _OFTEN = 0.75
 """Share of the frames in which it is seen."""
+_TOLD = 0.25
+"""Of the views that look the same, so many say that it is the subject."""
 _STEADY = 0.3
 """Overlap of its masks in neighbouring frames; rain and misfits have none."""
 
@@ -64,10 +66,9 @@ def find_subject(frames_THWC: Frames) -> Subject | None:
     first = [_first_cut(album, t, frame) for t, frame in enumerate(small)]
     if not _plausible(first):
         return None
-    wide = [_grown(mask, 9) for mask in first]
     masks, shadows = [], []
     for t, frame in enumerate(small):
-        place = album.compare(t, 0.5, wide)
+        place = album.compare(t, 0.5, first)
         darker = _shadow(album.soft[t], place.usual_HWC)
         masks.append(_second_cut(frame, first[t], place, darker))
         shadows.append(_cast(masks[-1], place, darker))
@@ -97,15 +98,17 @@ def _first_cut(album: Album, t: int, frame: Frames) -> Mask:
 
 def _second_cut(frame: Frames, first: Mask, place: Compared, darker: Mask) -> Mask:
     """The object in one frame beside the place as others show it."""
-    known, apart = place.count_HW >= 2, place.apart_HW
-    near = _grown(first, 13)
+    # A part that never changes is missed in some frames; others know it for the subject's.
+    told = (place.marked_HW > _TOLD) & _grown(first, 61)
+    known, apart = (place.count_HW >= 2) & ~told, place.apart_HW
+    near = _grown(first | told, 13)
     core = cv2.erode(first.astype(np.uint8), _disc(5)) > 0
     guess = np.full(first.shape, cv2.GC_BGD, np.uint8)
     guess[near] = cv2.GC_PR_BGD
-    guess[first] = cv2.GC_PR_FGD
+    guess[first | told] = cv2.GC_PR_FGD
     guess[known & near & (apart > _CLEARLY) & ~darker] = cv2.GC_PR_FGD
     guess[known & core & (apart > _CLEARLY) & ~darker] = cv2.GC_FGD
-    guess[known & (apart < _SAME) & ~core] = cv2.GC_BGD
+    guess[known & (apart < SAME) & ~core] = cv2.GC_BGD
     cut = _cut(frame, guess).astype(np.uint8)
     cut = cv2.morphologyEx(cut, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     return _parts(_filled(cut > 0, max(8.0, 0.02 * float(cut.sum()))), 0.1)
@@ -121,7 +124,7 @@ def _shadow(frame: Frames, usual: Frames) -> Mask:
 
 def _cast(mask: Mask, place: Compared, darker: Mask) -> Mask:
     """The shadow around ``mask``."""
-    dark = darker & (place.count_HW >= 2) & (place.apart_HW >= _SAME // 2) & ~mask
+    dark = darker & (place.count_HW >= 2) & (place.apart_HW >= SAME // 2) & ~mask
     dark &= _grown(mask, 81)
     dark = cv2.morphologyEx(dark.astype(np.uint8), cv2.MORPH_OPEN, _disc(5)) > 0
     return _closed(_parts(dark, 0.3) | mask, 21) & ~mask
