@@ -5,7 +5,8 @@ unlike it.
 2. Where a frame differs from what most others show of its place, something moves by itself; its
    hull is cut by graph cuts between the colours in it and those around it (GrabCut: Rother et al.,
    2004).
-3. What these cuts leave free in other frames is the place; with it each frame is cut once more.
+3. What these cuts leave free in other frames is the place, and what looks the same as parts of
+   them is the subject; with both each frame is cut once more.
 
 A subject that never moves by itself is not found; nor is one that fills the picture.
 """

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from omnireel.data.bench.filming import Filming, film, film_with_truth
 from omnireel.data.synthesis.erase import erase, grown, margin_of
 from omnireel.data.synthesis.expert import load_expert
 from omnireel.data.synthesis.folder import SynthesisConfig, render_samples, synthesise
@@ -59,6 +60,18 @@ def test_what_is_erased_has_no_influence(frames: Frames, mask: np.ndarray) -> No
     empty = render_clip(replace(SCENE, bodies=()), FORMAT)
     gap = np.abs(erase(frames, hole)[mask].astype(int) - empty[mask]).mean()
     assert gap < 0.35 * np.abs(frames[mask].astype(int) - empty[mask]).mean()
+
+
+def test_the_place_comes_from_frames_that_see_it_under_a_moving_camera() -> None:
+    config = Filming(width=240, height=160, things=1, size=0.26, pan=(0.14, 0.02), noise=0.0)
+    filmed, truth = film_with_truth(np.random.default_rng(8), config)
+    empty = film(np.random.default_rng(8), replace(config, things=0))
+    hole = grown(truth, margin_of(filmed))
+    gap = np.abs(erase(filmed, hole)[hole].astype(int) - empty[hole])
+    assert np.median(gap) <= 4
+    other = filmed.copy()
+    other[hole] = 255 - other[hole]
+    assert np.array_equal(erase(filmed, hole), erase(other, hole))
 
 
 def test_an_element_shows_nothing_of_the_place(frames: Frames, mask: np.ndarray) -> None:
