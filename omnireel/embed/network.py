@@ -7,6 +7,7 @@
 4. ``match``: words look at the tokens of one clip, or of a source, its result and what differs
    between them (`focus`); every word may object, and objections add up (the matching head of Li et
    al., "BLIP", 2022, with a sum in place of a class token).
+5. ``lookup``: what a text names outright, looked up among who is seen (`lookup`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from omnireel.embed.focus import GROUPS, LIKENESS, SIGHTED
+from omnireel.embed.lookup import Lookup
 from omnireel.embed.sight import CHANGE, SCENE, SUBJECT, SUBJECTS, WHO
 from omnireel.errors import InvalidInput
 
@@ -76,6 +78,7 @@ class MatchingNetwork(nn.Module):
         self.change_in = nn.Linear(CHANGE, width)
         self.focus = _Focus(width)
         self.stayed = _Stayed()
+        self.lookup = Lookup()
         self.match_blocks = nn.ModuleList(_Block(config) for _ in range(config.match_layers))
         self.norm = nn.LayerNorm(width)
         self.objection_out = nn.Linear(width, _OUTPUTS)

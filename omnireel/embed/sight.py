@@ -15,6 +15,7 @@ import numpy.typing as npt
 from omnireel.evaluate.perception import Observation, Subject, load_perception, observe
 from omnireel.evaluate.perception.flow import Flow
 from omnireel.types import Frames
+from omnireel.world.scene import CAMERA_MOVES
 
 F32 = npt.NDArray[np.float32]
 SUBJECTS = 2
@@ -28,6 +29,10 @@ SCENE = (8, 5, 7, 8)
 """Places, weathers, styles, camera moves."""
 CHANGE = 3 + 2 * SUBJECTS
 """How a result differs from its source."""
+_IN_MIRROR = [
+    CAMERA_MOVES.index({"pan_left": "pan_right", "pan_right": "pan_left"}.get(move, move))
+    for move in CAMERA_MOVES
+]
 _SURE = 6.0
 NOISE = 12.0
 """Difference in 0..255 that coding can explain."""
@@ -118,10 +123,22 @@ def _same(one_F: F32, other_F: F32) -> float:
     return float(_chances(one_F[moves]) @ _chances(other_F[moves]))
 
 
-def same_camera(one: Sight, other: Sight) -> float:
-    """Chance that two cameras move in the same way, 0 to 1."""
+def mirrored(frames_THWC: Frames) -> Frames:
+    """The same clip in a mirror: a second opinion, with left and right exchanged."""
+    return np.ascontiguousarray(frames_THWC[:, :, ::-1])
+
+
+def same_camera(one: tuple[Sight, Sight], other: tuple[Sight, Sight]) -> float:
+    """Chance that two cameras move in the same way, 0 to 1, from sights of both clips and of
+    their mirror images."""
+    return float(_camera(*one) @ _camera(*other))
+
+
+def _camera(sight: Sight, mirror: Sight) -> F32:
+    """Chances of camera moves, the mean of both views."""
     moves = slice(sum(SCENE[:-1]), None)
-    return float(_chances(one.scene_F[moves]) @ _chances(other.scene_F[moves]))
+    seen, turned = (_chances(view.scene_F[moves]) for view in (sight, mirror))
+    return np.asarray((seen + turned[_IN_MIRROR]) / 2, np.float32)
 
 
 def _chances(odds: F32) -> F32:

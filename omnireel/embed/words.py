@@ -12,6 +12,7 @@ from omnireel.model.text import Tokenizer
 from omnireel.mvl.prompt import MentionPart, Part, Prompt, TextPart
 
 _MENTION = re.compile(r"@(\w+)")
+_SIDE = re.compile(r"\b(left|right)\b")
 
 
 def spoken(text: str) -> Prompt:
@@ -21,6 +22,11 @@ def spoken(text: str) -> Prompt:
         if piece:
             parts.append(MentionPart(piece) if i % 2 else TextPart(piece))
     return Prompt(tuple(parts))
+
+
+def in_mirror(text: str) -> str:
+    """What is true of a clip's mirror image when ``text`` is true of the clip."""
+    return _SIDE.sub(lambda found: "right" if found[0] == "left" else "left", text)
 
 
 def token_ids(texts: Sequence[str], tokenizer: Tokenizer) -> Tensor:

@@ -16,20 +16,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from omnireel.data.crossmodal.altered import altered, fact_phrase, tellable
-from omnireel.data.crossmodal.meddled import meddled
+from omnireel.data.crossmodal.meddled import erased, half_erased, meddled
 from omnireel.data.crossmodal.references import key_of, references
 from omnireel.data.crossmodal.wording import misworded_edit
-from omnireel.data.synthesis.wordings import ADD, RECOLOR, REMOVE
 from omnireel.embed.focus import FOCUS, focus
+from omnireel.embed.named import named
 from omnireel.embed.sight import CHANGE, F32, SUBJECT, SUBJECTS, Sight, change, look
 from omnireel.embed.words import token_ids
 from omnireel.errors import InvalidInput
 from omnireel.model.text import Tokenizer
 from omnireel.processes import Report, build_missing, one_thread
+from omnireel.recipes.embedder_words import clip_texts, plainly, reworded, without_props
 from omnireel.train.shards import open_cache_folder, save_array, world_version
 from omnireel.types import Frames, VideoFormat
-from omnireel.world.captions import caption
 from omnireel.world.distribution import SceneDistribution
 from omnireel.world.holdout import Split
 from omnireel.world.render import render_clip, render_image
@@ -40,11 +39,14 @@ from omnireel.world.tasks.plan import Plan
 
 FORMAT = VideoFormat(64, 64, 17, 8.0)
 EDITS = ("C4", "C5", "C6", "C7", "C8")
-_BRIEF: tuple[Level | None, ...] = (None, None, "terse")
-_LONG: tuple[Level | None, ...] = ("short", "full", "elaborate")
 _PLAIN = 0.2
 """Share of batches of edits whose instructions are worded as those of derived edits."""
-_DATA_VERSION = 3
+_BRIEF: tuple[Level | None, ...] = (None, None, "terse")
+_LONG: tuple[Level | None, ...] = ("short", "full", "elaborate")
+_DATA_VERSION = 4
+_OUTCOMES = ("not done", "right", "spoilt", "half done")
+_MISWORDED = 3
+"""Untrue wordings of every instruction in a batch."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class EmbedderBatch:
     subjects_BKF: Tensor
     scene_BF: Tensor
     ids_BMN: Tensor
+    named_BMN: Tensor
     labels_BM2: Tensor
     source_subjects_BKF: Tensor | None = None
     source_scene_BF: Tensor | None = None
@@ -145,15 +148,21 @@ def _clip_row(config: EmbedderDataConfig, i: int) -> F32:
 
 
 def _edit_row(config: EmbedderDataConfig, i: int) -> F32:
-    """Sights of a source, its result and a spoilt result, and how these two and a second copy of
-    the source differ from it: `change`, then `focus`."""
+    """Sights of a source and of `_OUTCOMES` (the first of them is the source), and how a result, a
+    spoilt and a half done one and a second copy of the source differ from it: `change`, then
+    `focus`. Zeros for what is half done where nobody was removed."""
     plan, rng = edit_of(config, i), np.random.default_rng([config.seed, 1, i])
-    assert plan.source_scene is not None
-    spoilt = meddled(plan.source_scene, plan.scene, rng)
-    scenes = (plan.source_scene, plan.scene, spoilt, plan.source_scene)
+    before = plan.source_scene
+    assert before is not None
+    spoilt = meddled(before, plan.scene, rng)
+    scenes = (before, plan.scene, spoilt, before)
     sights = [look(_worn(render_clip(scene, FORMAT), rng)) for scene in scenes]
     changes = [part(sights[0], sight) for sight in sights[1:] for part in (change, focus)]
-    return np.concatenate([*(_flat(sight) for sight in sights[:3]), *changes])
+    half = np.zeros(_CLIP + CHANGE + FOCUS, np.float32)
+    if erased(before, plan.scene):
+        seen = look(_worn(half_erased(before, plan.scene, FORMAT, rng), rng))
+        half = np.concatenate([_flat(seen), change(sights[0], seen), focus(sights[0], seen)])
+    return np.concatenate([*(_flat(sight) for sight in sights[:3]), *changes, half])
 
 
 def _flat(sight: Sight) -> F32:
@@ -209,7 +218,7 @@ class EmbedderBatches:
         return EmbedderBatch(
             subjects,
             scene,
-            _ids(texts, self._tokenizer),
+            *_read(texts, self._tokenizer),
             truth,
             refs_BRF=rows[:, _CLIP:].reshape(len(at), 2, SUBJECT),
             ref_keys_BR=torch.tensor([self._keys[i] for i in at]),
@@ -220,28 +229,26 @@ class EmbedderBatches:
         config = self._config
         at = rng.choice(len(self._edits), size=config.edit_batch_size, replace=False).tolist()
         rows = self._edits[at]
-        sights = rows[:, : 3 * _CLIP].reshape(len(at), 3, _CLIP)
-        changes = rows[:, 3 * _CLIP :].reshape(len(at), 3, CHANGE + FOCUS)
-        # 0: nothing was done; 1: right; 2: right, and something else too
-        outcome = rng.choice(3, size=len(at), p=(0.2, 0.45, 0.35)).tolist()
-        every = range(len(at))
         plain = bool(rng.random() < _PLAIN)
-        texts, labels = [], []
-        for b in every:
-            plan = self._plans[at[b]]
-            true = plainly(plan, rng) if plain else plan.text
-            texts.append([true, misworded_edit(plan, rng, true), self._plans[at[b - 1]].text])
-            # A text that holds no word to exchange stays true.
-            wrong = 0.0 if texts[-1][1] != true else -1.0
-            done = [float(outcome[b] > 0), float(outcome[b] < 2)]
-            labels.append([done, [wrong, -1.0], [0.0, -1.0]])
-        differs = changes[every, [(2, 0, 1)[o] for o in outcome]]
-        subjects, scene = _parts(sights[every, outcome])
+        texts, labels, outcomes = [], [], []
+        for b, plan in enumerate(self._plans[i] for i in at):
+            true = plainly(plan, rng) if plain else reworded(plan.text, rng)
+            wrong = [misworded_edit(plan, rng, true) for _ in range(_MISWORDED)]
+            texts.append([true, *wrong, self._plans[at[b - 1]].text])
+            outcome = _outcome(plan, rng)
+            outcomes.append(_OUTCOMES.index(outcome))
+            # A text that holds no word to exchange stays true, and some nobody can tell.
+            told = without_props(true)
+            untrue = [[0.0 if without_props(text) != told else -1.0, -1.0] for text in wrong]
+            labels.append([list(_LABELS[outcome]), *untrue, [0.0, -1.0]])
+        sights, changes = _outcomes_of(rows)
+        differs = changes[range(len(at)), outcomes]
+        subjects, scene = _parts(sights[range(len(at)), outcomes])
         before_subjects, before_scene = _parts(sights[:, 0])
         return EmbedderBatch(
             subjects,
             scene,
-            _ids(texts, self._tokenizer),
+            *_read(texts, self._tokenizer),
             torch.tensor(labels),
             source_subjects_BKF=before_subjects,
             source_scene_BF=before_scene,
@@ -252,51 +259,26 @@ class EmbedderBatches:
 
 _CLIP = SUBJECTS * SUBJECT + 28
 """Numbers of one sight."""
+_LABELS = {
+    "not done": (0.0, 1.0), "right": (1.0, 1.0), "spoilt": (1.0, 0.0), "half done": (0.0, -1.0),
+}  # fmt: skip
+"""(followed, kept) by outcome; -1 unknown."""
 
 
-def plainly(plan: Plan, rng: np.random.Generator) -> str:
-    """The instruction of ``plan`` as derived edits have it, where it is of their kind."""
+def _outcomes_of(rows_BF: Tensor) -> tuple[Tensor, Tensor]:
+    """Sights and differences from the source, in the order of `_OUTCOMES`."""
+    apart = CHANGE + FOCUS
+    three, more, half = torch.split(rows_BF, [3 * _CLIP, 3 * apart, _CLIP + apart], 1)
+    sights = torch.cat([three, half[:, :_CLIP]], 1).reshape(-1, len(_OUTCOMES), _CLIP)
+    changes = torch.cat([more, half[:, _CLIP:]], 1).reshape(-1, len(_OUTCOMES), apart)
+    return sights, changes[:, [2, 0, 1, 3]]
+
+
+def _outcome(plan: Plan, rng: np.random.Generator) -> str:
     assert plan.source_scene is not None
-    before, after = plan.source_scene.bodies, plan.scene.bodies
-    if len(after) > len(before):
-        return ADD.format(
-            caption=caption(plan.scene, "full" if rng.random() < 0.5 else "short", rng)
-        )
-    if not after:
-        return REMOVE
-    old, new = before[0], after[0]
-    if (
-        len(after) == len(before) == 1
-        and old.kind == new.kind
-        and old.material.color != new.material.color
-    ):
-        return RECOLOR.format(old=old.material.color, new=new.material.color)
-    return plan.text
-
-
-def clip_texts(
-    scene: Scene,
-    other: Scene,
-    rng: np.random.Generator,
-    levels: Sequence[Level | None],
-    pairs: int,
-) -> list[str]:
-    """True and untrue texts in turn; the first is a caption, the last untrue one tells of
-    ``other``. The level None is a phrase for one fact."""
-    texts: list[str] = []
-    for n in range(pairs):
-        level = levels[int(rng.integers(len(levels)))] if n else levels[-1]
-        body = int(rng.integers(len(scene.bodies)))
-        facts = tellable(scene, level or "full")
-        fact = facts[int(rng.integers(len(facts)))]
-        wrong = altered(scene, fact, rng, body)
-        if level is None:
-            texts += [fact_phrase(s, fact, rng, body) for s in (scene, wrong)]
-        else:
-            texts += [caption(s, level, rng) for s in (scene, wrong)]
-    if pairs > 2:
-        texts[-1] = caption(other, "terse", rng)
-    return texts
+    halves = bool(erased(plan.source_scene, plan.scene))
+    chances = (0.1, 0.4, 0.25, 0.25) if halves else (0.2, 0.45, 0.35, 0.0)
+    return str(rng.choice(_OUTCOMES, p=chances))
 
 
 def _parts(flat_BF: Tensor) -> tuple[Tensor, Tensor]:
@@ -304,6 +286,8 @@ def _parts(flat_BF: Tensor) -> tuple[Tensor, Tensor]:
     return subjects, flat_BF[:, SUBJECTS * SUBJECT :]
 
 
-def _ids(texts: Sequence[Sequence[str]], tokenizer: Tokenizer) -> Tensor:
-    flat = token_ids([text for row in texts for text in row], tokenizer)
-    return flat.reshape(len(texts), len(texts[0]), -1)
+def _read(texts: Sequence[Sequence[str]], tokenizer: Tokenizer) -> tuple[Tensor, Tensor]:
+    """Tokens of texts, and what they name."""
+    flat = [text for row in texts for text in row]
+    shape = (len(texts), len(texts[0]), -1)
+    return token_ids(flat, tokenizer).reshape(shape), named(flat).reshape(shape)

@@ -7,10 +7,11 @@ import numpy.typing as npt
 import torch
 
 from omnireel.data.crossmodal.altered import altered, tellable
-from omnireel.data.crossmodal.meddled import meddled
+from omnireel.data.crossmodal.meddled import erased, half_erased, meddled
 from omnireel.data.crossmodal.references import references
 from omnireel.data.crossmodal.wording import misworded_edit
 from omnireel.embed.focus import focus
+from omnireel.embed.named import named
 from omnireel.embed.network import FOLLOWED, KEPT, MatchingNetwork
 from omnireel.embed.sight import Sight, change, look
 from omnireel.embed.words import token_ids
@@ -48,15 +49,17 @@ def held_out_scores(
         wrong = altered(scene, facts[int(rng.integers(len(facts)))], rng)
         two = [caption(s, level, rng) for s in (scene, wrong)]
         words, there = network.hear(token_ids(two, tokenizer)[None])
-        captions.append(network.match(words, there, tokens)[0, :, FOLLOWED].tolist())
+        seen = torch.from_numpy(sight.subjects_KF)[None]
+        facts = network.lookup(named(two)[None], seen)
+        captions.append((network.match(words, there, tokens)[..., FOLLOWED] + facts)[0].tolist())
         full = token_ids([caption(scene, "full", rng)], tokenizer)[None]
         texts.append(network.embed_texts(*network.hear(full))[0, 0])
         clips.append(network.embed_clips(tokens)[0])
         right, other, time_s = references(scene, rng, "held_out")
-        here = network.who(torch.from_numpy(sight.subjects_KF)[None])
+        here = network.who(seen)
         for picture, scores in ((right, refs[0]), (other, refs[1])):
-            seen = look(render_image(picture, FORMAT.width, FORMAT.height, time_s))
-            wanted = network.who(torch.from_numpy(seen.subjects_KF[:1]))
+            given = look(render_image(picture, FORMAT.width, FORMAT.height, time_s))
+            wanted = network.who(torch.from_numpy(given.subjects_KF[:1]))
             scores.append(float(network.appears(wanted, here)))
     near = torch.stack(clips) @ torch.stack(texts).T
     found = (near.argmax(1) == torch.arange(count)).float().mean()
@@ -79,23 +82,28 @@ def _edit_scores(
         assert plan.source_scene is not None
         source = look(render_clip(plan.source_scene, FORMAT))
         before = _tokens(network, source)
-        texts = token_ids([plan.text, misworded_edit(plan, rng)], tokenizer)[None]
-        words, there = network.hear(texts)
+        texts = [plan.text, misworded_edit(plan, rng)]
+        words, there = network.hear(token_ids(texts, tokenizer)[None])
+        names = named(texts)[None]
         spoilt = meddled(plan.source_scene, plan.scene, rng)
-        for scene in (plan.scene, spoilt, plan.source_scene):
-            result = look(render_clip(scene, FORMAT))
+        results = [render_clip(c, FORMAT) for c in (plan.scene, spoilt, plan.source_scene)]
+        if erased(plan.source_scene, plan.scene):
+            results.append(half_erased(plan.source_scene, plan.scene, FORMAT, rng))
+        for n, frames in enumerate(results):
+            result = look(frames)
             apart = [torch.from_numpy(part(source, result))[None] for part in (change, focus)]
             logits = network.match(words, there, _tokens(network, result), before, *apart)[0]
             scenes = [torch.from_numpy(sight.scene_F)[None] for sight in (source, result)]
-            stayed = float(logits[0, KEPT] + network.stayed(*apart, scenes))
-            if scene is plan.scene:
-                done[0].append(float(logits[0, FOLLOWED]))
-                done[1].append(float(logits[1, FOLLOWED]))
-                kept[0].append(stayed)
-            elif scene is spoilt:
-                kept[1].append(stayed)
-            else:
-                done[1].append(float(logits[0, FOLLOWED]))
+            seen = [torch.from_numpy(sight.subjects_KF)[None] for sight in (result, source)]
+            followed = (logits[:, FOLLOWED] + network.lookup(names, *seen, *apart)[0]).tolist()
+            if n < 2:
+                stayed = float(logits[0, KEPT] + network.stayed(*apart, scenes))
+                kept[n].append(stayed)
+            if n == 0:
+                done[0].append(followed[0])
+                done[1].append(followed[1])
+            elif n >= 2:  # nothing was done, or half of it
+                done[1].append(followed[0])
     return {"edit_done_auc": auc(*done), "edit_kept_auc": auc(*kept)}
 
 

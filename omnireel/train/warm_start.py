@@ -13,7 +13,7 @@ from omnireel.generate.components import without_enlarger
 from omnireel.registry import load_component
 
 _FIRST_HIDDEN = "blocks.0.mlp_in.weight"
-_LATER = ("base_gate.", "focus.", "stayed.")
+_LATER = ("base_gate.", "focus.", "stayed.", "lookup.")
 """Parts that components of earlier networks lack."""
 _BLOCK = re.compile(r"blocks\.(\d+)\.")
 
@@ -22,7 +22,7 @@ def warm_start(module: nn.Module, folder: Path, kinds: tuple[str, ...]) -> str:
     """Copy a component's weights into ``module`` and say which kind it was.
 
     What the component lacks keeps its start: a gate, which then changes no answer, and the
-    embedder's eyes for what an edit changed, which have nothing to say yet.
+    embedder's eyes for what an edit changed and for what words name, which have nothing to say yet.
 
     Raises:
         NotFound, IntegrityError: see :func:`omnireel.registry.load_component`.

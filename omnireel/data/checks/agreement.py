@@ -56,7 +56,7 @@ class CrossModal(Check):
 class CaptionMatch(CrossModal):
     """How well the caption tells what is seen."""
 
-    name, version = "caption_match", 2
+    name, version = "caption_match", 3
     standard = standard("caption_match")
     model = "embedder"
 
@@ -199,8 +199,8 @@ class MotionMatch(_MovementMatch):
 class CameraMatch(_MovementMatch):
     """Whether the camera moves as that of the camera reference."""
 
-    name = "camera_match"
-    standard = Bounds(low=0.33)
+    name, version = "camera_match", 3
+    standard = Bounds(low=0.25)
     role = Role.CAMERA
 
     def of(self, found: MovementAgreement) -> float:

@@ -8,7 +8,8 @@ caption_match             one fact of the caption: kind, colour, motion, place, 
                           camera
 reference_match           the image shows somebody else (kind, colour or both)
 identity_match            the other clip has somebody else in it
-edit_done                 nothing was done, or something else than was asked
+edit_done                 nothing was done, something else than was asked, or half of it: a piece
+                          of who was removed is left
 edit_kept                 something else was changed as well
 motion_match              the motion reference moves differently
 camera_match              the camera reference is filmed differently
@@ -28,7 +29,7 @@ import numpy as np
 from omnireel.data.candidate import Candidate, Companion, FileFacts, SampledFrames, Shot
 from omnireel.data.crossmodal import guided
 from omnireel.data.crossmodal.altered import COLORLESS, altered, tellable
-from omnireel.data.crossmodal.meddled import meddled
+from omnireel.data.crossmodal.meddled import erased, half_erased, meddled
 from omnireel.data.crossmodal.references import other_identity, recast, references
 from omnireel.data.crossmodal.wording import misworded_edit
 from omnireel.data.pictures import Drawn
@@ -47,6 +48,8 @@ WIDE = VideoFormat(96, 96, 17, 8.0)
 """For movements, which need more texture."""
 _MP4 = Mp4Settings(crf=16, preset="veryfast", threads=1)
 _EDITS = ("C4", "C5", "C6", "C7", "C8")
+_HALF = 0.5
+"""Share of wrong removals that left a piece behind."""
 _ALONE = SceneDistribution(two_bodies=0.0, other_style=0.0)
 
 
@@ -122,6 +125,9 @@ def _done(bench: Bench, rng: np.random.Generator, i: int, good: bool) -> Labelle
     given = _video(bench, f"done-{i}-{good}", source, Role.SOURCE)
     if good:
         return Labelled(_candidate(render_clip(plan.scene, FORMAT), plan.text, given), "")
+    if erased(plan.source_scene, plan.scene) and rng.random() < _HALF:
+        half = half_erased(plan.source_scene, plan.scene, FORMAT, rng)
+        return Labelled(_candidate(half, plan.text, given), "half done")
     other = plan.text if rng.random() < 0.5 else misworded_edit(plan, rng)
     if other == plan.text:
         return Labelled(_candidate(source, plan.text, given), "not done")

@@ -24,6 +24,9 @@ CHOOSE, REPORT = 7_000_000, 9_000_000
 """Seeds of the split that thresholds are chosen on, and of the one that is reported."""
 
 
+_HARDLY = 0.01
+
+
 @dataclass(frozen=True, eq=False)
 class Scores:
     """Scores ``N`` of labelled samples, and what was wrong with each ("" nothing)."""
@@ -65,10 +68,18 @@ def scores_of(check: Check, count: int, seed: int) -> Scores:
 
 
 def best_threshold(scores: Scores) -> float:
-    """Where the smaller of precision and recall is largest, between two neighbouring scores."""
+    """The middle of the range in which the smaller of precision and recall is largest, or hardly
+    less: what is best by a hair at the edge of a gap is best by chance. Between two scores."""
     values = np.unique(scores.scores_N)
     middles = (values[1:] + values[:-1]) / 2
-    return float(max(middles, key=lambda t: (min(_counts(scores, float(t))), -t)))
+    worth = np.array([min(_counts(scores, float(t))) for t in middles])
+    first = last = int(worth.argmax())
+    good = worth >= worth.max() - _HARDLY
+    while first > 0 and good[first - 1]:
+        first -= 1
+    while last + 1 < len(middles) and good[last + 1]:
+        last += 1
+    return float(middles[(first + last) // 2])
 
 
 def worth_of(scores: Scores, threshold: float) -> Worth:

@@ -42,6 +42,8 @@ class Pairs(Protocol):
     @property
     def ids_BMN(self) -> Tensor: ...  # noqa: N802, D102
     @property
+    def named_BMN(self) -> Tensor: ...  # noqa: N802, D102
+    @property
     def labels_BM2(self) -> Tensor: ...  # noqa: N802, D102
     @property
     def source_subjects_BKF(self) -> Tensor | None: ...  # noqa: N802, D102
@@ -66,6 +68,7 @@ class _Batch:
     subjects_BKF: Tensor
     scene_BF: Tensor
     ids_BMN: Tensor
+    named_BMN: Tensor
     labels_BM2: Tensor
     source_subjects_BKF: Tensor | None
     source_scene_BF: Tensor | None
@@ -154,6 +157,11 @@ def _answers(net: MatchingNetwork, batch: _Batch, config: MatchingConfig) -> _An
     if batch.source_subjects_BKF is not None and batch.source_scene_BF is not None:
         source = net.see(batch.source_subjects_BKF, batch.source_scene_BF)
     logits = net.match(words, there, tokens, source, batch.change_BF, batch.focus_BF)
+    facts = net.lookup(
+        batch.named_BMN, batch.subjects_BKF, batch.source_subjects_BKF, batch.change_BF,
+        batch.focus_BF,
+    )  # fmt: skip
+    logits = torch.stack([logits[..., FOLLOWED] + facts, logits[..., KEPT]], -1)
     loss = _balanced(logits, batch.labels_BM2) + _stayed(net, batch)
     if batch.refs_BRF is None:
         return _Answers(logits, None, None, loss)

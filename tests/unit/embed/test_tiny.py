@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,9 @@ import torch
 
 from omnireel.embed import open_embedder
 from omnireel.embed.network import EmbedderConfig, MatchingNetwork
-from omnireel.embed.sight import change, look
+from omnireel.embed.sight import change, look, mirrored
 from omnireel.embed.tiny import TinyEmbedder
+from omnireel.embed.words import in_mirror
 from omnireel.errors import FailedPrecondition, InvalidInput, NotFound
 from omnireel.model.text import Tokenizer
 from omnireel.registry import save_component
@@ -68,6 +69,31 @@ def test_what_did_not_change_is_seen_as_unchanged() -> None:
     assert found[3] < 0.05
 
 
+def test_a_pan_goes_the_other_way_in_a_mirror() -> None:
+    scene = sample_scene(np.random.default_rng(3))
+    camera = replace(scene.camera, move="pan_left", amount=1.0)
+    panned = render_clip(replace(scene, camera=camera), VideoFormat(64, 64, 17, 8.0))
+    one = embedder()
+    assert one.movement(panned, panned).camera > 0.8
+    assert one.movement(panned, mirrored(panned)).camera < 0.2
+    # Both views count the same, so it does not matter which of them is given.
+    there = mirrored(CLIP)
+    assert one.movement(panned, CLIP).camera == pytest.approx(
+        one.movement(mirrored(panned), there).camera, abs=1e-5
+    )
+
+
+def test_a_mirror_is_as_good_a_witness_when_sides_are_exchanged() -> None:
+    assert in_mirror("a cat on the left walks right") == "a cat on the right walks left"
+    one, dark = embedder(), (CLIP // 2).astype(np.uint8)
+    text, turned = "add a red ball on the left", "add a red ball on the right"
+    seen = one.edit(CLIP, dark, text)
+    other = one.edit(mirrored(CLIP), mirrored(dark), turned)
+    assert (seen.done, seen.kept) == pytest.approx((other.done, other.kept), abs=1e-5)
+    there = one.agreement(mirrored(CLIP), [turned])
+    assert one.agreement(CLIP, [text]) == pytest.approx(there, abs=1e-5)
+
+
 def test_an_edit_needs_two_clips_of_one_shape() -> None:
     one = embedder()
     found = one.edit(CLIP, CLIP[:, ::-1].copy(), "make the ball green")
@@ -91,7 +117,11 @@ def test_a_component_opens_with_what_it_was_saved_with(tmp_path: Path) -> None:
 
 def test_weights_of_an_earlier_network_are_named_and_can_be_trained_on(tmp_path: Path) -> None:
     net = network()
-    state = {n: t for n, t in net.state_dict().items() if not n.startswith(("focus.", "stayed."))}
+    state = {
+        n: t
+        for n, t in net.state_dict().items()
+        if not n.startswith(("focus.", "stayed.", "lookup."))
+    }
     save_component(tmp_path, kind="embedder", config=asdict(CONFIG), state_dict=state, card={})
     with pytest.raises(FailedPrecondition, match="train it on: omnireel train embedder-tiny"):
         open_embedder(tmp_path)

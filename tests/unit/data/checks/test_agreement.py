@@ -131,3 +131,9 @@ def test_drawings_places_and_looks_are_compared_by_what_is_seen(
             verdict = judge(other.load(models), other.standard, sample.candidate)
             assert verdict.outcome is Outcome.NOT_APPLICABLE
     assert right >= 7
+
+
+def test_a_threshold_is_in_the_middle_of_those_that_are_as_good() -> None:
+    scores = np.array([0.1, 0.11, 0.4, 0.5, 0.6, 0.89, 0.9])
+    found = best_threshold(Scores(scores, ("x", "x", "", "x", "", "", "")))
+    assert found == pytest.approx(0.55)  # 0.255 and 0.45 find less or reject more

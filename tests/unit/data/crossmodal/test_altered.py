@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 
 from omnireel.data.crossmodal.altered import FACTS, altered, tellable
-from omnireel.data.crossmodal.meddled import meddled
+from omnireel.data.crossmodal.meddled import erased, half_erased, meddled
 from omnireel.data.crossmodal.references import key_of, recast, references
 from omnireel.data.crossmodal.wording import misworded, misworded_edit
+from omnireel.types import VideoFormat
 from omnireel.world.captions import LEVELS, caption
+from omnireel.world.render import render_clip
 from omnireel.world.sampler import sample_scene
 from omnireel.world.scene import COLORS, Scene
 from omnireel.world.tasks.catalog import draw_plan
+from omnireel.world.truth import render_truth
 
 
 def scene_of(seed: int) -> Scene:
@@ -52,6 +55,23 @@ def test_a_spoilt_edit_changes_what_the_edit_left_alone() -> None:
         for body, before in zip(spoilt.bodies, plan.scene.bodies, strict=True):
             if body.id in edited:
                 assert body == before
+
+
+def test_a_half_erased_subject_leaves_a_piece_and_nothing_else() -> None:
+    fmt = VideoFormat(64, 64, 5, 8.0)
+    plan = draw_plan("C5", 1, fmt.duration_s, "train")
+    source = plan.source_scene
+    assert source is not None
+    gone = erased(source, plan.scene)
+    assert gone
+    assert not erased(source, source)
+    half = half_erased(source, plan.scene, fmt, np.random.default_rng(0))
+    whole, empty = render_clip(source, fmt), render_clip(plan.scene, fmt)
+    body = render_truth(source, fmt).masks[gone]
+    assert (half[~body] == empty[~body]).all()
+    piece = (half != empty).any(-1)
+    assert (half[piece] == whole[piece]).all()
+    assert 0.2 < piece.sum() / body.sum() < 0.8
 
 
 def test_a_word_is_exchanged_for_another_of_its_kind() -> None:
