@@ -81,7 +81,8 @@ class TinyEmbedder:
         heard = self._network.hear(token_ids(texts, self._tokenizer)[None])
         sight = look(clip)
         logits = self._network.match(*heard, self._tokens([sight]))[0, :, FOLLOWED]
-        return logits + self._network.lookup(named(texts)[None], _subjects([sight]))[0]
+        out: Tensor = logits + self._network.lookup(named(texts)[None], _subjects([sight]))[0]
+        return out
 
     @torch.inference_mode()
     def appearance(self, reference: Frames, clip: Frames) -> float:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from omnireel.embed.named import NAMED
 from omnireel.embed.network import EmbedderConfig, MatchingNetwork
 from omnireel.embed.sight import CHANGE, SCENE, SUBJECT, SUBJECTS
 from omnireel.enhancer.tiny.modeling import IMAGE_SIDE, PATCHES, TinyEnhancer, tiny_config
@@ -158,13 +159,14 @@ def test_the_embedder_is_counted_by_its_shapes(edits: bool) -> None:
 def _pairs(clips: int, words: int, edits: bool) -> EmbedderBatch:
     subjects, scene = torch.ones(clips, SUBJECTS, SUBJECT), torch.ones(clips, sum(SCENE))
     ids = torch.ones(clips, 2, words, dtype=torch.long)
+    named = torch.zeros(clips, 2, NAMED, dtype=torch.long)
     labels = torch.tensor([[1.0, 1.0], [0.0, -1.0]]).expand(clips, 2, 2)
     if edits:
         change = torch.ones(clips, CHANGE)
-        return EmbedderBatch(subjects, scene, ids, labels, subjects, scene, change)
+        return EmbedderBatch(subjects, scene, ids, named, labels, subjects, scene, change)
     keys = torch.arange(2 * clips).reshape(clips, 2)
     return EmbedderBatch(
-        subjects, scene, ids, labels, refs_BRF=subjects, ref_keys_BR=keys, clip_keys_B2=keys
+        subjects, scene, ids, named, labels, refs_BRF=subjects, ref_keys_BR=keys, clip_keys_B2=keys
     )
 
 
