@@ -14,12 +14,11 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from omnireel.world.lexicon import CLOTHED, NOUNS, TEXTURE_NOUNS
-from omnireel.world.scene import CHARACTERS, COLORS, SHAPES
+from omnireel.evaluate.perception.names import CLOTHED, COLORS, KINDS, NOUNS, TEXTURE_NOUNS
 
 MENTIONS = 2
 """Subjects that a text names, in their order; others are not looked up."""
-NO_KIND, NO_COLOR = len(SHAPES) + len(CHARACTERS), len(COLORS)
+NO_KIND, NO_COLOR = len(KINDS), len(COLORS)
 """Ids of what is not said."""
 PATTERNS = tuple(TEXTURE_NOUNS.values())
 FLAGS = 3
@@ -30,7 +29,7 @@ in the order "new in the place of old"."""
 
 _KINDS = {
     noun: i
-    for i, kind in enumerate((*SHAPES, *CHARACTERS))
+    for i, kind in enumerate(KINDS)
     for noun in NOUNS[kind]
     if sum(noun in nouns for nouns in NOUNS.values()) == 1
 } | {"subject": NO_KIND}

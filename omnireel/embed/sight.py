@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from omnireel.evaluate.perception import Observation, Subject, load_perception, observe
 from omnireel.evaluate.perception.flow import Flow
+from omnireel.evaluate.perception.names import CAMERA_MOVES
 from omnireel.types import Frames
-from omnireel.world.scene import CAMERA_MOVES
 
 F32 = npt.NDArray[np.float32]
 SUBJECTS = 2
