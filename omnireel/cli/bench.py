@@ -138,8 +138,18 @@ def _print(data: dict[str, Any]) -> None:
             f"{found['pixels']:.2f} dB, result {found['result']:.2f} dB, autoencoder "
             f"{found['autoencoder']:.2f} dB{closed}"
         )
-        if by := found["reference_gain"]:
-            out().print(f"references add {by[0]:+.2f} [{by[1]:+.2f}..{by[2]:+.2f}] dB")
+        for name, what in (("source_gain", "sources of edits"), ("reference_gain", "references")):
+            if by := found.get(name):
+                out().print(f"{what} add {by[0]:+.2f} [{by[1]:+.2f}..{by[2]:+.2f}] dB")
+        for name, what in (("edits", "edits of a video"), ("others", "all others")):
+            if part := found.get(name):
+                closed = (
+                    "" if part["closed"] is None else f", {100 * part['closed']:.0f} % of the gap"
+                )
+                out().print(
+                    f"{what}: {part['enlarged']:.2f} -> {part['result']:.2f} of "
+                    f"{part['autoencoder']:.2f} dB{closed}"
+                )
 
 
 def table(

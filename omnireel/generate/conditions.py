@@ -6,7 +6,7 @@ Training encodes its data with this same class, so what the model learnt is what
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from omnireel.generate.frames import (
     resize_video,
     token_grid_size,
 )
-from omnireel.generate.keep import keep_source
+from omnireel.generate.keep import KEEP_LARGE, changed_share, keep_source, show_source
 from omnireel.model.sequence import OmniSample, Segment
 from omnireel.model.text import Tokenizer
 from omnireel.model.vae import SPACE_STRIDE, TIME_STRIDE, VideoVAE
@@ -82,15 +82,33 @@ class ConditionEncoder:
         self, latents_CTHW: Tensor, prompt: Prompt, media: MediaSet, fmt: VideoFormat
     ) -> Tensor:
         """The video ``[3, T, H, W]`` of a result; an edit keeps the pixels that it left alone."""
-        sources = [i for i in prompt.inputs if i.role is Role.SOURCE]
         with torch.no_grad():
             video_CTHW = self.vae.decode(latents_CTHW[None])[0]
-            if len(sources) != 1 or sources[0].kind is not MediaKind.VIDEO:
+            source = _source(prompt, media)
+            if source is None:
                 return video_CTHW
-            clip = _clips(media, sources[0].name)[0]
-            source_CTHW = self._video(clip, MediaKind.VIDEO, Role.SOURCE, fmt)
+            source_CTHW = self._video(source, MediaKind.VIDEO, Role.SOURCE, fmt)
             decoded_CTHW = self.vae.decode(self._encode(source_CTHW)[None])[0]
         return keep_source(video_CTHW, source_CTHW, decoded_CTHW)
+
+    def keep_large(self, large_CTHW: Tensor, base: Clip, prompt: Prompt, media: MediaSet) -> Tensor:
+        """An enlarged clip ``[3, T, H, W]``; an edit shows the source's own pixels where its
+        ``base`` left it alone. A source that is smaller than the result has none to show."""
+        source = _source(prompt, media)
+        height, width = large_CTHW.shape[2:]
+        if source is None or source.format.height < height or source.format.width < width:
+            return large_CTHW
+        large = replace(base.format, height=height, width=width)
+        with torch.no_grad():
+            small_CTHW = self._video(source, MediaKind.VIDEO, Role.SOURCE, base.format)
+            decoded_CTHW = self.vae.decode(self._encode(small_CTHW)[None])[0]
+            source_CTHW = self._video(source, MediaKind.VIDEO, Role.SOURCE, large)
+            share_1THW = changed_share(
+                frames_to_video(base.frames_THWC).to(decoded_CTHW),
+                (small_CTHW, decoded_CTHW),
+                KEEP_LARGE,
+            )
+        return show_source(large_CTHW, source_CTHW, share_1THW)
 
     def _video(self, clip: Clip, kind: MediaKind, role: Role, fmt: VideoFormat) -> Tensor:
         frames = clip.frames_THWC
@@ -109,6 +127,14 @@ class ConditionEncoder:
         device = self.vae.latent_mean.device
         with torch.no_grad():
             return self.vae.encode(video_CTHW[None].to(device))[0].float()
+
+
+def _source(prompt: Prompt, media: MediaSet) -> Clip | None:
+    """The one video that is edited; None where there is none, or more of them."""
+    sources = [i for i in prompt.inputs if i.role is Role.SOURCE]
+    if len(sources) != 1 or sources[0].kind is not MediaKind.VIDEO:
+        return None
+    return _clips(media, sources[0].name)[0]
 
 
 def _clips(media: Mapping[str, tuple[Clip, ...]], name: str) -> tuple[Clip, ...]:

@@ -4,10 +4,14 @@ The autoencoder costs every pixel some detail, and sampling leaves a little nois
 where "keep everything else" holds. Both are seen by comparing the result with the *source* after
 the same trip through the autoencoder: where the two differ by less than can be meant, the source
 itself is shown; between the two thresholds they are blended.
+
+A clip that is made larger afterwards shows the source at the larger size there, for that is the
+user's own detail and not a guess at it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -35,6 +39,10 @@ class KeepConfig:
 
 KEEP = KeepConfig()
 
+KEEP_LARGE = KeepConfig(same_below=0.03, changed_above=0.1, window=7)
+"""For what is made larger: a change of look may hardly show in the small clip, and be plain in the
+large one, so the two must be as good as equal (80 training edits, worn and generated)."""
+
 
 def keep_source(
     result_CTHW: Tensor, source_CTHW: Tensor, decoded_CTHW: Tensor, config: KeepConfig = KEEP
@@ -48,20 +56,46 @@ def keep_source(
         config: what counts as the same.
 
     """
-    frames = min(result_CTHW.shape[1], source_CTHW.shape[1])
-    result, rest = result_CTHW[:, :frames], result_CTHW[:, frames:]
-    source, decoded = source_CTHW[:, :frames].to(result), decoded_CTHW[:, :frames]
-    difference_1THW = (result - decoded).abs().mean(0, keepdim=True)
+    frames = source_CTHW.shape[1]
+    share_1THW = changed_share(result_CTHW[:, :frames], (decoded_CTHW,), config)
+    return show_source(result_CTHW, source_CTHW, share_1THW)
+
+
+def changed_share(shown_CTHW: Tensor, looks: Sequence[Tensor], config: KeepConfig = KEEP) -> Tensor:
+    """How much each pixel was changed ``[1, T, H, W]``: 0 is as in one of ``looks``, 1 is new.
+
+    Args:
+        shown_CTHW: the result.
+        looks: the source, in each form in which an unchanged result may show it, on the same grid.
+        config: what counts as the same.
+
+    Returns:
+        As many frames as the shortest of them has.
+
+    """
+    frames = min(shown_CTHW.shape[1], *(look.shape[1] for look in looks))
+    shown_CTHW = shown_CTHW[:, :frames]
+    differences = [(shown_CTHW - look[:, :frames]).abs().mean(0, keepdim=True) for look in looks]
     reach = config.window // 2
-    around_1THW = F.avg_pool3d(
-        difference_1THW[None],
+    around_N1THW = F.avg_pool3d(
+        torch.stack(differences),
         (3, config.window, config.window),
         stride=1,
         padding=(1, reach, reach),
         count_include_pad=False,
-    )[0]
+    )
     span = config.changed_above - config.same_below
-    share = ((around_1THW - config.same_below) / span).clamp(0, 1)
-    share = share * share * (3 - 2 * share)
-    blended = source + share * (result - source)
-    return torch.cat([blended, rest], dim=1)
+    share_1THW = ((around_N1THW.amin(0) - config.same_below) / span).clamp(0, 1)
+    return share_1THW * share_1THW * (3 - 2 * share_1THW)
+
+
+def show_source(result_CTHW: Tensor, source_CTHW: Tensor, share_1THW: Tensor) -> Tensor:
+    """Blend a result with its source ``[3, T, H, W]``, by the share of the result in each pixel,
+    which may be told on a coarser grid; frames after the source's or the shares' end stay."""
+    frames = min(result_CTHW.shape[1], source_CTHW.shape[1], share_1THW.shape[1])
+    result, rest = result_CTHW[:, :frames], result_CTHW[:, frames:]
+    source, share = source_CTHW[:, :frames].to(result), share_1THW[:, :frames]
+    if share.shape[2:] != result.shape[2:]:
+        rows = F.interpolate(share.transpose(0, 1), result.shape[2:], mode="bilinear")
+        share = rows.transpose(0, 1)
+    return torch.cat([source + share * (result - source), rest], dim=1)

@@ -6,6 +6,8 @@
    the reference pictures.
 3. The result is ``enlarged + decode(z) - decode(z_low)``: only what the transformer changed passes
    the autoencoder, so detail that the enlarged clip already has is never lost to it.
+4. An edit shows the source's own pixels where the base clip left it alone
+   (:mod:`omnireel.generate.keep`), if the source is as large as the result.
 """
 
 from __future__ import annotations
@@ -161,7 +163,8 @@ class UpscalePipeline:
                 cancelled=cancelled,
             )
         low = sample.segments[-1].latents_CTHW
-        frames = video_to_frames(self.compose(enlarged_CTHW, low, latents))
+        composed_CTHW = self.compose(enlarged_CTHW, low, latents)
+        frames = video_to_frames(self.conditions.keep_large(composed_CTHW, base, prompt, media))
         return Generated(
             latents_CTHW=latents,
             clip=Clip(frames, fps=base.fps),

@@ -148,13 +148,15 @@ class EnlargerRecipe:
         before = load_enlarger(load_component(folder), folder)
         if before is None:
             return
-        if before.config != self.model:
+        try:
+            enlarger.start_from(before)
+        except ValueError as error:
             raise InvalidInput(
                 f"{folder} has an enlarger of {before.config.channels} channels and "
-                f"{before.config.blocks} blocks; set model.channels and model.blocks to them",
+                f"{before.config.blocks} blocks; set model.channels to the same, and model.blocks "
+                "to as many or more",
                 field="model",
-            )
-        enlarger.load_state_dict(before.state_dict())
+            ) from error
 
 
 def _weights_of(folder: Path) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -52,6 +53,21 @@ class Enlarger(nn.Module):
         """Frames in -1..1 with even sides; returns detail ``[B, 3, T, factor H, factor W]``."""
         x = self.blocks(self.stem(fold(small_BCTHW, 1, _PATCH)))
         return unfold(self.out(F.silu(self.norm(x))), 1, _PATCH * self.factor)
+
+    def start_from(self, other: Enlarger) -> None:
+        """Take the weights of one as wide and no deeper; blocks beyond its own add nothing yet.
+
+        Raises:
+            ValueError: it is wider, narrower or deeper.
+
+        """
+        before, now = other.config, self.config
+        if before.channels != now.channels or before.blocks > now.blocks:
+            raise ValueError(f"{now} cannot go on from {before}")
+        own = self.state_dict()
+        adding = [name for name in own if ".space." in name or ".time." in name]
+        silent = {name: torch.zeros_like(own[name]) for name in adding}
+        self.load_state_dict({**own, **silent, **other.state_dict()})
 
 
 class _Block(nn.Module):

@@ -1,9 +1,10 @@
 """Super-resolution on the quick cases: how much of the gap from plain enlargement it closes.
 
 The base clip is the exact answer, worn as a generator's clips are (through the autoencoder with
-noise on its latents); the same case rendered at the larger size is what it should look like. Where
-pictures of subjects are given, the same is done without them. The gap is that to the larger
-rendering through the autoencoder.
+noise on its latents); the same case rendered at the larger size is what it should look like, and
+its inputs come at that size as well, as a user's do. Where pictures of subjects are given, the same
+is done without them; where a video is edited, with one that is no larger than the base clip. The
+gap is that to the larger rendering through the autoencoder.
 """
 
 from __future__ import annotations
@@ -62,30 +63,38 @@ def run_upscaling(
 
 
 def summarise(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Means in dB, the gain with its interval, and the share of the gap that is closed."""
+    """Means in dB, gains with their intervals, and the share of the gap that is closed: over all
+    cases, over edits of a video that is as large as the result, and over the others."""
+    scores = [dict(record["psnr_dB"]) for record in records]
+    edits = [s for s in scores if "without_source" in s]
+    others = [s for s in scores if "without_source" not in s]
+    unshown = [{**s, "result": s.get("without_source", s["result"])} for s in scores]
+    return {
+        "cases": len(scores),
+        **_closing(scores),
+        "latent_gain": _gain(unshown, "pixels"),
+        "reference_gain": _gain(scores, "without_references"),
+        "source_gain": _gain(edits, "without_source"),
+        "edits": _closing(edits) if edits else None,
+        "others": _closing(others) if others else None,
+    }
+
+
+def _closing(scores: Sequence[dict[str, float]]) -> dict[str, Any]:
     means = {
-        name: round(float(np.mean([r["psnr_dB"][name] for r in records])), 3)
+        name: round(float(np.mean([s[name] for s in scores])), 3)
         for name in ("enlarged", "pixels", "result", "autoencoder", "ceiling")
     }
-    gains = [r["psnr_dB"]["result"] - r["psnr_dB"]["enlarged"] for r in records]
-    by_latents = [r["psnr_dB"]["result"] - r["psnr_dB"]["pixels"] for r in records]
-    by_references = [
-        r["psnr_dB"]["result"] - r["psnr_dB"]["without_references"]
-        for r in records
-        if "without_references" in r["psnr_dB"]
-    ]
-    return {
-        "cases": len(records),
-        **means,
-        "gain": _bounds(gains),
-        "closed": span(means["result"], means["enlarged"], means["autoencoder"]),
-        "latent_gain": _bounds(by_latents),
-        "reference_gain": _bounds(by_references) if by_references else None,
-    }
+    closed = span(means["result"], means["enlarged"], means["autoencoder"])
+    return {**means, "gain": _gain(scores, "enlarged"), "closed": closed}
 
 
-def _bounds(values: Sequence[float]) -> list[float]:
-    found = mean_interval(values)
+def _gain(scores: Sequence[dict[str, float]], over: str) -> list[float] | None:
+    """What the result wins over another answer, with its interval; None where no case has that."""
+    gains = [s["result"] - s[over] for s in scores if over in s]
+    if not gains:
+        return None
+    found = mean_interval(gains)
     return [round(v, 3) for v in (found.estimate, found.low, found.high)]
 
 
@@ -103,12 +112,13 @@ def _run(upscaler: Path, vae: Path, path: Path, _index: int) -> None:
 
 @torch.inference_mode()
 def upscale_case(pipeline: UpscalePipeline, case: BenchCase) -> dict[str, float]:
-    """PSNR in dB against the large rendering, by what is shown; "pixels" is the result without the
-    transformer."""
+    """PSNR in dB against the large rendering, by what is shown; "pixels" is what the enlarger alone
+    makes of the base clip."""
     factor = pipeline.config.factor
-    large = replace(FORMAT, width=FORMAT.width * factor, height=FORMAT.height * factor)
-    sample, target = sample_of(case), sample_of(case, large).target.frames_THWC
-    small = worn(pipeline, sample.target, sample.seed)
+    fmt = replace(FORMAT, width=FORMAT.width * factor, height=FORMAT.height * factor)
+    small_sample, sample = sample_of(case), sample_of(case, fmt)
+    target = sample.target.frames_THWC
+    small = worn(pipeline, small_sample.target, sample.seed)
     shown = {
         **rivals(pipeline, small, target),
         "pixels": video_to_frames(pipeline.enlarge(small)),
@@ -117,6 +127,12 @@ def upscale_case(pipeline: UpscalePipeline, case: BenchCase) -> dict[str, float]
     bare = without_references(sample)
     if bare is not None:
         shown["without_references"] = _upscaled(pipeline, small, bare)
+    edited = {i.name for i in sample.prompt.inputs if i.role is Role.SOURCE}
+    if edited:
+        media = {
+            name: (small_sample if name in edited else sample).media[name] for name in sample.media
+        }
+        shown["without_source"] = _upscaled(pipeline, small, replace(sample, media=media))
     return {name: psnr(frames, target) or 0.0 for name, frames in shown.items()}
 
 

@@ -156,6 +156,25 @@ def test_the_upscaler_doubles_the_size_and_sees_the_base_and_the_references(gene
     assert not np.array_equal(made, upscaled(base, {**media, "Look": (clip(1, seed=9),)}))
 
 
+def test_an_edit_is_enlarged_with_the_pixels_of_a_source_that_is_large_enough(upscaler):
+    prompt = parse("make @Clip snowy", (Input("Clip", MediaKind.VIDEO, Role.SOURCE),), ())
+    source = clip(5, 64, 64)
+    small = video_to_frames(resize_video(frames_to_video(source.frames_THWC), 32, 32))
+    changed = small.copy()
+    changed[:, 20:] = 255 - changed[:, 20:]
+
+    def upscaled(frames, source):
+        media = {"Clip": (source,)}
+        return upscaler.upscale(Clip(frames, fps=8.0), prompt, media, SETTINGS).clip.frames_THWC
+
+    assert np.array_equal(upscaled(small, source), source.frames_THWC)
+    made = upscaled(changed, source)
+    assert np.array_equal(made[:, :28], source.frames_THWC[:, :28])
+    assert (made[:, 48:] == source.frames_THWC[:, 48:]).all(axis=-1).mean() < 0.1
+    smaller = Clip(source.frames_THWC[:, :62], fps=8.0)
+    assert not np.array_equal(upscaled(small, smaller)[:, :28], source.frames_THWC[:, :28])
+
+
 def test_an_upscaler_that_changes_nothing_enlarges_by_interpolation(weights):
     upscaler = UpscalePipeline.load(weights)
     for zero in (upscaler.model.out.weight, upscaler.model.out.bias):

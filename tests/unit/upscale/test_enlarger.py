@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from omnireel.upscale.enlarger import Enlarger, EnlargerConfig
@@ -39,3 +40,19 @@ def test_detail_lies_where_the_pixels_are_that_it_came_from() -> None:
     assert rows.min() >= 2 * 20 - 20 and rows.max() < 2 * 20 + 20
     assert columns.min() >= 0 and columns.max() < 2 * 6 + 20
     assert changed[4, 40:44, 12:16].max() > 0
+
+
+def test_a_deeper_one_starts_as_the_one_that_it_goes_on_from() -> None:
+    before = _enlarger()
+    deeper = Enlarger(EnlargerConfig(channels=8, blocks=4), factor=2)
+    deeper.start_from(before)
+    small = torch.randn(1, 3, 3, 8, 8)
+    assert torch.equal(deeper(small), before(small))
+    deeper(small).square().mean().backward()
+    assert all(bool(b.space.conv.weight.grad.any()) for b in deeper.blocks)
+
+
+@pytest.mark.parametrize("config", [EnlargerConfig(8, 1), EnlargerConfig(4, 2)])
+def test_it_goes_on_from_one_as_wide_and_no_deeper(config: EnlargerConfig) -> None:
+    with pytest.raises(ValueError, match="cannot go on"):
+        Enlarger(config, factor=2).start_from(_enlarger())
