@@ -18,15 +18,21 @@ from omnireel.generate.frames import (
     resize_video,
     token_grid_size,
 )
-from omnireel.generate.keep import KEEP_LARGE, changed_share, keep_source, show_source
+from omnireel.generate.keep import KEEP_LARGE, changed_share, show_given
 from omnireel.model.sequence import OmniSample, Segment
 from omnireel.model.text import Tokenizer
 from omnireel.model.vae import SPACE_STRIDE, TIME_STRIDE, VideoVAE
-from omnireel.mvl.prompt import Prompt
+from omnireel.mvl.prompt import Input, Prompt
 from omnireel.types import Clip, MediaKind, MediaSet, Role, VideoFormat
 
 _ON_TARGET_GRID = frozenset(
     {Role.SOURCE, Role.FIRST_FRAME, Role.LAST_FRAME, Role.ANNOTATION, Role.MOTION, Role.CAMERA}
+)
+
+_SHOWN = (
+    (Role.LAST_FRAME, MediaKind.IMAGE),
+    (Role.FIRST_FRAME, MediaKind.IMAGE),
+    (Role.SOURCE, MediaKind.VIDEO),
 )
 
 
@@ -81,34 +87,40 @@ class ConditionEncoder:
     def decode(
         self, latents_CTHW: Tensor, prompt: Prompt, media: MediaSet, fmt: VideoFormat
     ) -> Tensor:
-        """The video ``[3, T, H, W]`` of a result; an edit keeps the pixels that it left alone."""
+        """The video ``[3, T, H, W]`` of a result; what it left alone of a video that is edited, or
+        of a given first or last frame, has their pixels."""
         with torch.no_grad():
             video_CTHW = self.vae.decode(latents_CTHW[None])[0]
-            source = _source(prompt, media)
-            if source is None:
-                return video_CTHW
-            source_CTHW = self._video(source, MediaKind.VIDEO, Role.SOURCE, fmt)
-            decoded_CTHW = self.vae.decode(self._encode(source_CTHW)[None])[0]
-        return keep_source(video_CTHW, source_CTHW, decoded_CTHW)
+            shown_CTHW = video_CTHW
+            for declared, clip in _given(prompt, media):
+                given_CTHW = self._video(clip, declared.kind, declared.role, fmt)
+                decoded_CTHW = self.vae.decode(self._encode(given_CTHW)[None])[0]
+                if declared.kind is MediaKind.IMAGE:
+                    given_CTHW, decoded_CTHW = _lasting(fmt, given_CTHW, decoded_CTHW)
+                share_1THW = changed_share(video_CTHW, (decoded_CTHW,))
+                shown_CTHW = show_given(shown_CTHW, given_CTHW, share_1THW)
+        return shown_CTHW
 
     def keep_large(self, large_CTHW: Tensor, base: Clip, prompt: Prompt, media: MediaSet) -> Tensor:
-        """An enlarged clip ``[3, T, H, W]``; an edit shows the source's own pixels where its
-        ``base`` left it alone. A source that is smaller than the result has none to show."""
-        source = _source(prompt, media)
+        """An enlarged clip ``[3, T, H, W]``; where its ``base`` shows a given video or frame, it
+        does so as well, in its own pixels. What is smaller than the result has none to show."""
         height, width = large_CTHW.shape[2:]
-        if source is None or source.format.height < height or source.format.width < width:
-            return large_CTHW
-        large = replace(base.format, height=height, width=width)
+        fmt = base.format
+        large = replace(fmt, height=height, width=width)
         with torch.no_grad():
-            small_CTHW = self._video(source, MediaKind.VIDEO, Role.SOURCE, base.format)
-            decoded_CTHW = self.vae.decode(self._encode(small_CTHW)[None])[0]
-            source_CTHW = self._video(source, MediaKind.VIDEO, Role.SOURCE, large)
-            share_1THW = changed_share(
-                frames_to_video(base.frames_THWC).to(decoded_CTHW),
-                (small_CTHW, decoded_CTHW),
-                KEEP_LARGE,
-            )
-        return show_source(large_CTHW, source_CTHW, share_1THW)
+            base_CTHW = frames_to_video(base.frames_THWC).to(large_CTHW)
+            for declared, clip in _given(prompt, media):
+                if clip.format.height < height or clip.format.width < width:
+                    continue
+                small_CTHW = self._video(clip, declared.kind, declared.role, fmt)
+                decoded_CTHW = self.vae.decode(self._encode(small_CTHW)[None])[0]
+                given_CTHW = self._video(clip, declared.kind, declared.role, large)
+                looks = [small_CTHW.to(base_CTHW), decoded_CTHW]
+                if declared.kind is MediaKind.IMAGE:
+                    given_CTHW, *looks = _lasting(fmt, given_CTHW, *looks)
+                share_1THW = changed_share(base_CTHW, looks, KEEP_LARGE)
+                large_CTHW = show_given(large_CTHW, given_CTHW, share_1THW)
+        return large_CTHW
 
     def _video(self, clip: Clip, kind: MediaKind, role: Role, fmt: VideoFormat) -> Tensor:
         frames = clip.frames_THWC
@@ -129,12 +141,16 @@ class ConditionEncoder:
             return self.vae.encode(video_CTHW[None].to(device))[0].float()
 
 
-def _source(prompt: Prompt, media: MediaSet) -> Clip | None:
-    """The one video that is edited; None where there is none, or more of them."""
-    sources = [i for i in prompt.inputs if i.role is Role.SOURCE]
-    if len(sources) != 1 or sources[0].kind is not MediaKind.VIDEO:
-        return None
-    return _clips(media, sources[0].name)[0]
+def _given(prompt: Prompt, media: MediaSet) -> list[tuple[Input, Clip]]:
+    """What the result may show as it is; of two that it both shows, the later counts."""
+    declared = [i for i in prompt.inputs if (i.role, i.kind) in _SHOWN]
+    declared.sort(key=lambda i: _SHOWN.index((i.role, i.kind)))
+    return [(i, _clips(media, i.name)[0]) for i in declared]
+
+
+def _lasting(fmt: VideoFormat, *pictures_CTHW: Tensor) -> list[Tensor]:
+    """Pictures for as long as the clip is."""
+    return [picture.expand(-1, fmt.num_frames, -1, -1) for picture in pictures_CTHW]
 
 
 def _clips(media: Mapping[str, tuple[Clip, ...]], name: str) -> tuple[Clip, ...]:

@@ -1,11 +1,12 @@
-"""Edits keep what they hardly change: there the frames are the source's own.
+"""Results keep what they hardly change of the video, or of the first or last frame, that they got.
 
 The autoencoder costs every pixel some detail, and sampling leaves a little noise everywhere, also
-where "keep everything else" holds. Both are seen by comparing the result with the *source* after
-the same trip through the autoencoder: where the two differ by less than can be meant, the source
-itself is shown; between the two thresholds they are blended.
+where "keep everything else" holds and where a scene stands still. Both are seen by comparing the
+result with what was *given* after the same trip through the autoencoder: where the two differ by
+less than can be meant, the given pixels are shown; between the two thresholds they are blended. A
+given frame counts for the whole clip: where the camera and the place stand still, so does it.
 
-A clip that is made larger afterwards shows the source at the larger size there, for that is the
+A clip that is made larger afterwards shows what was given at the larger size there, for that is the
 user's own detail and not a guess at it.
 """
 
@@ -44,29 +45,13 @@ KEEP_LARGE = KeepConfig(same_below=0.03, changed_above=0.1, window=7)
 large one, so the two must be as good as equal (80 training edits, worn and generated)."""
 
 
-def keep_source(
-    result_CTHW: Tensor, source_CTHW: Tensor, decoded_CTHW: Tensor, config: KeepConfig = KEEP
-) -> Tensor:
-    """``result`` with the source's pixels where it shows the same ``[3, T, H, W]`` in -1..1.
-
-    Args:
-        result_CTHW: the decoded result.
-        source_CTHW: the clip to edit, on the same grid; frames after its end stay as they are.
-        decoded_CTHW: the source through the autoencoder.
-        config: what counts as the same.
-
-    """
-    frames = source_CTHW.shape[1]
-    share_1THW = changed_share(result_CTHW[:, :frames], (decoded_CTHW,), config)
-    return show_source(result_CTHW, source_CTHW, share_1THW)
-
-
 def changed_share(shown_CTHW: Tensor, looks: Sequence[Tensor], config: KeepConfig = KEEP) -> Tensor:
     """How much each pixel was changed ``[1, T, H, W]``: 0 is as in one of ``looks``, 1 is new.
 
     Args:
         shown_CTHW: the result.
-        looks: the source, in each form in which an unchanged result may show it, on the same grid.
+        looks: what was given, in each form in which an unchanged result may show it, on the same
+            grid.
         config: what counts as the same.
 
     Returns:
@@ -89,13 +74,13 @@ def changed_share(shown_CTHW: Tensor, looks: Sequence[Tensor], config: KeepConfi
     return share_1THW * share_1THW * (3 - 2 * share_1THW)
 
 
-def show_source(result_CTHW: Tensor, source_CTHW: Tensor, share_1THW: Tensor) -> Tensor:
-    """Blend a result with its source ``[3, T, H, W]``, by the share of the result in each pixel,
-    which may be told on a coarser grid; frames after the source's or the shares' end stay."""
-    frames = min(result_CTHW.shape[1], source_CTHW.shape[1], share_1THW.shape[1])
+def show_given(result_CTHW: Tensor, given_CTHW: Tensor, share_1THW: Tensor) -> Tensor:
+    """Blend a result with what was given ``[3, T, H, W]``, by the result's share in each pixel,
+    which may be told on a coarser grid; frames after the end of either stay as they are."""
+    frames = min(result_CTHW.shape[1], given_CTHW.shape[1], share_1THW.shape[1])
     result, rest = result_CTHW[:, :frames], result_CTHW[:, frames:]
-    source, share = source_CTHW[:, :frames].to(result), share_1THW[:, :frames]
+    given, share = given_CTHW[:, :frames].to(result), share_1THW[:, :frames]
     if share.shape[2:] != result.shape[2:]:
         rows = F.interpolate(share.transpose(0, 1), result.shape[2:], mode="bilinear")
         share = rows.transpose(0, 1)
-    return torch.cat([source + share * (result - source), rest], dim=1)
+    return torch.cat([given + share * (result - given), rest], dim=1)

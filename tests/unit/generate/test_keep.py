@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from omnireel.errors import InvalidInput
-from omnireel.generate.keep import KeepConfig, changed_share, keep_source, show_source
+from omnireel.generate.keep import KEEP, KeepConfig, changed_share, show_given
 
 SHAPE = (3, 5, 32, 32)
 
@@ -16,6 +16,12 @@ def clips(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     rng = torch.Generator().manual_seed(seed)
     source = torch.rand(SHAPE, generator=rng) * 1.6 - 0.8
     return source, source + 0.3 * torch.randn(SHAPE, generator=rng)
+
+
+def keep_source(
+    result: torch.Tensor, source: torch.Tensor, decoded: torch.Tensor, config: KeepConfig = KEEP
+) -> torch.Tensor:
+    return show_given(result, source, changed_share(result, (decoded,), config))
 
 
 def test_an_edit_that_changes_nothing_is_the_source() -> None:
@@ -71,7 +77,7 @@ def test_shares_told_on_a_coarser_grid_blend_a_larger_clip() -> None:
     result, source = (torch.rand(3, 5, 64, 64, generator=rng) for _ in range(2))
     share = torch.zeros(1, 4, 32, 32)
     share[..., 16:] = 1.0
-    shown = show_source(result, source, share)
+    shown = show_given(result, source, share)
     torch.testing.assert_close(shown[:, :4, :, :30], source[:, :4, :, :30])
     torch.testing.assert_close(shown[:, :4, :, 34:], result[:, :4, :, 34:])
     assert torch.equal(shown[:, 4:], result[:, 4:])
