@@ -13,7 +13,11 @@ from omnireel.cli.printing import out
 
 def arena(
     runs: Annotated[
-        list[Path], typer.Argument(help="Folders of two or more runs of 'omnireel eval bench'.")
+        list[str],
+        typer.Argument(
+            help="Folders of two or more runs of 'omnireel eval bench'; several of one system, with "
+            "other noise, are joined by commas."
+        ),
     ],
     folder: Annotated[
         Path, typer.Option("--out", help="Folder for the page and the report.")
@@ -43,6 +47,8 @@ def arena(
     and --seed again with --answers to count what they said.
 
     Example: omnireel eval arena out/student out/teacher --judge oracle --trials 0
+
+    Example: omnireel eval arena out/student,out/student-1 out/teacher,out/teacher-1 --judge oracle
     """
     from omnireel.errors import InvalidInput
     from omnireel.evaluate.arena.page import write_arena_page
@@ -53,13 +59,15 @@ def arena(
 
     if judge not in ("people", "oracle"):
         raise InvalidInput(f"--judge is people or oracle, not {judge!r}", field="judge")
-    names = [run.name for run in runs]
-    if len(set(names)) < len(names):
-        names = [str(run) for run in runs]
-    if len(set(names)) < len(names):
+    systems = [[Path(run) for run in given.split(",")] for given in runs]
+    every = [folder for folders in systems for folder in folders]
+    if len(set(every)) < len(every):
         raise InvalidInput("one run is given twice", field="runs")
+    names = [folders[0].name for folders in systems]
+    if len(set(names)) < len(names):
+        names = [str(folders[0]) for folders in systems]
     contest = open_contest(
-        dict(zip(names, runs, strict=True)), ArenaConfig(trials=trials, seed=seed)
+        dict(zip(names, systems, strict=True)), ArenaConfig(trials=trials, seed=seed)
     )
     folder.mkdir(parents=True, exist_ok=True)
     votes = read_votes(contest, answers or [])

@@ -24,9 +24,9 @@ def write_arena_page(contest: Contest, out: Path) -> None:
 
 
 def _pair(contest: Contest, trial: Trial) -> dict[str, Any]:
-    name, found = next((n, r) for n, r in contest.records.items() if trial.case in r)
-    record = found[trial.case]
-    clips = contest.folders[name] / "clips"
+    name = next(iter(contest.records))
+    record = contest.records[name][trial.draw][trial.case]
+    clips = contest.folders[name][trial.draw] / "clips"
     given = [c for c in record["clips"] if c["role"] not in ("target", "result")]
     first, second = (clip_of(contest, trial, side) for side in ("left", "right"))
     return {

@@ -38,7 +38,11 @@ def arena_report(
         )
     strengths = davidson(outcomes)
     ratings = [
-        {(o.first, o.second, o.prompt): SIGN[o.verdict] for o in outcomes if o.judge == given.judge}
+        {
+            (o.first, o.second, o.prompt, o.draw): SIGN[o.verdict]
+            for o in outcomes
+            if o.judge == given.judge
+        }
         for given in kept
     ]
     pairs = []

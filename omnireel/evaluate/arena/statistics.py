@@ -21,13 +21,14 @@ _RIDGE = 1e-2
 
 @dataclass(frozen=True)
 class Outcome:
-    """``first`` against ``second`` on one prompt, as one judge saw it."""
+    """``first`` against ``second`` on one draw of one prompt, as one judge saw it."""
 
     first: str
     second: str
     prompt: str
     verdict: Verdict
     judge: str = ""
+    draw: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Which pairs are shown: balanced sides, repeated trials, and trials with a known answer.
 
-Trials are made from the folders of two or more finished runs of OmniBench. Who is on which side is
-drawn so that every system is as often left as right; some trials come back with their sides
+Trials are made from the folders of finished runs of OmniBench, one or more of each of two or more
+systems: further runs are further draws (other noise), which narrow the intervals. Who is on which
+side is drawn so that every system is as often left as right; some trials come back with their sides
 swapped (does a judge agree with himself?), and some show the exact answer beside that of another
 case (is the judge looking?).
 """
@@ -47,76 +48,96 @@ class ArenaConfig:
 
 @dataclass(frozen=True)
 class Trial:
-    """``left`` and ``right``: names of systems, or EXACT and WRONG in gold trials."""
+    """``left`` and ``right``: names of systems, or EXACT and WRONG in gold trials. ``draw``: which of
+    each system's runs is shown."""
 
     kind: Kind
     case: str
     left: str
     right: str
+    draw: int = 0
 
 
 @dataclass(frozen=True)
 class Contest:
-    """The runs by name, their records by case, and the trials in the order of the page."""
+    """The runs of each system, their records by case, and the trials in the order of the page."""
 
-    folders: Mapping[str, Path]
-    records: Mapping[str, Mapping[str, Any]]
+    folders: Mapping[str, Sequence[Path]]
+    records: Mapping[str, Sequence[Mapping[str, Any]]]
     trials: tuple[Trial, ...]
 
     @property
     def sha256(self) -> str:
         """Which questions these are."""
-        models = {n: read_manifest(f)["model"] for n, f in self.folders.items()}
+        models = {n: [read_manifest(f)["model"] for f in fs] for n, fs in self.folders.items()}
         content = {"models": models, "trials": [asdict(t) for t in self.trials]}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def open_contest(folders: Mapping[str, Path], config: ArenaConfig) -> Contest:
-    """Trials between runs; equal arguments give equal trials.
+def open_contest(systems: Mapping[str, Sequence[Path]], config: ArenaConfig) -> Contest:
+    """Trials between the runs of systems; equal arguments give equal trials.
 
     Raises:
         NotFound: a folder holds no run.
-        InvalidInput: fewer than two runs, of different benchmarks, or without a common case.
+        InvalidInput: fewer than two systems, with unequal numbers of runs, of different benchmarks,
+            or without a common case.
 
     """
-    if len(folders) < 2:
+    if len(systems) < 2:
         raise InvalidInput("an arena needs at least two runs", field="runs")
-    if len({json.dumps(read_manifest(f)["bench"]) for f in folders.values()}) > 1:
+    counts = {name: len(folders) for name, folders in systems.items()}
+    if len(set(counts.values())) > 1:
+        told = ", ".join(f"{name} {count}" for name, count in counts.items())
+        raise InvalidInput(f"give every system as many runs as the others: {told}", field="runs")
+    every = [folder for folders in systems.values() for folder in folders]
+    if len({json.dumps(read_manifest(f)["bench"]) for f in every}) > 1:
         raise InvalidInput("the runs are of different versions of OmniBench", field="runs")
-    records = {name: {r["id"]: r for r in read_records(f)} for name, f in folders.items()}
-    common = [c.id for c in read_index() if all(c.id in found for found in records.values())]
+    records = {
+        name: [{r["id"]: r for r in read_records(f)} for f in folders]
+        for name, folders in systems.items()
+    }
+    found = [run for runs in records.values() for run in runs]
+    common = [c.id for c in read_index() if all(c.id in run for run in found)]
     if len(common) < 2:
         raise InvalidInput(
             f"the runs have {len(common)} cases in common; two are needed", field="runs"
         )
     gold = [c.id for c in read_index() if c.id in common and partner_of(c).id in common]
-    trials = draw_trials(tuple(folders), common, gold, config)
-    return Contest(folders, records, tuple(trials))
+    draws = max(counts.values())
+    trials = draw_trials(tuple(systems), common, gold, config, draws)
+    return Contest(systems, records, tuple(trials))
 
 
 def draw_trials(
-    names: Sequence[str], cases: Sequence[str], gold: Sequence[str], config: ArenaConfig
+    names: Sequence[str],
+    cases: Sequence[str],
+    gold: Sequence[str],
+    config: ArenaConfig,
+    draws: int = 1,
 ) -> list[Trial]:
-    """Real trials spread over pairs and ``cases``, among them repeats and gold ones of ``gold``."""
+    """Real trials spread over pairs, ``cases`` and draws, among them repeats and gold ones of
+    ``gold``."""
     rng = np.random.default_rng(config.seed)
     every = list(combinations(names, 2))
     chosen: list[Trial] = []
-    share = -(-config.trials // len(every)) if config.trials else len(cases)
+    shown = [(case, draw) for draw in range(draws) for case in cases]
+    share = -(-config.trials // len(every)) if config.trials else len(shown)
     for a, b in every:
-        picked = [cases[k] for k in rng.permutation(len(cases))[:share]]
+        picked = [shown[k] for k in rng.permutation(len(shown))[:share]]
         # Half of a pair's trials have either side; which half is chance.
         sides = rng.permutation(len(picked)) % 2 == 0
         chosen += [
-            Trial("real", case, *((a, b) if side else (b, a)))
-            for case, side in zip(picked, sides, strict=True)
+            Trial("real", case, *((a, b) if side else (b, a)), draw)
+            for (case, draw), side in zip(picked, sides, strict=True)
         ]
     repeated = rng.permutation(len(chosen))[: round(config.repeats * len(chosen))]
     extra = [
-        Trial("repeat", t.case, t.right, t.left) for t in (chosen[k] for k in sorted(repeated))
+        Trial("repeat", t.case, t.right, t.left, t.draw)
+        for t in (chosen[k] for k in sorted(repeated))
     ]
     for k, case in enumerate(rng.permutation(len(gold))[: round(config.gold * len(chosen))]):
-        shown = (EXACT, WRONG) if k % 2 else (WRONG, EXACT)
-        extra.append(Trial("gold", gold[case], *shown))
+        sides = (EXACT, WRONG) if k % 2 else (WRONG, EXACT)
+        extra.append(Trial("gold", gold[case], *sides))
     everything = [*chosen, *extra]
     return [everything[k] for k in rng.permutation(len(everything))]
 
@@ -131,7 +152,7 @@ def clip_of(contest: Contest, trial: Trial, side: Literal["left", "right"]) -> t
         if name == WRONG:
             own = next(c for c in read_index() if c.id == case)
             case = partner_of(own).id
-        name = next(n for n, found in contest.records.items() if case in found)
-    record = contest.records[name][case]
+        name = next(iter(contest.records))
+    record = contest.records[name][trial.draw][case]
     clip = next(c for c in record["clips"] if c["role"] == role)
-    return contest.folders[name] / "clips", clip
+    return contest.folders[name][trial.draw] / "clips", clip

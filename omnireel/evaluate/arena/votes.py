@@ -66,7 +66,7 @@ def oracle_votes(contest: Contest, tie_margin: float) -> Votes:
         if trial.kind != "real":
             continue
         left, right = (
-            score_in(contest.records[name][trial.case], "score")
+            score_in(contest.records[name][trial.draw][trial.case], "score")
             for name in (trial.left, trial.right)
         )
         found = verdict(left, right, tie_margin)
@@ -85,14 +85,15 @@ def check_judge(trials: Sequence[Trial], votes: Votes, least_gold: float) -> Jud
         if trial.kind == "gold"
     ]
     real = {
-        (trial.case, trial.left, trial.right): choice
+        (trial.case, trial.draw, trial.left, trial.right): choice
         for trial, choice in given.values()
         if trial.kind == "real"
     }
     steady = [
         real[key] == _SWAPPED[choice]
         for trial, choice in given.values()
-        if trial.kind == "repeat" and (key := (trial.case, trial.right, trial.left)) in real
+        if trial.kind == "repeat"
+        and (key := (trial.case, trial.draw, trial.right, trial.left)) in real
     ]
     sides = [choice == "first" for choice in real.values() if choice != "tie"]
     right = _share(gold)
@@ -114,5 +115,5 @@ def outcomes_of(names: Sequence[str], trials: Sequence[Trial], votes: Votes) -> 
         first, second = sorted((trial.left, trial.right), key=names.index)
         seen = choice if trial.left == first else _SWAPPED[choice]
         told = {"first": Verdict.GOOD, "tie": Verdict.SAME, "second": Verdict.BAD}[seen]
-        out.append(Outcome(first, second, trial.case, told, votes.judge))
+        out.append(Outcome(first, second, trial.case, told, votes.judge, trial.draw))
     return out

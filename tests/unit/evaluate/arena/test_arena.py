@@ -21,7 +21,14 @@ from omnireel.evaluate.arena.statistics import (
     detectable_difference,
     krippendorff_alpha,
 )
-from omnireel.evaluate.arena.trials import EXACT, ArenaConfig, Trial, draw_trials, open_contest
+from omnireel.evaluate.arena.trials import (
+    EXACT,
+    ArenaConfig,
+    Trial,
+    clip_of,
+    draw_trials,
+    open_contest,
+)
 from omnireel.evaluate.arena.votes import Votes, oracle_votes, read_votes
 from omnireel.evaluate.gsb import Verdict
 from omnireel.evaluate.pages.answers import Choice
@@ -149,7 +156,7 @@ def test_more_prompts_show_smaller_differences() -> None:
 
 
 @pytest.fixture
-def runs(tmp_path: Path) -> dict[str, Path]:
+def runs(tmp_path: Path) -> dict[str, list[Path]]:
     """Two finished runs of four cases; the first scores higher in three of them."""
     from omnireel.media.sprites import write_sprite
 
@@ -173,10 +180,10 @@ def runs(tmp_path: Path) -> dict[str, Path]:
             record = {"id": f"C10-{n:02d}", "capability": "C10", "prompt": f"prompt {n}",
                       "answers": {"matte": {"score": score}}, "clips": clips}  # fmt: skip
             (folder / "cases" / f"C10-{n:02d}.json").write_text(json.dumps(record))
-    return {name: tmp_path / name for name in scores}
+    return {name: [tmp_path / name] for name in scores}
 
 
-def test_the_oracle_judges_by_scores_with_a_margin(runs: dict[str, Path]) -> None:
+def test_the_oracle_judges_by_scores_with_a_margin(runs: dict[str, list[Path]]) -> None:
     contest = open_contest(runs, ArenaConfig(trials=0, repeats=0, gold=0))
     votes = oracle_votes(contest, 0.05)
     report = arena_report(("good", "poor"), contest.trials, [votes], least_gold=0.8)
@@ -185,7 +192,9 @@ def test_the_oracle_judges_by_scores_with_a_margin(runs: dict[str, Path]) -> Non
     assert pair["gsb"]["estimate"] == 4.0
 
 
-def test_the_page_is_blind_and_its_answers_come_back(runs: dict[str, Path], tmp_path: Path) -> None:
+def test_the_page_is_blind_and_its_answers_come_back(
+    runs: dict[str, list[Path]], tmp_path: Path
+) -> None:
     contest = open_contest(runs, ArenaConfig(trials=0, gold=0.5))
     write_arena_page(contest, tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text()
@@ -214,6 +223,25 @@ def test_the_page_is_blind_and_its_answers_come_back(runs: dict[str, Path], tmp_
         read_votes(contest, [tmp_path / "ann.json"] * 2)
 
 
-def test_one_run_is_no_arena(runs: dict[str, Path]) -> None:
+def test_further_runs_are_further_draws_of_the_same_prompts(runs: dict[str, list[Path]]) -> None:
+    (good,), (poor,) = runs["good"], runs["poor"]
+    both = {"good": [good, poor], "poor": [poor, good]}
+    contest = open_contest(both, ArenaConfig(trials=0, repeats=0, gold=0))
+    assert {(t.case, t.draw) for t in contest.trials} == {
+        (f"C10-{n:02d}", draw) for n in range(4) for draw in range(2)
+    }
+    report = arena_report(
+        ("good", "poor"), contest.trials, [oracle_votes(contest, 0.05)], least_gold=0.8
+    )
+    (pair,) = report["pairs"]
+    assert (report["prompts"], pair["good"], pair["same"], pair["bad"]) == (4, 3, 2, 3)
+    for trial in contest.trials:
+        folder, _ = clip_of(contest, trial, "left")
+        assert folder == both[trial.left][trial.draw] / "clips"
+    with pytest.raises(InvalidInput, match="good 1, poor 2"):
+        open_contest({"good": [good], "poor": [poor, good]}, ArenaConfig())
+
+
+def test_one_run_is_no_arena(runs: dict[str, list[Path]]) -> None:
     with pytest.raises(InvalidInput, match="at least two runs"):
         open_contest({"good": runs["good"]}, ArenaConfig())
