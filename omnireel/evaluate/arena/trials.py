@@ -48,8 +48,8 @@ class ArenaConfig:
 
 @dataclass(frozen=True)
 class Trial:
-    """``left`` and ``right``: names of systems, or EXACT and WRONG in gold trials. ``draw``: which of
-    each system's runs is shown."""
+    """``left`` and ``right``: names of systems, or EXACT and WRONG in gold trials. ``draw``: which
+    of each system's runs is shown."""
 
     kind: Kind
     case: str
