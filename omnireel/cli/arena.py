@@ -15,8 +15,8 @@ def arena(
     runs: Annotated[
         list[str],
         typer.Argument(
-            help="Folders of two or more runs of 'omnireel eval bench'; several of one system, with "
-            "other noise, are joined by commas."
+            help="Folders of two or more runs of 'omnireel eval bench'; those of one system with "
+            "other noise are joined by commas."
         ),
     ],
     folder: Annotated[

@@ -18,7 +18,7 @@ from omnireel.generate.frames import (
     resize_video,
     token_grid_size,
 )
-from omnireel.generate.keep import KEEP_LARGE, changed_share, show_given
+from omnireel.generate.keep import KEEP_LARGE, changed_share, show_given, still_share
 from omnireel.model.sequence import OmniSample, Segment
 from omnireel.model.text import Tokenizer
 from omnireel.model.vae import SPACE_STRIDE, TIME_STRIDE, VideoVAE
@@ -95,9 +95,12 @@ class ConditionEncoder:
             for declared, clip in _given(prompt, media):
                 given_CTHW = self._video(clip, declared.kind, declared.role, fmt)
                 decoded_CTHW = self.vae.decode(self._encode(given_CTHW)[None])[0]
-                if declared.kind is MediaKind.IMAGE:
-                    given_CTHW, decoded_CTHW = _lasting(fmt, given_CTHW, decoded_CTHW)
-                share_1THW = changed_share(video_CTHW, (decoded_CTHW,))
+                if declared.kind is MediaKind.VIDEO:
+                    share_1THW = changed_share(video_CTHW, (decoded_CTHW,))
+                else:
+                    at = -1 if declared.role is Role.LAST_FRAME else 0
+                    share_1THW = still_share(video_CTHW, decoded_CTHW, at)
+                    (given_CTHW,) = _lasting(fmt, given_CTHW)
                 shown_CTHW = show_given(shown_CTHW, given_CTHW, share_1THW)
         return shown_CTHW
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from omnireel.errors import InvalidInput
-from omnireel.generate.keep import KEEP, KeepConfig, changed_share, show_given
+from omnireel.generate.keep import KEEP, KeepConfig, changed_share, show_given, still_share
 
 SHAPE = (3, 5, 32, 32)
 
@@ -81,3 +81,11 @@ def test_shares_told_on_a_coarser_grid_blend_a_larger_clip() -> None:
     torch.testing.assert_close(shown[:, :4, :, :30], source[:, :4, :, :30])
     torch.testing.assert_close(shown[:, :4, :, 34:], result[:, :4, :, 34:])
     assert torch.equal(shown[:, 4:], result[:, 4:])
+
+
+def test_a_given_frame_counts_strictly_for_all_frames_but_itself() -> None:
+    still = torch.rand(3, 1, 32, 32, generator=torch.Generator().manual_seed(3)) - 0.5
+    shown = still.expand(SHAPE) + 0.12
+    for at, other in ((0, 4), (-1, 0)):
+        share = still_share(shown, still, at)
+        assert float(share[:, at].max()) < 0.1 < 0.4 < float(share[:, other].min())

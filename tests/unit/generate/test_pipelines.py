@@ -175,6 +175,21 @@ def test_an_edit_is_enlarged_with_the_pixels_of_a_source_that_is_large_enough(up
     assert not np.array_equal(upscaled(small, smaller)[:, :28], source.frames_THWC[:, :28])
 
 
+def test_a_clip_that_begins_as_given_shows_the_given_frame_itself(generator):
+    conditions = generator.conditions
+    prompt = parse(
+        "@Start, nothing moves", (Input("Start", MediaKind.IMAGE, Role.FIRST_FRAME),), ()
+    )
+    start = clip(1, 32, 32)
+    with torch.no_grad():
+        shown = frames_to_video(np.repeat(start.frames_THWC, 5, axis=0))
+        latents = conditions.vae.encode(shown[None])[0]
+    again = conditions.decode(latents, prompt, {"Start": (start,)}, FORMAT)
+    alone = conditions.decode(latents, parse("nothing moves", (), ()), {}, FORMAT)
+    torch.testing.assert_close(again[:, 0], shown[:, 0])
+    assert float((alone - shown)[:, 0].abs().mean()) > 0.1
+
+
 def test_an_upscaler_that_changes_nothing_enlarges_by_interpolation(weights):
     upscaler = UpscalePipeline.load(weights)
     for zero in (upscaler.model.out.weight, upscaler.model.out.bias):
