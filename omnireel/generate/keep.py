@@ -4,7 +4,7 @@ The autoencoder costs every pixel some detail, and sampling leaves a little nois
 where "keep everything else" holds and where a scene stands still. Both are seen by comparing the
 result with what was *given* after the same trip through the autoencoder: where the two differ by
 less than can be meant, the given pixels are shown; between the two thresholds they are blended. A
-given frame counts for the whole clip, but more strictly: a place that stands still looks like there.
+given frame counts for the whole clip, but strictly: a place that stands still looks like there.
 
 A clip that is made larger afterwards shows what was given at the larger size there, for that is the
 user's own detail and not a guess at it.
@@ -66,12 +66,12 @@ def changed_share(shown_CTHW: Tensor, looks: Sequence[Tensor], config: KeepConfi
     frames = min(shown_CTHW.shape[1], *(look.shape[1] for look in looks))
     shown_CTHW = shown_CTHW[:, :frames]
     differences = [(shown_CTHW - look[:, :frames]).abs().mean(0, keepdim=True) for look in looks]
-    reach = config.window // 2
+    reach, ahead = config.window // 2, int(frames >= 3)
     around_N1THW = F.avg_pool3d(
         torch.stack(differences),
-        (3, config.window, config.window),
+        (1 + 2 * ahead, config.window, config.window),
         stride=1,
-        padding=(1, reach, reach),
+        padding=(ahead, reach, reach),
         count_include_pad=False,
     )
     span = config.changed_above - config.same_below
