@@ -138,10 +138,13 @@ def _print(data: dict[str, Any]) -> None:
             f"{found['pixels']:.2f} dB, result {found['result']:.2f} dB, autoencoder "
             f"{found['autoencoder']:.2f} dB{closed}"
         )
-        for name, what in (("source_gain", "sources of edits"), ("reference_gain", "references")):
+        for name, what in (
+            ("input_gain", "inputs as large as results"),
+            ("reference_gain", "references"),
+        ):
             if by := found.get(name):
                 out().print(f"{what} add {by[0]:+.2f} [{by[1]:+.2f}..{by[2]:+.2f}] dB")
-        for name, what in (("edits", "edits of a video"), ("others", "all others")):
+        for name, what in (("keeping", "with pixels to keep"), ("others", "all others")):
             if part := found.get(name):
                 closed = (
                     "" if part["closed"] is None else f", {100 * part['closed']:.0f} % of the gap"

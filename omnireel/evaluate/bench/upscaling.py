@@ -3,8 +3,9 @@
 The base clip is the exact answer, worn as a generator's clips are (through the autoencoder with
 noise on its latents); the same case rendered at the larger size is what it should look like, and
 its inputs come at that size as well, as a user's do. Where pictures of subjects are given, the same
-is done without them; where a video is edited, with one that is no larger than the base clip. The
-gap is that to the larger rendering through the autoencoder.
+is done without them; where a video to edit or a first or last frame is given, whose pixels results
+keep, with ones that are no larger than the base clip. The gap is that to the larger rendering
+through the autoencoder.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from omnireel.types import Clip, Frames, Role
 from omnireel.world.tasks import TaskSample
 
 _REFERENCES = (Role.REFERENCE, Role.ELEMENT)
+_KEPT = (Role.SOURCE, Role.FIRST_FRAME, Role.LAST_FRAME)
+_SMALL = "small_inputs"
 
 
 def upscaled_folder(folder: Path, upscaler: Path) -> Path:
@@ -64,18 +67,18 @@ def run_upscaling(
 
 def summarise(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Means in dB, gains with their intervals, and the share of the gap that is closed: over all
-    cases, over edits of a video that is as large as the result, and over the others."""
+    cases, over those that keep pixels of an input as large as the result, and over the others."""
     scores = [dict(record["psnr_dB"]) for record in records]
-    edits = [s for s in scores if "without_source" in s]
-    others = [s for s in scores if "without_source" not in s]
-    unshown = [{**s, "result": s.get("without_source", s["result"])} for s in scores]
+    keeping = [s for s in scores if _SMALL in s]
+    others = [s for s in scores if _SMALL not in s]
+    unkept = [{**s, "result": s.get(_SMALL, s["result"])} for s in scores]
     return {
         "cases": len(scores),
         **_closing(scores),
-        "latent_gain": _gain(unshown, "pixels"),
+        "latent_gain": _gain(unkept, "pixels"),
         "reference_gain": _gain(scores, "without_references"),
-        "source_gain": _gain(edits, "without_source"),
-        "edits": _closing(edits) if edits else None,
+        "input_gain": _gain(keeping, _SMALL),
+        "keeping": _closing(keeping) if keeping else None,
         "others": _closing(others) if others else None,
     }
 
@@ -127,12 +130,12 @@ def upscale_case(pipeline: UpscalePipeline, case: BenchCase) -> dict[str, float]
     bare = without_references(sample)
     if bare is not None:
         shown["without_references"] = _upscaled(pipeline, small, bare)
-    edited = {i.name for i in sample.prompt.inputs if i.role is Role.SOURCE}
-    if edited:
+    kept = {i.name for i in sample.prompt.inputs if i.role in _KEPT}
+    if kept:
         media = {
-            name: (small_sample if name in edited else sample).media[name] for name in sample.media
+            name: (small_sample if name in kept else sample).media[name] for name in sample.media
         }
-        shown["without_source"] = _upscaled(pipeline, small, replace(sample, media=media))
+        shown[_SMALL] = _upscaled(pipeline, small, replace(sample, media=media))
     return {name: psnr(frames, target) or 0.0 for name, frames in shown.items()}
 
 

@@ -34,18 +34,18 @@ def test_the_closed_share_lies_between_enlargement_and_the_autoencoder() -> None
     assert found["latent_gain"] == [0.5, 0.5, 0.5]
     assert found["reference_gain"] == [0.5, 0.5, 0.5]
     assert found["cases"] == 2
-    assert found["source_gain"] is None and found["edits"] is None
+    assert found["input_gain"] is None and found["keeping"] is None
 
 
-def test_what_sources_of_edits_add_is_told_apart_from_what_latents_do() -> None:
+def test_what_large_inputs_add_is_told_apart_from_what_latents_do() -> None:
     edit = {
         "enlarged": 24.0, "pixels": 25.0, "result": 29.0, "autoencoder": 28.0, "ceiling": 30.0,
-        "without_source": 25.5,
+        "small_inputs": 25.5,
     }  # fmt: skip
     other = {
         "enlarged": 22.0, "pixels": 23.0, "result": 23.5, "autoencoder": 26.0, "ceiling": 28.0,
     }  # fmt: skip
     found = summarise([{"psnr_dB": edit}, {"psnr_dB": other}])
-    assert found["source_gain"] == [3.5, 3.5, 3.5]
+    assert found["input_gain"] == [3.5, 3.5, 3.5]
     assert found["latent_gain"] == [0.5, 0.5, 0.5]
-    assert found["edits"]["closed"] == 1.25 and found["others"]["closed"] == 0.375
+    assert found["keeping"]["closed"] == 1.25 and found["others"]["closed"] == 0.375
