@@ -168,8 +168,8 @@ class PairCache:
 class PairBatchConfig:
     """Batches of crops: what is right for a pixel hangs on what is near it in space and time."""
 
-    batch_size: int = 4
-    side: int = 48
+    batch_size: int = 8
+    side: int = 32
     """Of a square crop, in pixels of the base clip; even."""
     frames: int = 9
     image_share: float = 0.1

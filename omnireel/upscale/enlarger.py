@@ -27,7 +27,7 @@ class EnlargerConfig:
     """Width and depth of the network."""
 
     channels: int = 64
-    blocks: int = 12
+    blocks: int = 8
 
     def __post_init__(self) -> None:
         if min(self.channels, self.blocks) < 1:
