@@ -21,11 +21,12 @@ def gray_of(frames: Frames) -> Gray:
     )
 
 
-def shrink(gray_HW: Gray, short_side: int) -> Gray:
-    """``gray_HW`` with a short side of ``short_side`` at most."""
-    height, width = gray_HW.shape
+def shrink(picture: Gray, short_side: int) -> Gray:
+    """A picture ``HW`` or ``HWC`` with a short side of ``short_side`` at most, contiguous."""
+    picture = np.ascontiguousarray(picture)
+    height, width = picture.shape[:2]
     scale = short_side / min(height, width)
     if scale >= 1:
-        return gray_HW
+        return picture
     size = (round(width * scale), round(height * scale))
-    return np.asarray(cv2.resize(gray_HW, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -29,7 +29,7 @@ _ON_TARGET_GRID = frozenset(
     {Role.SOURCE, Role.FIRST_FRAME, Role.LAST_FRAME, Role.ANNOTATION, Role.MOTION, Role.CAMERA}
 )
 
-_SHOWN = (
+_KEPT = (
     (Role.LAST_FRAME, MediaKind.IMAGE),
     (Role.FIRST_FRAME, MediaKind.IMAGE),
     (Role.SOURCE, MediaKind.VIDEO),
@@ -144,11 +144,14 @@ class ConditionEncoder:
             return self.vae.encode(video_CTHW[None].to(device))[0].float()
 
 
+def kept_inputs(prompt: Prompt) -> list[Input]:
+    """Those whose pixels a result may show; of two that it both shows, the later counts."""
+    declared = [i for i in prompt.inputs if (i.role, i.kind) in _KEPT]
+    return sorted(declared, key=lambda i: _KEPT.index((i.role, i.kind)))
+
+
 def _given(prompt: Prompt, media: MediaSet) -> list[tuple[Input, Clip]]:
-    """What the result may show as it is; of two that it both shows, the later counts."""
-    declared = [i for i in prompt.inputs if (i.role, i.kind) in _SHOWN]
-    declared.sort(key=lambda i: _SHOWN.index((i.role, i.kind)))
-    return [(i, _clips(media, i.name)[0]) for i in declared]
+    return [(i, _clips(media, i.name)[0]) for i in kept_inputs(prompt)]
 
 
 def _lasting(fmt: VideoFormat, *pictures_CTHW: Tensor) -> list[Tensor]:

@@ -12,8 +12,9 @@ from omnireel.data.bench.run import Row, Split
 from omnireel.data.checks.base import Check, Models
 from omnireel.data.checks.registry import CROSS_MODAL
 from omnireel.data.crossmodal.labelled import labelled
+from omnireel.data.crossmodal.measure import CHOOSE, REPORT
 
-SEEDS = {"choose": 7_000_000, "report": 9_000_000}
+SEEDS = {"choose": CHOOSE, "report": REPORT}
 MOVEMENTS = ("motion_match", "camera_match")
 """Checks whose threshold must also fit flow, and is a decision."""
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from omnireel.data.gray import shrink
 from omnireel.types import Frames
 
 F32 = npt.NDArray[np.float32]
@@ -41,8 +42,8 @@ def clip_outline_likeness(one_THWC: Frames, other_THWC: Frames, frames: int = 8)
 def place_likeness(place_HWC: Frames, frame_HWC: Frames) -> float:
     """Share of the picture, 0 to 1, in which a frame shows this place: the same colours, and the
     same edges where there are any."""
-    here = _small(frame_HWC)
-    there = _small(_sized(place_HWC, frame_HWC))
+    here = shrink(frame_HWC, _SIDE)
+    there = shrink(_sized(place_HWC, frame_HWC), _SIDE)
     soft = [cv2.GaussianBlur(p, (0, 0), 1.5) for p in (here, there)]
     same = cv2.absdiff(soft[0], soft[1]).max(-1) <= _NOISE
     edges = [_outlines(p) for p in (here, there)]
@@ -55,22 +56,12 @@ def place_likeness(place_HWC: Frames, frame_HWC: Frames) -> float:
 
 def _outlines(picture_HWC: Frames) -> F32:
     """How strong the edges are, 0 to 1, spread a little."""
-    grey = cv2.cvtColor(_small(picture_HWC), cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(shrink(picture_HWC, _SIDE), cv2.COLOR_RGB2GRAY)
     grey = cv2.GaussianBlur(grey, (0, 0), 1.0)
     slope = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)) / 4
     # Edges are compared with what is usual in their picture, so faint drawings count, too.
     level = max(4.0, min(_LINE, float(np.percentile(slope, 95))))
     return np.asarray(cv2.GaussianBlur(np.minimum(slope / level, 1.0), (0, 0), _SPREAD), np.float32)
-
-
-def _small(picture_HWC: Frames) -> Frames:
-    picture = np.ascontiguousarray(picture_HWC)
-    scale = _SIDE / min(picture.shape[:2])
-    if scale >= 1:
-        return picture
-    return np.asarray(
-        cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
-    )
 
 
 def _sized(picture_HWC: Frames, like_HWC: Frames) -> Frames:

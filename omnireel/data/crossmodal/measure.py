@@ -22,9 +22,8 @@ from omnireel.data.crossmodal.labelled import MAKERS, labelled
 
 CHOOSE, REPORT = 7_000_000, 9_000_000
 """Seeds of the split that thresholds are chosen on, and of the one that is reported."""
-
-
 _HARDLY = 0.01
+"""How much less precision or recall is as good."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from omnireel.data.gray import shrink
 from omnireel.data.synthesis.steady import steady
 from omnireel.data.synthesis.views import SAME, Album, Compared, Mask
 from omnireel.types import Frames
@@ -62,7 +63,7 @@ def find_subject(frames_THWC: Frames) -> Subject | None:
     """The moving subject; None when nothing clear moves by itself."""
     if len(frames_THWC) < 3:
         return None
-    small = [_fit(frame) for frame in frames_THWC]
+    small = [shrink(frame, _SIDE) for frame in frames_THWC]
     album = Album(small, steady(np.stack(small)))
     first = [_first_cut(album, t, frame) for t, frame in enumerate(small)]
     if not _plausible(first):
@@ -222,12 +223,3 @@ def _enlarged(masks: list[Mask], width: int, height: int) -> Mask:
         for mask in masks
     ]
     return np.stack(grown) > 127
-
-
-def _fit(frame: Frames) -> Frames:
-    scale = _SIDE / min(frame.shape[:2])
-    frame = np.ascontiguousarray(frame)
-    if scale >= 1:
-        return frame
-    small = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8)

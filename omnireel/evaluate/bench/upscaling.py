@@ -28,6 +28,7 @@ from omnireel.evaluate.oracles.pixels import psnr
 from omnireel.evaluate.upscaling import rivals, worn
 from omnireel.files import atomic_write
 from omnireel.generate import GenerationSettings, UpscalePipeline
+from omnireel.generate.conditions import kept_inputs
 from omnireel.generate.frames import video_to_frames
 from omnireel.mvl.prompt import MentionPart, Prompt, TextPart
 from omnireel.processes import Report, build_missing
@@ -36,7 +37,6 @@ from omnireel.types import Clip, Frames, Role
 from omnireel.world.tasks import TaskSample
 
 _REFERENCES = (Role.REFERENCE, Role.ELEMENT)
-_KEPT = (Role.SOURCE, Role.FIRST_FRAME, Role.LAST_FRAME)
 _SMALL = "small_inputs"
 
 
@@ -130,7 +130,7 @@ def upscale_case(pipeline: UpscalePipeline, case: BenchCase) -> dict[str, float]
     bare = without_references(sample)
     if bare is not None:
         shown["without_references"] = _upscaled(pipeline, small, bare)
-    kept = {i.name for i in sample.prompt.inputs if i.role in _KEPT}
+    kept = {i.name for i in kept_inputs(sample.prompt)}
     if kept:
         media = {
             name: (small_sample if name in kept else sample).media[name] for name in sample.media
