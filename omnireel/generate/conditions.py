@@ -19,7 +19,7 @@ from omnireel.generate.frames import (
     token_grid_size,
 )
 from omnireel.generate.keep import KEEP_LARGE, changed_share, show_given, still_share
-from omnireel.model.sequence import OmniSample, Segment
+from omnireel.model.sequence import PATCH, OmniSample, Segment
 from omnireel.model.text import Tokenizer
 from omnireel.model.vae import SPACE_STRIDE, TIME_STRIDE, VideoVAE
 from omnireel.mvl.prompt import Input, Prompt
@@ -55,6 +55,8 @@ class ConditionEncoder:
     vae: VideoVAE
     tokenizer: Tokenizer
     short_side: int
+    patch: int = PATCH
+    """Of the generator (:class:`~omnireel.model.transformer.TransformerConfig`)."""
 
     def sample(self, prompt: Prompt, media: MediaSet, fmt: VideoFormat) -> OmniSample:
         """The model's view of a prompt.
@@ -66,6 +68,7 @@ class ConditionEncoder:
             text=self.tokenizer.encode(prompt, source_ids(prompt)),
             segments=self.segments(prompt, media, fmt),
             target_shape=latent_shape(fmt),
+            patch=self.patch,
         )
 
     def segments(self, prompt: Prompt, media: MediaSet, fmt: VideoFormat) -> tuple[Segment, ...]:

@@ -26,7 +26,7 @@ from omnireel.generate.settings import (
     SamplingDefaults,
     StepEvent,
 )
-from omnireel.model.sequence import PATCH, OmniSample, PackedSequence, pack
+from omnireel.model.sequence import OmniSample, PackedSequence, grid_tokens, pack
 from omnireel.model.transformer import OmniTransformer
 from omnireel.mvl.prompt import Prompt
 from omnireel.sampling import sampler, shifted_sigmas
@@ -96,6 +96,7 @@ class GeneratorPipeline:
             vae=components.load_vae(vae, device),
             tokenizer=components.tokenizer_of(model.config),
             short_side=limits.short_side,
+            patch=model.config.patch,
         )
         return cls(model, encoder, components.sampling_defaults(component), limits, version)
 
@@ -104,8 +105,7 @@ class GeneratorPipeline:
 
         Counted without media; with these a clip needs more, and fewer run at once.
         """
-        frames, height, width = latent_shape(fmt)
-        tokens = frames * (height // PATCH) * (width // PATCH)
+        tokens = grid_tokens(latent_shape(fmt), self.model.config.patch)
         if not self.limits.guidance_baked_in:
             tokens *= 2
         return max(1, self.denoiser.max_tokens // tokens)

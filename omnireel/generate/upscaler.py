@@ -95,6 +95,7 @@ class UpscalePipeline:
             vae=components.load_vae(vae, device),
             tokenizer=components.tokenizer_of(model.config),
             short_side=limits.short_side,
+            patch=model.config.patch,
         )
         return cls(
             model,

@@ -47,6 +47,7 @@ def join_packs(packs: Sequence[PackedSequence]) -> PackedSequence:
         condition_layouts=(AttentionLayout.build(condition_blocks, condition_blocks, device),),
         target_layouts=(AttentionLayout.build(target_blocks, target_keys, device),),
         target_shapes=tuple(shape for pack in packs for shape in pack.target_shapes),
+        patch=packs[0].patch,
     )
 
 

@@ -30,7 +30,7 @@ ALIGNED_ROLES = frozenset(
 )
 """Roles whose tokens lie on the target's own space-time grid."""
 PATCH = 2
-"""Tokens are ``PATCH x PATCH`` squares of one latent frame."""
+"""Unless a network says otherwise, tokens are ``PATCH x PATCH`` squares of one latent frame."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,19 +54,27 @@ class OmniSample:
     text: TextTokens
     segments: tuple[Segment, ...]
     target_shape: tuple[int, int, int]
+    patch: int = PATCH
+    """The model's tokens are ``patch x patch`` squares of one latent frame."""
 
 
-def patchify(latents_CTHW: Tensor) -> Tensor:
-    """``[T * H/2 * W/2, C * 4]`` tokens of a latent clip."""
+def grid_tokens(shape: tuple[int, int, int], patch: int = PATCH) -> int:
+    """Tokens of a latent (T, H, W)."""
+    t, h, w = shape
+    return t * (h // patch) * (w // patch)
+
+
+def patchify(latents_CTHW: Tensor, patch: int = PATCH) -> Tensor:
+    """``[T * H/p * W/p, C * p * p]`` tokens of a latent clip, p being ``patch``."""
     c, t, h, w = latents_CTHW.shape
-    x = latents_CTHW.reshape(c, t, h // PATCH, PATCH, w // PATCH, PATCH)
-    return x.permute(1, 2, 4, 0, 3, 5).reshape(t * (h // PATCH) * (w // PATCH), c * PATCH * PATCH)
+    x = latents_CTHW.reshape(c, t, h // patch, patch, w // patch, patch)
+    return x.permute(1, 2, 4, 0, 3, 5).reshape(t * (h // patch) * (w // patch), c * patch * patch)
 
 
-def unpatchify(tokens_NP: Tensor, shape: tuple[int, int, int]) -> Tensor:
+def unpatchify(tokens_NP: Tensor, shape: tuple[int, int, int], patch: int = PATCH) -> Tensor:
     """The inverse of :func:`patchify` for a latent (T, H, W) shape."""
     t, h, w = shape
-    x = tokens_NP.reshape(t, h // PATCH, w // PATCH, -1, PATCH, PATCH)
+    x = tokens_NP.reshape(t, h // patch, w // patch, -1, patch, patch)
     return x.permute(3, 0, 1, 4, 2, 5).reshape(-1, t, h, w)
 
 
@@ -96,6 +104,8 @@ class PackedSequence:
     target_layouts: tuple[AttentionLayout, ...]
     """Layer l uses entry l modulo the length. Keys of a target are [conditions | targets]."""
     target_shapes: tuple[tuple[int, int, int], ...]
+    patch: int
+    """Tokens are ``patch x patch`` squares of one latent frame."""
 
     @property
     def num_conditions(self) -> int:
@@ -105,7 +115,7 @@ class PackedSequence:
     @property
     def target_lengths(self) -> tuple[int, ...]:
         """Target tokens of each sample."""
-        return tuple(t * (h // PATCH) * (w // PATCH) for t, h, w in self.target_shapes)
+        return tuple(grid_tokens(shape, self.patch) for shape in self.target_shapes)
 
     @property
     def equal_targets(self) -> bool:
@@ -129,10 +139,13 @@ class PackedSequence:
     def split_targets(self, tokens_NP: Tensor) -> list[Tensor]:
         """Target tokens back to one ``CTHW`` latent clip per sample."""
         chunks = torch.split(tokens_NP, list(self.target_lengths))
-        return [unpatchify(x, s) for x, s in zip(chunks, self.target_shapes, strict=True)]
+        shapes = zip(chunks, self.target_shapes, strict=True)
+        return [unpatchify(x, shape, self.patch) for x, shape in shapes]
 
 
-def aligned_tokens(segment: Segment, target_shape: tuple[int, int, int]) -> Tensor | None:
+def aligned_tokens(
+    segment: Segment, target_shape: tuple[int, int, int], patch: int = PATCH
+) -> Tensor | None:
     """Target token index under each token of an aligned segment; -1 beyond the target's end.
 
     ``None`` when the segment's role is not an aligned one or its frames have another size.
@@ -141,14 +154,21 @@ def aligned_tokens(segment: Segment, target_shape: tuple[int, int, int]) -> Tens
     _, frames, height, width = segment.latents_CTHW.shape
     if segment.role not in ALIGNED_ROLES or (height, width) != (h, w):
         return None
-    per_frame = (h // PATCH) * (w // PATCH)
+    per_frame = (h // patch) * (w // patch)
     at = torch.round(segment.start + segment.step * torch.arange(frames)).long()
     index = at[:, None] * per_frame + torch.arange(per_frame)
     return torch.where((at >= 0)[:, None] & (at < t)[:, None], index, -1).reshape(-1)
 
 
 def pack(samples: Sequence[OmniSample], device: torch.device | str = "cpu") -> PackedSequence:
-    """Pack samples with full asymmetric attention inside each sample."""
+    """Pack samples with full asymmetric attention inside each sample.
+
+    Raises:
+        ValueError: samples for networks with tokens of different sizes.
+    """
+    if len(patches_of := {sample.patch for sample in samples}) != 1:
+        raise ValueError(f"one pack has tokens of one size, not of {sorted(patches_of)}")
+    (patch,) = patches_of
     text_ids, text_slots, patches, patch_slots = [], [], [], []
     roles, condition_positions, target_positions = [], [], []
     aligned_patch, aligned_target, condition_blocks, target_blocks = [], [], [], []
@@ -162,7 +182,7 @@ def pack(samples: Sequence[OmniSample], device: torch.device | str = "cpu") -> P
         condition_positions.append(text_positions(torch.tensor(sample.text.sources)))
         num_conditions += n
         for segment in sample.segments:
-            tokens = patchify(segment.latents_CTHW)
+            tokens = patchify(segment.latents_CTHW, patch)
             n = tokens.shape[0]
             _, t, h, w = segment.latents_CTHW.shape
             patches.append(tokens)
@@ -171,14 +191,14 @@ def pack(samples: Sequence[OmniSample], device: torch.device | str = "cpu") -> P
             condition_positions.append(
                 visual_positions(
                     t,
-                    h // PATCH,
-                    w // PATCH,
+                    h // patch,
+                    w // patch,
                     source_id=segment.source_id,
                     start=segment.start,
                     step=segment.step,
                 )
             )
-            index = aligned_tokens(segment, sample.target_shape)
+            index = aligned_tokens(segment, sample.target_shape, patch)
             if index is not None:
                 keep = index >= 0
                 aligned_patch.append(torch.arange(num_patches, num_patches + n)[keep])
@@ -186,7 +206,7 @@ def pack(samples: Sequence[OmniSample], device: torch.device | str = "cpu") -> P
             num_conditions += n
             num_patches += n
         t, h, w = sample.target_shape
-        target_positions.append(visual_positions(t, h // PATCH, w // PATCH, source_id=0))
+        target_positions.append(visual_positions(t, h // patch, w // patch, source_id=0))
         n = target_positions[-1].shape[0]
         condition_blocks.append(torch.arange(first, num_conditions))
         target_blocks.append(torch.arange(num_targets, num_targets + n))
@@ -216,4 +236,5 @@ def pack(samples: Sequence[OmniSample], device: torch.device | str = "cpu") -> P
         condition_layouts=(AttentionLayout.build(condition_blocks, condition_blocks, device),),
         target_layouts=(AttentionLayout.build(target_blocks, target_keys, device),),
         target_shapes=tuple(s.target_shape for s in samples),
+        patch=patch,
     )

@@ -47,6 +47,9 @@ class TransformerConfig:
     heads: int = 4
     mlp_ratio: float = 4.0
     latent_channels: int = 48
+    patch: int = PATCH
+    """Tokens are ``patch x patch`` squares of one latent frame: 1 sees the finest detail, and has
+    four times the tokens of 2."""
     vocabulary: tuple[str, ...] = ()
     vocabulary_size: int = 0
     max_text_tokens: int = 96
@@ -59,6 +62,13 @@ class TransformerConfig:
             raise ValueError("width / heads must equal rotary.head_width")
         if self.vocabulary_size <= 0:
             raise ValueError("vocabulary_size must be positive: build the tokenizer first")
+        if self.patch < 1:
+            raise ValueError("patch must be 1 or more")
+
+    @property
+    def token_numbers(self) -> int:
+        """Numbers of a visual token."""
+        return self.latent_channels * self.patch**2
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +96,7 @@ class OmniTransformer(nn.Module):
         self.config = config
         self.attend = attend
         self.run: RunFn = run_both_streams
-        d, patch = config.width, config.latent_channels * PATCH * PATCH
+        d, patch = config.width, config.token_numbers
         self.text_embedding = nn.Embedding(config.vocabulary_size, d)
         self.role_embedding = nn.Embedding(len(ROLES), d)
         self.condition_in = nn.Linear(patch, d)

@@ -116,6 +116,7 @@ def shard(
         ),
         target_layouts=tuple(_layout(x, targets, keys, device) for x in packed.target_layouts),
         target_shapes=packed.target_shapes,
+        patch=packed.patch,
         text_counts_B=torch.bincount(sample_of_text, minlength=samples).to(device),
         own_text_counts_B=torch.bincount(sample_of_text[text], minlength=samples).to(device),
         gathered_of_target=targets.gathered(targets.size).to(device),

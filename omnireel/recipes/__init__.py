@@ -75,6 +75,10 @@ RECIPES: dict[str, RecipeEntry] = {
         "omnireel.recipes.generator_tiny:tiny_generator_long",
         "Omni-Generator: all 25 capabilities at length, one GPU",
     ),
+    "generator-tiny-fine": RecipeEntry(
+        "omnireel.recipes.generator_tiny:tiny_generator_fine",
+        "Omni-Generator: the same with the finest tokens, one GPU",
+    ),
     "generator-tiny-quality": RecipeEntry(
         "omnireel.recipes.generator_tiny:tiny_generator_quality",
         "Omni-Generator, fourth stage: few, balanced and clear",
@@ -110,6 +114,10 @@ RECIPES: dict[str, RecipeEntry] = {
     "trajectory-tiny-long": RecipeEntry(
         "omnireel.recipes.distillation:tiny_trajectory_long",
         "ten-step student, first stage, one GPU",
+    ),
+    "trajectory-tiny-fine": RecipeEntry(
+        "omnireel.recipes.distillation:tiny_trajectory_fine",
+        "ten-step student of the finest tokens, one GPU",
     ),
     "distribution-tiny-long": RecipeEntry(
         "omnireel.recipes.distillation:tiny_distribution_long",

@@ -81,6 +81,8 @@ def packed_batches(
     parts: int,
 ) -> PackedBatches:
     """All formats of a cache in packs; the ``parts`` batches of a step take equally long."""
-    samples = LatentSamples(cache, lambda p: len(tokenizer.encode(p, source_ids(p)).ids))
+    samples = LatentSamples(
+        cache, lambda p: len(tokenizer.encode(p, source_ids(p)).ids), network.patch
+    )
     cost = relative_cost(network.width, network.depth, network.mlp_ratio)
     return PackedBatches(samples, parts=parts, cost=cost, config=packing)

@@ -25,6 +25,7 @@ from omnireel.recipes.generator import GENERATOR_OPTIMIZER
 from omnireel.recipes.generator_tiny import (
     debug_generator,
     tiny_generator_all,
+    tiny_generator_fine,
     tiny_generator_long,
 )
 from omnireel.recipes.latents import LatentFolders
@@ -256,6 +257,11 @@ def tiny_distribution() -> DistillationRecipe:
 def tiny_trajectory_long() -> DistillationRecipe:
     """The first stage on a GPU, from what the teacher learned at length there."""
     return _long(tiny_trajectory())
+
+
+def tiny_trajectory_fine() -> DistillationRecipe:
+    """The same for a teacher with the finest tokens, on the samples that it learned from."""
+    return replace(tiny_trajectory_long(), data=tiny_generator_fine().data)
 
 
 def tiny_distribution_long() -> DistillationRecipe:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,9 +19,10 @@ from omnireel.generate.components import (
     tokenizer_of,
 )
 from omnireel.generate.settings import ModelLimits, SamplingDefaults
+from omnireel.model.compiled import compile_blocks
 from omnireel.model.packed_attention import choose_attention
 from omnireel.model.positions import RotaryConfig
-from omnireel.model.sequence import pack
+from omnireel.model.sequence import PATCH, pack
 from omnireel.model.text import Tokenizer
 from omnireel.model.transformer import OmniTransformer, TransformerConfig
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
@@ -42,6 +44,7 @@ from omnireel.recipes.planning.workload import (
 )
 from omnireel.recipes.preview import GeneratorPreview, started_from
 from omnireel.recipes.shard_data import encode_shards, open_shards, shard_facts
+from omnireel.registry import load_component
 from omnireel.shipped import SHIPPED_TINY
 from omnireel.train import (
     OptimizerConfig,
@@ -77,9 +80,18 @@ class TransformerSize:
     mlp_ratio: float = 4.0
     max_text_tokens: int = 96
     gated_base: bool = True
+    patch: int | None = None
+    """Tokens are ``patch x patch`` squares of one latent frame. None: as those of the component to
+    start from, and 2 from random weights."""
 
-    def build(self, latent_channels: int, words: tuple[str, ...]) -> TransformerConfig:
-        """The network's own configuration."""
+    def __post_init__(self) -> None:
+        if self.patch is not None and self.patch < 1:
+            raise InvalidInput("model.patch must be 1 or more", field="model.patch")
+
+    def build(
+        self, latent_channels: int, words: tuple[str, ...], patch: int = PATCH
+    ) -> TransformerConfig:
+        """The network's own configuration; ``patch`` counts where the size names none."""
         if self.width % self.heads:
             raise InvalidInput("model.width must be a multiple of model.heads", field="model.width")
         head = self.width // self.heads
@@ -94,6 +106,7 @@ class TransformerSize:
             max_text_tokens=self.max_text_tokens,
             rotary=RotaryConfig(head_width=head, time_pairs=head // 8),
             gated_base=self.gated_base,
+            patch=self.patch or patch,
         )
 
 
@@ -129,6 +142,8 @@ class GeneratorRecipe:
     shards: Path | None = None
     """Training shards to learn from (``omnireel data pack``) instead of the procedural world; they
     get the sizes, rate and length of ``limits``."""
+    compiled: bool = False
+    """Fuse the network's small operations (:mod:`omnireel.model.compiled`)."""
     memory_gb: float = 0.0
     """Memory of a device to fit a step into, by computing again in the backward pass what saves
     most bytes per operation. 0: keep everything."""
@@ -147,8 +162,20 @@ class GeneratorRecipe:
 
     def workload(self) -> Workload:
         """The network on the meta device, and typical micro-batches."""
+        return self._workload(self._network(PATCH))
+
+    def _patch(self, weights: Mapping[str, Tensor]) -> int:
+        """Of the tokens of a network with these weights; 2 if they are not a generator's."""
+        entry = weights.get("target_in.weight")
+        if entry is None:
+            return PATCH
+        return math.isqrt(entry.shape[1] // load_vae(self.vae).config.latent_channels)
+
+    def _network(self, patch: int) -> TransformerConfig:
         channels = load_vae(self.vae).config.latent_channels
-        network = self.model.build(channels, vocabulary())
+        return self.model.build(channels, vocabulary(), patch)
+
+    def _workload(self, network: TransformerConfig) -> Workload:
         if self.batching == "packed":
             found = packed_workload(
                 network, self.data, self.packing, padded=self.trainer.pads_attention
@@ -176,17 +203,20 @@ class GeneratorRecipe:
     def assemble(self, place: Workplace, init_from: Path | None) -> Assembly:
         """Encode the data and build the objective."""
         check_loaders(self.encoding, self.trainer.feed)
-        fit = fit_on_device(self.workload(), self.trainer, self.memory_gb)
+        start = {} if init_from is None else load_component(init_from).state_dict
+        network = self._network(self._patch(start))
+        fit = fit_on_device(self._workload(network), self.trainer, self.memory_gb)
         pinned = self.prepare(place)
         torch.manual_seed(self.trainer.seed)
         vae = load_vae(self.vae)
         model = OmniTransformer(
-            self.model.build(vae.config.latent_channels, vocabulary()),
-            choose_attention(self.trainer.device, self.trainer.compute),
+            network, choose_attention(self.trainer.device, self.trainer.compute)
         )
         fit.apply(model)
         if init_from is not None:
             warm_start(model, init_from, ("generator",))
+        if self.compiled:
+            compile_blocks(model)
         device = self.trainer.device
         tokenizer = tokenizer_of(model.config)
         batches, held_out = self._data(pinned, tokenizer, model.config)
@@ -229,8 +259,8 @@ class GeneratorRecipe:
 
     def component(self, weights: Mapping[str, Tensor], place: Workplace) -> ComponentParts:
         """The generator, tied to the autoencoder that it was trained on."""
-        vae = load_vae(self.vae)
-        config = self.model.build(vae.config.latent_channels, vocabulary())
+        network_weights = module_weights(weights, "transformer")
+        config = self._network(self._patch(network_weights))
         if self.shards is not None:
             names, count, origin = shard_facts(place.pinned)
             known: tuple[str, ...] = ("Knows what its training shards show.",)
@@ -247,7 +277,7 @@ class GeneratorRecipe:
             generator_component_config(
                 config, self.sampling, limits, latent_space_sha256(self.vae)
             ),
-            module_weights(weights, "transformer"),
+            network_weights,
             card,
         )
 

@@ -133,7 +133,7 @@ class GeneratorPreview:
     ) -> torch.Tensor:
         _, t, h, w = record.target_CTHW.shape
         text = tokenizer.encode(record.prompt, source_ids(record.prompt))
-        sample = OmniSample(text, record.segments, (t, h, w))
+        sample = OmniSample(text, record.segments, (t, h, w), model.config.patch)
         guided = chain(sample, tokenizer.empty(), sampling.guidance)
         noise = torch.randn(record.target_CTHW.shape, generator=torch.Generator().manual_seed(seed))
 

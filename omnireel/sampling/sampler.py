@@ -95,7 +95,7 @@ def sample_latents(
     shape = (noise_CTHW.shape[1], noise_CTHW.shape[2], noise_CTHW.shape[3])
     packed = pack(chain.variants)
     count = len(chain.variants)
-    x_NP = patchify(begin.x_CTHW.to(noise_CTHW.device))
+    x_NP = patchify(begin.x_CTHW.to(noise_CTHW.device), packed.patch)
     cache: ConditionCache | None = None
     num_steps = len(sigmas) - 1
     for i in range(begin.step, num_steps):
@@ -108,5 +108,6 @@ def sample_latents(
         v_NP = chain.combine(list(velocities.chunk(count)))
         x0_NP = x_NP - sigmas[i] * v_NP
         x_NP = x_NP + (sigmas[i + 1] - sigmas[i]) * v_NP
-        on_step(StepEvent(i + 1, num_steps, unpatchify(x0_NP, shape), unpatchify(x_NP, shape)))
-    return unpatchify(x_NP, shape)
+        x0_CTHW, x_CTHW = (unpatchify(x, shape, packed.patch) for x in (x0_NP, x_NP))
+        on_step(StepEvent(i + 1, num_steps, x0_CTHW, x_CTHW))
+    return unpatchify(x_NP, shape, packed.patch)

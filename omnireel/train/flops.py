@@ -16,9 +16,14 @@ from torch import nn
 
 from omnireel.model.attention import AttentionLayout
 from omnireel.model.block import Half
-from omnireel.model.sequence import PATCH, OmniSample, PackedSequence, Segment, aligned_tokens
+from omnireel.model.sequence import (
+    OmniSample,
+    PackedSequence,
+    Segment,
+    aligned_tokens,
+    grid_tokens,
+)
 from omnireel.model.transformer import TransformerConfig
-from omnireel.train.balance.lengths import grid_tokens
 from omnireel.train.optim import OptimizerConfig, split_parameters
 from omnireel.types import Role
 from omnireel.upscale.windows import WindowConfig, window_blocks
@@ -92,8 +97,8 @@ def pack_shape(
     """The shape of a pack, with full attention or (super-resolution) in ``windows``; ``padded``:
     the operator pads blocks to equal length."""
     text = [len(s.text.ids) for s in samples]
-    visual = [sum(map(_tokens, s.segments)) for s in samples]
-    target = [grid_tokens(s.target_shape) for s in samples]
+    visual = [sum(_tokens(x, s.patch) for x in s.segments) for s in samples]
+    target = [grid_tokens(s.target_shape, s.patch) for s in samples]
     aligned = sum(_aligned(s) for s in samples)
     layers = (
         [_full([t + v for t, v in zip(text, visual, strict=True)], target, padded)]
@@ -162,7 +167,7 @@ def forward_flops(config: TransformerConfig, pack: PackShape) -> ForwardFlops:
     of their base a second exit) ``2 P d``.
     """
     d, hidden = config.width, int(config.mlp_ratio * config.width)
-    patch = config.latent_channels * PATCH * PATCH
+    patch = config.token_numbers
     token = 8 * d * d + 4 * d * hidden
     own = sum(_of_layer(pack.condition_attention, i).pairs for i in range(config.depth))
     both = sum(_of_layer(pack.target_attention, i).pairs for i in range(config.depth))
@@ -233,13 +238,13 @@ def _of_layer(shapes: tuple[AttentionShape, ...], layer: int) -> AttentionShape:
     return shapes[layer % len(shapes)]
 
 
-def _tokens(segment: Segment) -> int:
+def _tokens(segment: Segment, patch: int) -> int:
     _, t, h, w = segment.latents_CTHW.shape
-    return grid_tokens((t, h, w))
+    return grid_tokens((t, h, w), patch)
 
 
 def _aligned(sample: OmniSample) -> int:
-    found = (aligned_tokens(s, sample.target_shape) for s in sample.segments)
+    found = (aligned_tokens(s, sample.target_shape, sample.patch) for s in sample.segments)
     return sum(int((index >= 0).sum()) for index in found if index is not None)
 
 
@@ -259,10 +264,11 @@ def _windowed(
     own: list[tuple[int, int]] = []
     both: list[tuple[int, int]] = []
     for sample in samples:
-        low = sum(_tokens(s) for s in sample.segments if s.role is Role.LOW_RESOLUTION)
-        others = len(sample.text.ids) + sum(map(_tokens, sample.segments)) - low
+        tokens = [(s.role, _tokens(s, sample.patch)) for s in sample.segments]
+        others = len(sample.text.ids) + sum(n for r, n in tokens if r is not Role.LOW_RESOLUTION)
         t, h, w = sample.target_shape
-        sizes = [len(b) for b in window_blocks((t, h // PATCH, w // PATCH), windows, shifted)]
+        grid = (t, h // sample.patch, w // sample.patch)
+        sizes = [len(b) for b in window_blocks(grid, windows, shifted)]
         own += [(others, others), *((n, others + n) for n in sizes)]
         both += [(n, others + 2 * n) for n in sizes]
     return (

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from omnireel.model.sequence import PATCH
 from omnireel.mvl.prompt import Prompt
-from omnireel.train.balance.lengths import SampleLength, grid_tokens
+from omnireel.train.balance.lengths import SampleLength, latent_tokens
 from omnireel.train.latent_cache import LatentCache
 from omnireel.train.latent_record import LatentRecord, prompt_from_json
 
@@ -20,10 +21,10 @@ class LatentSamples:
     A sample's length is that under its full prompt; dropped conditions make it shorter.
     """
 
-    def __init__(self, cache: LatentCache, text_tokens: TextTokens) -> None:
+    def __init__(self, cache: LatentCache, text_tokens: TextTokens, patch: int = PATCH) -> None:
         self._cache = cache
         self._places = [place for bucket in cache.buckets for place in bucket]
-        self._lengths = [_length(cache.row(*place), text_tokens) for place in self._places]
+        self._lengths = [_length(cache.row(*place), text_tokens, patch) for place in self._places]
 
     def lengths(self) -> Sequence[SampleLength]:
         """Token counts of every sample, from the index."""
@@ -34,12 +35,7 @@ class LatentSamples:
         return self._cache.record(*self._places[index])
 
 
-def _length(row: Mapping[str, Any], text_tokens: TextTokens) -> SampleLength:
-    segments = sum(_tokens(segment["shape"]) for segment in row["segments"])
+def _length(row: Mapping[str, Any], text_tokens: TextTokens, patch: int) -> SampleLength:
+    segments = sum(latent_tokens(segment["shape"], patch) for segment in row["segments"])
     text = text_tokens(prompt_from_json(row["prompt"]))
-    return SampleLength(text + segments, _tokens(row["target"]["shape"]))
-
-
-def _tokens(shape_CTHW: Sequence[int]) -> int:
-    _, t, h, w = shape_CTHW
-    return grid_tokens((t, h, w))
+    return SampleLength(text + segments, latent_tokens(row["target"]["shape"], patch))

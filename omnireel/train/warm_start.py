@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,13 +17,17 @@ _FIRST_HIDDEN = "blocks.0.mlp_in.weight"
 _LATER = ("base_gate.", "focus.", "stayed.", "lookup.")
 """Parts that components of earlier networks lack."""
 _BLOCK = re.compile(r"blocks\.(\d+)\.")
+_ENTRIES = ("condition_in.weight", "target_in.weight", "aligned_in.weight")
+_EXITS = ("out.weight", "out.bias", "base_gate.weight", "base_gate.bias")
 
 
 def warm_start(module: nn.Module, folder: Path, kinds: tuple[str, ...]) -> str:
     """Copy a component's weights into ``module`` and say which kind it was.
 
-    What the component lacks keeps its start: a gate, which then changes no answer, and the
-    embedder's eyes for what an edit changed and for what words name, which have nothing to say yet.
+    Blocks and MLPs may be fewer and narrower than the component's, and tokens of another size
+    (:func:`thin_blocks`, :func:`thin_mlps`, :func:`resize_tokens`). What the component lacks keeps
+    its start: a gate, which then changes no answer, and the embedder's eyes for what an edit
+    changed and for what words name, which have nothing to say yet.
 
     Raises:
         NotFound, IntegrityError: see :func:`omnireel.registry.load_component`.
@@ -38,6 +43,8 @@ def warm_start(module: nn.Module, folder: Path, kinds: tuple[str, ...]) -> str:
         )
     own = module.state_dict()
     given = thin_blocks(without_enlarger(component.state_dict), num_blocks(own))
+    if _ENTRIES[0] in own and _ENTRIES[0] in given:
+        given = resize_tokens(given, own[_ENTRIES[0]].shape[1])
     if _FIRST_HIDDEN in own:
         given = thin_mlps(given, own[_FIRST_HIDDEN].shape[0])
     given |= {name: own[name] for name in own if name.startswith(_LATER) and name not in given}
@@ -54,6 +61,33 @@ def warm_start(module: nn.Module, folder: Path, kinds: tuple[str, ...]) -> str:
         )
     module.load_state_dict(given)
     return component.kind
+
+
+def resize_tokens(state: Mapping[str, Tensor], numbers: int) -> dict[str, Tensor]:
+    """Entries and exits for visual tokens of ``numbers`` numbers.
+
+    Fewer: the squares of a latent frame in a token become tokens of their own. Entries take the
+    mean of the weights of all of them, times the square root of their number, so that tokens are
+    as large as before; exits take the mean. More: each square of the larger token takes the
+    weights of the smaller one, entries divided by that root.
+    """
+    before = state[_ENTRIES[0]].shape[1]
+    smaller, larger = sorted((before, numbers))
+    squares, rest = divmod(larger, smaller)
+    if squares == 1 or rest:
+        return dict(state)
+    root = math.sqrt(squares)
+    resized = dict(state)
+    for name in (*_ENTRIES, *_EXITS):
+        if (tensor := state.get(name)) is None:
+            continue
+        axis = 1 if name in _ENTRIES else 0
+        if numbers < before:
+            shape = (*tensor.shape[:axis], numbers, squares, *tensor.shape[axis + 1 :])
+            resized[name] = tensor.reshape(shape).mean(axis + 1) * (root if axis else 1)
+        else:
+            resized[name] = tensor.repeat_interleave(squares, axis) / (root if axis else 1)
+    return resized
 
 
 def num_blocks(state: Mapping[str, Tensor]) -> int:

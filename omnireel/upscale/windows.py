@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from omnireel.model.attention import AttentionLayout
-from omnireel.model.sequence import PATCH, OmniSample, PackedSequence, pack
+from omnireel.model.sequence import OmniSample, PackedSequence, grid_tokens, pack
 from omnireel.types import Role
 
 
@@ -90,7 +90,7 @@ def _layouts(
         condition_q.append(shared)
         condition_k.append(shared)
         t, h, w = sample.target_shape
-        for window in window_blocks((t, h // PATCH, w // PATCH), config, shifted):
+        for window in window_blocks((t, h // sample.patch, w // sample.patch), config, shifted):
             under = c_start + others + window
             condition_q.append(under)
             condition_k.append(torch.cat([shared, under]))
@@ -113,6 +113,5 @@ def _count(sample: OmniSample) -> tuple[int, int]:
     others = len(sample.text.ids)
     for segment in sample.segments[:-1]:
         _, t, h, w = segment.latents_CTHW.shape
-        others += t * (h // PATCH) * (w // PATCH)
-    t, h, w = sample.target_shape
-    return others, t * (h // PATCH) * (w // PATCH)
+        others += grid_tokens((t, h, w), sample.patch)
+    return others, grid_tokens(sample.target_shape, sample.patch)

@@ -14,7 +14,6 @@ from typing import Literal
 
 from torch import nn
 
-from omnireel.model.sequence import PATCH
 from omnireel.model.transformer import TransformerConfig
 from omnireel.train import TrainerConfig
 from omnireel.train.flops import AttentionShape, PackShape, muon_matrices
@@ -185,7 +184,7 @@ def ends_bytes(config: TransformerConfig, pack: PackShape, compute: Compute) -> 
     each text token; the exit 12 d + a d for each target token, and with a gate of the base that and
     the gate, 4 P + a P; rotary tables 4 E for each token."""
     a, d = _width(compute), config.width
-    patch = config.latent_channels * PATCH * PATCH
+    patch = config.token_numbers
     head = d // config.heads
     conditions = pack.conditions * (4 * d + 4 * head) + pack.text * 8 * d
     entries = (pack.visual + pack.aligned + pack.target) * a * patch + pack.aligned * 4 * d

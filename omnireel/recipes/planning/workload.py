@@ -81,7 +81,7 @@ def transformer_workload(
         model = OmniTransformer(network)
     rng = np.random.default_rng(0)
     batches = (
-        pack_shape(_microbatch(data, batch_size, rng, number), windows, padded=padded)
+        pack_shape(_microbatch(network, data, batch_size, rng, number), windows, padded=padded)
         for number in range(_MICROBATCHES)
     )
     return Workload(network, {"transformer": model}, tuple(batches))
@@ -98,7 +98,7 @@ def packed_workload(
     with torch.device("meta"):
         model = OmniTransformer(network)
     degree = packing.max_degree
-    source = _drawn_samples(data, packing.max_tokens * degree)
+    source = _drawn_samples(network, data, packing.max_tokens * degree)
     cost = relative_cost(network.width, network.depth, network.mlp_ratio)
     packs = PackedBatches(source, parts=degree, cost=cost, config=packing)
     shapes, degrees = [], []
@@ -132,7 +132,7 @@ class _Drawn:
         return self.samples[index]
 
 
-def _drawn_samples(data: LatentCacheConfig, budget: int) -> _Drawn:
+def _drawn_samples(network: TransformerConfig, data: LatentCacheConfig, budget: int) -> _Drawn:
     """Samples of all formats, enough for some packs of ``budget`` tokens.
 
     How long texts are is a guess, so one that alone exceeds the budget is cut.
@@ -141,7 +141,7 @@ def _drawn_samples(data: LatentCacheConfig, budget: int) -> _Drawn:
     found: list[OmniSample] = []
     total = 0
     while total < _MICROBATCHES * budget:
-        (sample,) = _microbatch(data, 1, rng, len(found))
+        (sample,) = _microbatch(network, data, 1, rng, len(found))
         room = max(1, len(sample.text.ids) + budget - sample_length(sample).tokens)
         text = TextTokens(sample.text.ids[:room], sample.text.sources[:room])
         found.append(replace(sample, text=text))
@@ -150,7 +150,11 @@ def _drawn_samples(data: LatentCacheConfig, budget: int) -> _Drawn:
 
 
 def _microbatch(
-    data: LatentCacheConfig, batch_size: int, rng: np.random.Generator, number: int
+    network: TransformerConfig,
+    data: LatentCacheConfig,
+    batch_size: int,
+    rng: np.random.Generator,
+    number: int,
 ) -> list[OmniSample]:
     """One format a batch, as :class:`~omnireel.train.latent_cache.LatentBatches` serves them."""
     fmt = data.formats[data.format_of(number)]
@@ -159,7 +163,10 @@ def _microbatch(
     chosen = rng.choice(len(names), size=batch_size, p=shares / shares.sum())
     text = rng.integers(*_TEXT_TOKENS, size=batch_size)
     return [
-        _sample(names[c], fmt, data.upscale, number * batch_size + i, int(text[i]))
+        replace(
+            _sample(names[c], fmt, data.upscale, number * batch_size + i, int(text[i])),
+            patch=network.patch,
+        )
         for i, c in enumerate(chosen)
     ]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from omnireel.model.sequence import PATCH, OmniSample
+from omnireel.model.sequence import PATCH, OmniSample, grid_tokens
 from omnireel.train.latent_record import LatentRecord
 
 
@@ -34,24 +35,20 @@ class SampleLength:
         return self.conditions**2 + self.target * self.tokens
 
 
-def grid_tokens(shape: tuple[int, int, int]) -> int:
-    """Tokens of a latent (T, H, W)."""
-    t, h, w = shape
-    return t * (h // PATCH) * (w // PATCH)
-
-
 def sample_length(sample: OmniSample) -> SampleLength:
     """Token counts of a sample that is ready to be packed."""
-    segments = sum(_shape_tokens(segment.latents_CTHW.shape) for segment in sample.segments)
-    return SampleLength(len(sample.text.ids) + segments, grid_tokens(sample.target_shape))
+    patch = sample.patch
+    segments = sum(latent_tokens(segment.latents_CTHW.shape, patch) for segment in sample.segments)
+    return SampleLength(len(sample.text.ids) + segments, grid_tokens(sample.target_shape, patch))
 
 
-def record_length(record: LatentRecord, text_tokens: int) -> SampleLength:
+def record_length(record: LatentRecord, text_tokens: int, patch: int = PATCH) -> SampleLength:
     """Token counts of an encoded sample whose prompt has ``text_tokens``."""
-    segments = sum(_shape_tokens(segment.latents_CTHW.shape) for segment in record.segments)
-    return SampleLength(text_tokens + segments, _shape_tokens(record.target_CTHW.shape))
+    segments = sum(latent_tokens(segment.latents_CTHW.shape, patch) for segment in record.segments)
+    return SampleLength(text_tokens + segments, latent_tokens(record.target_CTHW.shape, patch))
 
 
-def _shape_tokens(shape_CTHW: tuple[int, ...]) -> int:
+def latent_tokens(shape_CTHW: Sequence[int], patch: int = PATCH) -> int:
+    """Tokens of a latent clip."""
     _, t, h, w = shape_CTHW
-    return grid_tokens((t, h, w))
+    return grid_tokens((t, h, w), patch)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 
-from omnireel.model.sequence import OmniSample, Segment, pack, patchify
+from omnireel.model.sequence import PATCH, OmniSample, Segment, pack, patchify
 from omnireel.model.text import BEGIN, TextTokens
 from omnireel.model.transformer import OmniTransformer
 from omnireel.train.balance.cost import CostMeasurement
@@ -39,7 +39,7 @@ def measure_costs(
         yield CostMeasurement(lengths, statistics.median(times), degree)
 
 
-def probe_packs(channels: int) -> Iterator[list[OmniSample]]:
+def probe_packs(channels: int, patch: int = PATCH) -> Iterator[list[OmniSample]]:
     """Packs that tell the coefficients apart: few and many tokens, long and short, conditions."""
     rng = torch.Generator().manual_seed(0)
     for count, shape, references in (
@@ -56,7 +56,7 @@ def probe_packs(channels: int) -> Iterator[list[OmniSample]]:
         image = torch.randn(channels, 1, h, w, generator=rng)
         segments = tuple(Segment(image, Role.REFERENCE, n + 1) for n in range(references))
         text = TextTokens((BEGIN,) * 16, (0,) * 16)
-        yield [OmniSample(text, segments, (t, h, w)) for _ in range(count)]
+        yield [OmniSample(text, segments, (t, h, w), patch) for _ in range(count)]
 
 
 def training_step(model: OmniTransformer, device: torch.device | str) -> Step:
@@ -65,9 +65,9 @@ def training_step(model: OmniTransformer, device: torch.device | str) -> Step:
 
     def step(samples: Sequence[OmniSample]) -> None:
         packed = pack(samples, device)
-        clean_NP = torch.cat(
-            [patchify(torch.zeros(model.config.latent_channels, *s.target_shape)) for s in samples]
-        ).to(device)
+        channels = model.config.latent_channels
+        clean = [patchify(torch.zeros(channels, *s.target_shape), s.patch) for s in samples]
+        clean_NP = torch.cat(clean).to(device)
         times_B = torch.full((len(samples),), 0.5, device=device)
         torch.autograd.backward(model(clean_NP, times_B, packed).square().mean())
         model.zero_grad(set_to_none=True)

@@ -10,7 +10,8 @@ import numpy as np
 from omnireel.errors import InvalidInput
 from omnireel.generate.conditions import latent_shape
 from omnireel.generate.frames import token_grid_size
-from omnireel.train.balance.lengths import SampleLength, grid_tokens
+from omnireel.model.sequence import grid_tokens
+from omnireel.train.balance.lengths import SampleLength
 from omnireel.types import Role, VideoFormat
 from omnireel.world.tasks.catalog import draw_plan
 from omnireel.world.tasks.mix import TaskMix, default_weights

@@ -201,7 +201,10 @@ class DistributionMatching:
         """Nothing to restore."""
 
     def _bind(self, batch: Sequence[LatentRecord]) -> _Bound:
-        samples = [omni_sample(self._tokenizer, r.prompt, r.segments, r.target_CTHW) for r in batch]
+        patch = self.model.config.patch
+        samples = [
+            omni_sample(self._tokenizer, r.prompt, r.segments, r.target_CTHW, patch) for r in batch
+        ]
         packed = self._pack(samples)
         empty, tally = self._tokenizer.empty(), tally_of(packed)
         return _Bound(
@@ -211,7 +214,7 @@ class DistributionMatching:
             teacher=guided_velocity(
                 self.teacher, samples, self._pack, empty, self._config.trajectory.guidance, tally
             ),
-            data=stack_tokens([r.target_CTHW for r in batch], self._device),
+            data=stack_tokens([r.target_CTHW for r in batch], self._device, patch),
             frames=samples[0].target_shape[0],
             tally=tally,
         )

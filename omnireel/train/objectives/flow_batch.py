@@ -78,6 +78,8 @@ class FlowPreparation:
     config: FlowMatchingConfig
     pack: PackFn
     """Who attends to whom. A loader's processes need one that can be pickled."""
+    patch: int = PATCH
+    """Of the network (:class:`~omnireel.model.transformer.TransformerConfig`)."""
 
     def __call__(self, records: Sequence[LatentRecord], rng: torch.Generator) -> FlowBatch:
         """A batch to learn from; targets may differ in shape."""
@@ -106,16 +108,17 @@ class FlowPreparation:
         times_B: Tensor,
         rng: torch.Generator,
     ) -> FlowBatch:
-        clean_NP = torch.cat([patchify(record.target_CTHW) for record in records])
+        clean_NP = torch.cat([patchify(record.target_CTHW, self.patch) for record in records])
         if self.config.changed_focus > 0:
-            focus_N = torch.cat([changed_tokens(record) for record in records])
+            focus_N = torch.cat([changed_tokens(record, self.patch) for record in records])
         else:
             focus_N = torch.zeros(len(clean_NP))
         return FlowBatch(self.pack(samples), clean_NP, focus_N, times_B, rng.get_state())
 
     def _sample(self, record: LatentRecord, prompt: Prompt) -> OmniSample:
         """The model's view of a record under one of its prompts."""
-        return omni_sample(self.tokenizer, prompt, record.segments, record.target_CTHW)
+        segments, target = record.segments, record.target_CTHW
+        return omni_sample(self.tokenizer, prompt, segments, target, self.patch)
 
     def _augmented(self, record: LatentRecord, rng: torch.Generator) -> OmniSample:
         config = self.config
@@ -159,29 +162,23 @@ class AugmentedBatches:
         return self.preparation(self.data.batch(index), rng)
 
 
-def changed_tokens(record: LatentRecord) -> Tensor:
+def changed_tokens(record: LatentRecord, patch: int = PATCH) -> Tensor:
     """How far each target token ``[N]`` differs from the clip to edit, 0 (equal) to 1.
 
     The mean squared difference d of normalised latents becomes d / (d + 0.1). Without a clip to
     edit all are 0.
     """
     _, t, h, w = record.target_CTHW.shape
-    target_NP = patchify(record.target_CTHW.float())
+    target_NP = patchify(record.target_CTHW.float(), patch)
     changed_N = torch.zeros(len(target_NP))
     for segment in record.segments:
         if segment.role is not Role.SOURCE:
             continue
-        index = aligned_tokens(segment, (t, h, w))
+        index = aligned_tokens(segment, (t, h, w), patch)
         if index is None:
             continue
         lies = index >= 0
-        source_NP = patchify(segment.latents_CTHW.float())[lies]
+        source_NP = patchify(segment.latents_CTHW.float(), patch)[lies]
         difference = (target_NP[index[lies]] - source_NP).square().mean(1)
         changed_N[index[lies]] = difference / (difference + 0.1)
     return changed_N
-
-
-def target_tokens(record: LatentRecord) -> int:
-    """Tokens of a record's target."""
-    _, t, h, w = record.target_CTHW.shape
-    return t * (h // PATCH) * (w // PATCH)

@@ -172,11 +172,13 @@ class FlowDPO:
     ) -> tuple[PairErrors, Work]:
         """First and second samples run as one pack of twice the batch."""
         first = [p.first.latents_CTHW for p in pairs]
-        clean = stack_tokens([*first, *(p.second.latents_CTHW for p in pairs)], self._device)
+        patch = self.model.config.patch
+        clean = stack_tokens([*first, *(p.second.latents_CTHW for p in pairs)], self._device, patch)
         noise = self._noise(pairs, clean, rng)
         times_2B = times_B.repeat(2)
         samples = [
-            omni_sample(self._tokenizer, p.prompt, p.segments, p.first.latents_CTHW) for p in pairs
+            omni_sample(self._tokenizer, p.prompt, p.segments, p.first.latents_CTHW, patch)
+            for p in pairs
         ]
         packed = self._pack([*samples, *samples])
         tally = tally_of(packed)
@@ -206,7 +208,8 @@ class FlowDPO:
         noise = shared.repeat(2, 1, 1)
         if bool(own.any()):
             made_from = [p.first.noise_CTHW for p in pairs] + [p.second.noise_CTHW for p in pairs]
-            noise = torch.where(times_like(own.repeat(2), noise), stack_tokens(made_from), noise)
+            before = stack_tokens(made_from, patch=self.model.config.patch)
+            noise = torch.where(times_like(own.repeat(2), noise), before, noise)
         return noise.to(self._device)
 
 

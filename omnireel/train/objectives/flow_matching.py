@@ -20,14 +20,11 @@ from torch import Tensor, nn
 from omnireel.errors import InvalidInput
 from omnireel.model.text import Tokenizer
 from omnireel.model.transformer import OmniTransformer
+from omnireel.train.balance.lengths import latent_tokens
 from omnireel.train.callbacks import ValidationReport
 from omnireel.train.latent_record import LatentRecord
 from omnireel.train.objective import LossReport
-from omnireel.train.objectives.flow_batch import (
-    FlowBatch,
-    FlowPreparation,
-    target_tokens,
-)
+from omnireel.train.objectives.flow_batch import FlowBatch, FlowPreparation
 from omnireel.train.objectives.packed import PackFn
 from omnireel.train.work import training_work
 
@@ -91,7 +88,7 @@ class FlowMatching:
         """``pack`` decides, on the CPU, who attends to whom; ``preview`` adds generated clips to
         validation."""
         self.model = model.to(device)
-        self.preparation = FlowPreparation(tokenizer, config, pack)
+        self.preparation = FlowPreparation(tokenizer, config, pack, model.config.patch)
         self._config = config
         self._held_out = tuple(held_out)
         self._preview = preview
@@ -119,12 +116,15 @@ class FlowMatching:
             return float(batch.num_samples if over_samples else len(batch.clean_NP))
         if self._config.mean_over == "samples":
             return float(len(batch))
-        return float(sum(target_tokens(record) for record in batch))
+        patch = self.preparation.patch
+        return float(sum(latent_tokens(r.target_CTHW.shape, patch) for r in batch))
 
     def validate(self) -> ValidationReport:
         """Loss on held-out samples at fixed times and noise, also per capability; then previews."""
-        metrics = self.held_out_losses()
-        report = self._preview(self.model) if self._preview else ValidationReport({})
+        # Compiled blocks would be compiled again for it: it runs in another precision.
+        with torch.compiler.set_stance("force_eager"):
+            metrics = self.held_out_losses()
+            report = self._preview(self.model) if self._preview else ValidationReport({})
         return ValidationReport({**metrics, **report.metrics}, report.comparisons)
 
     def held_out_losses(self) -> dict[str, float]:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from omnireel.errors import InvalidInput
 from omnireel.generate.conditions import source_ids
-from omnireel.model.sequence import OmniSample, PackedSequence, Segment, patchify
+from omnireel.model.sequence import PATCH, OmniSample, PackedSequence, Segment, patchify
 from omnireel.model.text import TextTokens, Tokenizer
 from omnireel.model.transformer import ConditionCache, OmniTransformer
 from omnireel.mvl.prompt import Prompt
@@ -39,14 +39,20 @@ def frozen_copy(model: OmniTransformer) -> OmniTransformer:
 
 
 def omni_sample(
-    tokenizer: Tokenizer, prompt: Prompt, segments: tuple[Segment, ...], latents_CTHW: Tensor
+    tokenizer: Tokenizer,
+    prompt: Prompt,
+    segments: tuple[Segment, ...],
+    latents_CTHW: Tensor,
+    patch: int = PATCH,
 ) -> OmniSample:
     """What the model is told about a sample whose target is ``latents_CTHW``."""
     _, t, h, w = latents_CTHW.shape
-    return OmniSample(tokenizer.encode(prompt, source_ids(prompt)), segments, (t, h, w))
+    return OmniSample(tokenizer.encode(prompt, source_ids(prompt)), segments, (t, h, w), patch)
 
 
-def stack_tokens(latents: Sequence[Tensor], device: str | torch.device = "cpu") -> Tensor:
+def stack_tokens(
+    latents: Sequence[Tensor], device: str | torch.device = "cpu", patch: int = PATCH
+) -> Tensor:
     """Latent clips of one shape as ``tokens_BNP``.
 
     Raises:
@@ -59,7 +65,7 @@ def stack_tokens(latents: Sequence[Tensor], device: str | torch.device = "cpu") 
             f"A batch needs targets of one shape, got {shapes or 'none'}; batch by format",
             field="batch",
         )
-    return torch.stack([patchify(x) for x in latents]).to(device)
+    return torch.stack([patchify(x, patch) for x in latents]).to(device)
 
 
 def by_shape(

@@ -213,8 +213,11 @@ class TrajectoryMatching:
     ) -> tuple[Tensor, Work]:
         """Pseudo-Huber errors ``[B]`` at given fine steps (targets of one shape), and the work of
         student and teacher."""
-        samples = [omni_sample(self._tokenizer, r.prompt, r.segments, r.target_CTHW) for r in batch]
-        clean = stack_tokens([r.target_CTHW for r in batch], self._device)
+        patch = self.model.config.patch
+        samples = [
+            omni_sample(self._tokenizer, r.prompt, r.segments, r.target_CTHW, patch) for r in batch
+        ]
+        clean = stack_tokens([r.target_CTHW for r in batch], self._device, patch)
         noise = torch.randn(clean.shape, generator=rng).to(self._device)
         packed = self._pack(samples)
         empty, tally = self._tokenizer.empty(), tally_of(packed)
