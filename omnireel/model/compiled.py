@@ -31,7 +31,7 @@ class _NotCompiled:
         self._attend = attend
         self.name, self.pads = operator_name(attend), pads(attend)
 
-    @torch.compiler.disable
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def __call__(
         self, q_NKE: Tensor, k_MKE: Tensor, v_MKE: Tensor, layout: AttentionLayout
     ) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,8 @@ from torch import Tensor, nn
 
 from omnireel.errors import InvalidInput
 from omnireel.generate.components import without_enlarger
+from omnireel.model.sequence import PATCH
+from omnireel.model.transformer import OmniTransformer
 from omnireel.registry import load_component
 
 _FIRST_HIDDEN = "blocks.0.mlp_in.weight"
@@ -43,8 +44,9 @@ def warm_start(module: nn.Module, folder: Path, kinds: tuple[str, ...]) -> str:
         )
     own = module.state_dict()
     given = thin_blocks(without_enlarger(component.state_dict), num_blocks(own))
-    if _ENTRIES[0] in own and _ENTRIES[0] in given:
-        given = resize_tokens(given, own[_ENTRIES[0]].shape[1])
+    if isinstance(module, OmniTransformer):
+        before = component.config.get("transformer", {}).get("patch", PATCH)
+        given = resize_tokens(given, before, module.config.patch)
     if _FIRST_HIDDEN in own:
         given = thin_mlps(given, own[_FIRST_HIDDEN].shape[0])
     given |= {name: own[name] for name in own if name.startswith(_LATER) and name not in given}
@@ -63,30 +65,32 @@ def warm_start(module: nn.Module, folder: Path, kinds: tuple[str, ...]) -> str:
     return component.kind
 
 
-def resize_tokens(state: Mapping[str, Tensor], numbers: int) -> dict[str, Tensor]:
-    """Entries and exits for visual tokens of ``numbers`` numbers.
+def resize_tokens(state: Mapping[str, Tensor], before: int, now: int) -> dict[str, Tensor]:
+    """Entries and exits for tokens of ``now x now`` squares of a latent frame, not ``before``.
 
-    Fewer: the squares of a latent frame in a token become tokens of their own. Entries take the
-    mean of the weights of all of them, times the square root of their number, so that tokens are
-    as large as before; exits take the mean. More: each square of the larger token takes the
-    weights of the smaller one, entries divided by that root.
+    Smaller: the squares of a token become tokens of their own. Entries take the mean of the
+    weights of those that come together, times the square root of their number, so that tokens are
+    as large as before; exits take the mean. Larger: each square takes the weights of the smaller
+    token, entries divided by that root. Where neither size divides the other nothing is changed.
     """
-    before = state[_ENTRIES[0]].shape[1]
-    smaller, larger = sorted((before, numbers))
-    squares, rest = divmod(larger, smaller)
-    if squares == 1 or rest:
+    times, rest = divmod(max(before, now), min(before, now))
+    if times == 1 or rest:
         return dict(state)
-    root = math.sqrt(squares)
     resized = dict(state)
     for name in (*_ENTRIES, *_EXITS):
         if (tensor := state.get(name)) is None:
             continue
-        axis = 1 if name in _ENTRIES else 0
-        if numbers < before:
-            shape = (*tensor.shape[:axis], numbers, squares, *tensor.shape[axis + 1 :])
-            resized[name] = tensor.reshape(shape).mean(axis + 1) * (root if axis else 1)
+        axis, gain = (1, times) if name in _ENTRIES else (0, 1)
+        # [channels, rows, columns] of a token's squares, wherever the weights have them.
+        squares = (-1, before, before)
+        each = tensor.reshape(*tensor.shape[:axis], *squares, *tensor.shape[axis + 1 :])
+        rows, columns = axis + 1, axis + 2
+        if now < before:
+            split = (*each.shape[:rows], now, times, now, times, *each.shape[columns + 1 :])
+            each = each.reshape(split).mean((rows + 1, rows + 3)) * gain
         else:
-            resized[name] = tensor.repeat_interleave(squares, axis) / (root if axis else 1)
+            each = each.repeat_interleave(times, rows).repeat_interleave(times, columns) / gain
+        resized[name] = each.flatten(axis, columns)
     return resized
 
 

@@ -215,6 +215,27 @@ def test_warm_start_takes_the_weights_and_refuses_other_shapes(root: Path, tmp_p
     assert not (tmp_path / "other" / "recipe.json").exists()
 
 
+def test_fine_tokens_start_from_coarse_ones_and_stay_fine(root: Path, tmp_path: Path) -> None:
+    small = (
+        f"vae={root}/tiny/vae", "data.count=4", "data.shard_samples=4", "batch_size=2",
+        'data.formats=[{"width": 32, "height": 32, "num_frames": 5, "fps": 8.0}]',
+        'data.weights={"C20": 1.0}', "held_out=2", "previews=1", "trainer.num_steps=1",
+    )  # fmt: skip
+    start = root / "tiny/generator"
+    for name, changes in (("finer", ("model.patch=1",)), ("again", ())):
+        run, made = tmp_path / name, tmp_path / f"{name}-component"
+        request = RunRequest(
+            "generator-debug", run, root / "cache", init_from=start, overrides=(*small, *changes)
+        )
+        run_recipe(request, (), _quiet)
+        export_run(run, made, cache=root / "cache", report=_quiet)
+        assert load_component(made).config["transformer"]["patch"] == 1
+        start = made
+    pipeline = GeneratorPipeline.open(start, root / "tiny/vae")
+    assert pipeline.conditions.patch == 1
+    assert pipeline.model.target_in.in_features == pipeline.model.config.latent_channels
+
+
 def test_nothing_to_resume_or_export(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="holds no training run"):
         run_recipe(RunRequest("vae-debug", tmp_path, tmp_path, resume=True), (), _quiet)
