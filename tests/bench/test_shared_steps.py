@@ -28,8 +28,8 @@ def test_time_of_a_step_for_each_of_several_jobs(
     shape: tuple[int, int, int], guidance: Guidance
 ) -> None:
     torch.manual_seed(0)
-    model = OmniTransformer(TransformerConfig(vocabulary_size=600)).eval()
-    guided = chain(OmniSample(WORDS, (), shape), TextTokens((1,), (0,)), guidance)
+    model = OmniTransformer(TransformerConfig(vocabulary_size=600, patch=1)).eval()
+    guided = chain(OmniSample(WORDS, (), shape, 1), TextTokens((1,), (0,)), guidance)
     alone = pack(guided.variants)
     seconds: dict[int, list[float]] = {}
     with torch.no_grad():
