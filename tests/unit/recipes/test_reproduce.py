@@ -124,11 +124,12 @@ def test_what_needs_a_gpu_is_refused_before_anything_starts(tmp_path: Path) -> N
     said = CliRunner().invoke(train.app, arguments)
     assert isinstance(said.exception, FailedPrecondition)
     told = str(said.exception)
-    assert "stage 10 of 13 of teacher was trained on NVIDIA H100" in told and "--device cpu" in told
+    assert "stage 10 of 15 of teacher was trained on NVIDIA H100" in told and "--device cpu" in told
     assert not (tmp_path / "again").exists()
     # What was made elsewhere and brought here needs no GPU any more.
-    for number in (10, 11):
-        _component(tmp_path / "again" / f"{number}-generator-tiny-long-component")
+    for stage in ("10-generator-tiny-long", "11-generator-tiny-long",
+                  "14-generator-tiny-fine", "15-generator-tiny-fine"):  # fmt: skip
+        _component(tmp_path / "again" / f"{stage}-component")
     assert not reproduction(SHIPPED_TINY / "teacher", tmp_path / "again").obstacles
 
 
@@ -178,7 +179,9 @@ def test_the_chain_of_every_shipped_component_is_shown(name: str, tmp_path: Path
     assert said.exit_code == 0, said.output
     card = verify(component_of(name))
     ends = [
-        line for line in said.output.splitlines() if "train export" in line or "average" in line
+        line
+        for line in said.output.splitlines()
+        if "train export" in line or "models average" in line
     ]
     assert len([e for e in ends if e.startswith("runs: ")]) == len(card.get("earlier", ())) + 1
     commands = "\n".join([stage["command"] for stage in [*card.get("earlier", ()), card]])
@@ -187,21 +190,19 @@ def test_the_chain_of_every_shipped_component_is_shown(name: str, tmp_path: Path
     assert not (tmp_path / "again").exists()
 
 
-def test_the_mean_of_two_students_has_two_teachers(tmp_path: Path) -> None:
-    """The shipped generator: two ways part after stage 11, each to a student."""
+def test_a_mean_in_the_middle_of_a_chain_has_two_ways_to_it(tmp_path: Path) -> None:
+    """The shipped generator: two ways part after stage 11 and come together in stage 13."""
     words = _words(SHIPPED_TINY / "generator", tmp_path)
     longer, gated = (tmp_path / f"{n}-generator-tiny-long-component" for n in (11, 12))
-    gates, first, second = (
+    gates, fine, student = (
         next(w for w in words if f" --out {tmp_path / name} " in w)
-        for name in ("12-generator-tiny-long", "13-trajectory-tiny", "14-trajectory-tiny-long")
+        for name in ("12-generator-tiny-long", "14-generator-tiny-fine", "16-trajectory-tiny-fine")
     )
     assert f"--init-from {longer} " in gates
-    assert f"--set teacher={gated} " in first and f"--set teacher={longer} " in second
-    students = [
-        tmp_path / f"{s}-component" for s in ("13-trajectory-tiny", "14-trajectory-tiny-long")
-    ]
-    made = tmp_path / "15-average-component"
-    assert words[-1] == f"models average {students[0]} {students[1]} {made} --share 0.5"
+    mean = tmp_path / "13-average-component"
+    assert f"models average {gated} {longer} {mean} --share 0.5" in words
+    assert f"--init-from {mean} " in fine
+    assert f"--set teacher={tmp_path / '15-generator-tiny-fine-component'} " in student
 
 
 def test_an_unknown_component_is_named() -> None:
