@@ -143,7 +143,7 @@ class GeneratorRecipe:
     """Training shards to learn from (``omnireel data pack``) instead of the procedural world; they
     get the sizes, rate and length of ``limits``."""
     compiled: bool = False
-    """Fuse the network's small operations (:mod:`omnireel.model.compiled`)."""
+    """Fuse the network's small operations (:mod:`omnireel.model.compiled`); not with offload_gb."""
     memory_gb: float = 0.0
     """Memory of a device to fit a step into, by computing again in the backward pass what saves
     most bytes per operation. 0: keep everything."""
@@ -153,6 +153,12 @@ class GeneratorRecipe:
 
     def __post_init__(self) -> None:
         check_batching(self.batching, self.encoding)
+        if self.compiled and self.offload_gb:
+            raise InvalidInput(
+                "compiled blocks keep their activations where they are; set compiled=false, or "
+                "leave offload_gb at 0",
+                field="compiled",
+            )
         if self.shards is not None and (self.batching, self.encoding) != ("formats", "cache"):
             raise InvalidInput(
                 "training shards are encoded once and batched by format; leave batching at "

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from omnireel.model.attention import operator_name, pads
+from omnireel.model.block import Half
 from omnireel.model.compiled import compile_blocks
 from omnireel.model.sequence import pack
 from tests.support.tiny_models import mixed_samples, noise_tokens, small_transformer
@@ -13,8 +14,11 @@ from tests.support.tiny_models import mixed_samples, noise_tokens, small_transfo
 
 # torch asks every tensor that it traces for its gradient.
 @pytest.mark.filterwarnings("ignore:The .grad attribute")
-def test_compiled_equals_eager_forward_and_backward():
+@pytest.mark.parametrize("recompute", [(), ("attention", "mlp")], ids=["kept", "recomputed"])
+def test_compiled_equals_eager_forward_and_backward(recompute: tuple[Half, ...]):
     plain, compiled = small_transformer(), small_transformer()
+    for block in compiled.blocks:
+        block.recompute = frozenset(recompute)
     compile_blocks(compiled, backend="aot_eager")
     assert compiled.state_dict().keys() == plain.state_dict().keys()
     assert operator_name(compiled.attend) == operator_name(plain.attend)

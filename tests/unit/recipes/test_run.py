@@ -12,6 +12,8 @@ from omnireel.errors import AlreadyExists, InvalidInput, NotFound
 from omnireel.generate import GeneratorPipeline, UpscalePipeline
 from omnireel.generate.components import check_latent_space, latent_space_sha256, load_vae
 from omnireel.recipes.export import export_run
+from omnireel.recipes.generator import TransformerSize
+from omnireel.recipes.generator_tiny import debug_generator
 from omnireel.recipes.run import RunRequest, read_run, run_recipe
 from omnireel.registry import load_component
 from omnireel.train import Callback, ValidationReport, checkpoint
@@ -213,6 +215,13 @@ def test_warm_start_takes_the_weights_and_refuses_other_shapes(root: Path, tmp_p
             _quiet,
         )
     assert not (tmp_path / "other" / "recipe.json").exists()
+
+
+def test_compiled_blocks_move_nothing_to_the_host() -> None:
+    with pytest.raises(InvalidInput, match="leave offload_gb at 0"):
+        replace(debug_generator(), compiled=True, offload_gb=1.0)
+    with pytest.raises(InvalidInput, match=r"model\.patch must be 1 or more"):
+        TransformerSize(patch=0)
 
 
 def test_fine_tokens_start_from_coarse_ones_and_stay_fine(root: Path, tmp_path: Path) -> None:
