@@ -56,7 +56,7 @@ class ConditionEncoder:
     tokenizer: Tokenizer
     short_side: int
     patch: int = PATCH
-    """Of the generator (:class:`~omnireel.model.transformer.TransformerConfig`)."""
+    """Of the network (:class:`~omnireel.model.transformer.TransformerConfig`)."""
 
     def sample(self, prompt: Prompt, media: MediaSet, fmt: VideoFormat) -> OmniSample:
         """The model's view of a prompt.

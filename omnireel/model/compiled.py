@@ -17,7 +17,7 @@ from omnireel.model.transformer import OmniTransformer
 def compile_blocks(model: OmniTransformer, backend: str = "inductor") -> None:
     """Compile every block of ``model``, for packs of any length, at its next calls.
 
-    The first steps take half a minute longer. Weights keep their names.
+    The first steps take up to a minute longer. Weights keep their names.
     """
     model.attend = _NotCompiled(model.attend)
     for block in model.blocks:

@@ -58,9 +58,9 @@ class OmniSample:
     """The model's tokens are ``patch x patch`` squares of one latent frame."""
 
 
-def grid_tokens(shape: tuple[int, int, int], patch: int = PATCH) -> int:
-    """Tokens of a latent (T, H, W)."""
-    t, h, w = shape
+def grid_tokens(shape: Sequence[int], patch: int = PATCH) -> int:
+    """Tokens of a latent (T, H, W), or of a latent clip (C, T, H, W)."""
+    t, h, w = shape[-3:]
     return t * (h // patch) * (w // patch)
 
 

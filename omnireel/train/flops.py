@@ -19,7 +19,6 @@ from omnireel.model.block import Half
 from omnireel.model.sequence import (
     OmniSample,
     PackedSequence,
-    Segment,
     aligned_tokens,
     grid_tokens,
 )
@@ -97,7 +96,7 @@ def pack_shape(
     """The shape of a pack, with full attention or (super-resolution) in ``windows``; ``padded``:
     the operator pads blocks to equal length."""
     text = [len(s.text.ids) for s in samples]
-    visual = [sum(_tokens(x, s.patch) for x in s.segments) for s in samples]
+    visual = [sum(grid_tokens(x.latents_CTHW.shape, s.patch) for x in s.segments) for s in samples]
     target = [grid_tokens(s.target_shape, s.patch) for s in samples]
     aligned = sum(_aligned(s) for s in samples)
     layers = (
@@ -238,11 +237,6 @@ def _of_layer(shapes: tuple[AttentionShape, ...], layer: int) -> AttentionShape:
     return shapes[layer % len(shapes)]
 
 
-def _tokens(segment: Segment, patch: int) -> int:
-    _, t, h, w = segment.latents_CTHW.shape
-    return grid_tokens((t, h, w), patch)
-
-
 def _aligned(sample: OmniSample) -> int:
     found = (aligned_tokens(s, sample.target_shape, sample.patch) for s in sample.segments)
     return sum(int((index >= 0).sum()) for index in found if index is not None)
@@ -264,8 +258,11 @@ def _windowed(
     own: list[tuple[int, int]] = []
     both: list[tuple[int, int]] = []
     for sample in samples:
-        tokens = [(s.role, _tokens(s, sample.patch)) for s in sample.segments]
-        others = len(sample.text.ids) + sum(n for r, n in tokens if r is not Role.LOW_RESOLUTION)
+        others = len(sample.text.ids) + sum(
+            grid_tokens(s.latents_CTHW.shape, sample.patch)
+            for s in sample.segments
+            if s.role is not Role.LOW_RESOLUTION
+        )
         t, h, w = sample.target_shape
         grid = (t, h // sample.patch, w // sample.patch)
         sizes = [len(b) for b in window_blocks(grid, windows, shifted)]

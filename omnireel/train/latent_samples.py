@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from omnireel.model.sequence import PATCH
+from omnireel.model.sequence import PATCH, grid_tokens
 from omnireel.mvl.prompt import Prompt
-from omnireel.train.balance.lengths import SampleLength, latent_tokens
+from omnireel.train.balance.lengths import SampleLength
 from omnireel.train.latent_cache import LatentCache
 from omnireel.train.latent_record import LatentRecord, prompt_from_json
 
@@ -36,6 +36,6 @@ class LatentSamples:
 
 
 def _length(row: Mapping[str, Any], text_tokens: TextTokens, patch: int) -> SampleLength:
-    segments = sum(latent_tokens(segment["shape"], patch) for segment in row["segments"])
+    segments = sum(grid_tokens(segment["shape"], patch) for segment in row["segments"])
     text = text_tokens(prompt_from_json(row["prompt"]))
-    return SampleLength(text + segments, latent_tokens(row["target"]["shape"], patch))
+    return SampleLength(text + segments, grid_tokens(row["target"]["shape"], patch))

@@ -112,6 +112,5 @@ def _count(sample: OmniSample) -> tuple[int, int]:
         raise ValueError("the low-resolution clip must lie on the target's grid")
     others = len(sample.text.ids)
     for segment in sample.segments[:-1]:
-        _, t, h, w = segment.latents_CTHW.shape
-        others += grid_tokens((t, h, w), sample.patch)
+        others += grid_tokens(segment.latents_CTHW.shape, sample.patch)
     return others, grid_tokens(sample.target_shape, sample.patch)

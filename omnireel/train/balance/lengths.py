@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from omnireel.model.sequence import PATCH, OmniSample, grid_tokens
@@ -38,17 +37,11 @@ class SampleLength:
 def sample_length(sample: OmniSample) -> SampleLength:
     """Token counts of a sample that is ready to be packed."""
     patch = sample.patch
-    segments = sum(latent_tokens(segment.latents_CTHW.shape, patch) for segment in sample.segments)
+    segments = sum(grid_tokens(segment.latents_CTHW.shape, patch) for segment in sample.segments)
     return SampleLength(len(sample.text.ids) + segments, grid_tokens(sample.target_shape, patch))
 
 
 def record_length(record: LatentRecord, text_tokens: int, patch: int = PATCH) -> SampleLength:
     """Token counts of an encoded sample whose prompt has ``text_tokens``."""
-    segments = sum(latent_tokens(segment.latents_CTHW.shape, patch) for segment in record.segments)
-    return SampleLength(text_tokens + segments, latent_tokens(record.target_CTHW.shape, patch))
-
-
-def latent_tokens(shape_CTHW: Sequence[int], patch: int = PATCH) -> int:
-    """Tokens of a latent clip."""
-    _, t, h, w = shape_CTHW
-    return grid_tokens((t, h, w), patch)
+    segments = sum(grid_tokens(segment.latents_CTHW.shape, patch) for segment in record.segments)
+    return SampleLength(text_tokens + segments, grid_tokens(record.target_CTHW.shape, patch))

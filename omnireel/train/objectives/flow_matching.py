@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from omnireel.errors import InvalidInput
+from omnireel.model.sequence import grid_tokens
 from omnireel.model.text import Tokenizer
 from omnireel.model.transformer import OmniTransformer
-from omnireel.train.balance.lengths import latent_tokens
 from omnireel.train.callbacks import ValidationReport
 from omnireel.train.latent_record import LatentRecord
 from omnireel.train.objective import LossReport
@@ -117,7 +117,7 @@ class FlowMatching:
         if self._config.mean_over == "samples":
             return float(len(batch))
         patch = self.preparation.patch
-        return float(sum(latent_tokens(r.target_CTHW.shape, patch) for r in batch))
+        return float(sum(grid_tokens(r.target_CTHW.shape, patch) for r in batch))
 
     def validate(self) -> ValidationReport:
         """Loss on held-out samples at fixed times and noise, also per capability; then previews."""
