@@ -18,13 +18,11 @@ def default_mix() -> dict[str, float]:
 
 
 def full_mix() -> dict[str, float]:
-    """All capabilities of the world: those of `default_mix`, and the others for a third."""
-    known = default_mix()
-    others = [name for name in CAPABILITIES if name not in known]
-    total = sum(known.values())
-    puzzles = 0.08  # nobody but the enhancer can solve them
-    rest = {name: 0.25 / (len(others) - 1) for name in others if name != "C23"}
-    return {n: 0.67 * w / total for n, w in known.items()} | rest | {"C23": puzzles}
+    """All capabilities of the world: text alone most often, then those whose words say most."""
+    weights = dict.fromkeys(CAPABILITIES, 0.03)
+    weights |= {"C20": 0.14, "C18": 0.08, "C25": 0.07}
+    weights |= dict.fromkeys(("C6", "C11", "C13", "C21", "C22", "C23"), 0.05)
+    return weights | dict.fromkeys(("C8", "C10", "C14"), 0.04)
 
 
 def capability_of(mix: Mapping[str, float], seed: int) -> str:

@@ -18,8 +18,9 @@ from omnireel.enhancer.tiny.modeling import TinyEnhancerConfig
 from omnireel.enhancer.tiny.vocabulary import build_tokenizer
 from omnireel.errors import InvalidInput
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
-from omnireel.recipes.enhancer import EXPORT_HELD_OUT, SftDataConfig, held_out_lessons
+from omnireel.recipes.enhancer import EXPORT_HELD_OUT, held_out_lessons
 from omnireel.recipes.enhancer_closeness import caption_model
+from omnireel.recipes.enhancer_examples import SftDataConfig
 from omnireel.recipes.enhancer_rewards import Judge, RewardConfig
 from omnireel.recipes.enhancer_rollouts import JudgedWriter, PolicyPrompts, PromptsConfig
 from omnireel.recipes.enhancer_scores import score
@@ -85,7 +86,9 @@ class EnhancerPolicyRecipe:
             evaluate=lambda: ValidationReport(score(TinyEnhancer(model), lessons)),
             device=self.trainer.device,
         )
-        data = PolicyPrompts(self.prompts, self.objective.group, tokenizer, lexicon)
+        data = PolicyPrompts(
+            self.prompts, self.objective.group, tokenizer, lexicon, model.config.image_side
+        )
         return Assembly(objective, data, pinned)
 
     def component(self, weights: Mapping[str, Tensor], place: Workplace) -> ComponentParts:

@@ -77,10 +77,11 @@ class PolicyPrompts:
         group: int,
         tokenizer: PreTrainedTokenizerFast,
         lexicon: Lexicon,
+        image_side: int,
     ) -> None:
         """``group``: answers that will be written for each prompt."""
         self._config, self._group = config, group
-        self._tokenizer, self._lexicon = tokenizer, lexicon
+        self._tokenizer, self._lexicon, self._side = tokenizer, lexicon, image_side
 
     def batch(self, index: int) -> PolicyBatch:
         """Draw and render the prompts of batch ``index``."""
@@ -92,7 +93,7 @@ class PolicyPrompts:
 
     def _prompt(self, seed: int) -> PolicyPrompt:
         lesson = draw_lesson(capability_of(self._config.mix, seed), seed, "train", self._lexicon)
-        dialogue = read_prompt(lesson.prompt, lesson.media, self._tokenizer)
+        dialogue = read_prompt(lesson.prompt, lesson.media, self._tokenizer, self._side)
         thought, right = with_slots(lesson, dialogue, self._lexicon)
         tokens = thought_tokens(thought, self._tokenizer)
         prefix = (*dialogue.ids, *self._tokenizer.convert_tokens_to_ids(tokens))

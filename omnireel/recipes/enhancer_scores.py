@@ -17,7 +17,7 @@ from omnireel.enhancer.schema import (
 )
 from omnireel.enhancer.tiny.backend import TinyEnhancer
 from omnireel.enhancer.tiny.checks import lost_facts
-from omnireel.enhancer.tiny.dialogue import Dialogue, read_prompt
+from omnireel.enhancer.tiny.dialogue import Dialogue
 from omnireel.recipes.enhancer_data import Lesson
 
 
@@ -38,7 +38,7 @@ def score(enhancer: TinyEnhancer, lessons: Sequence[Lesson]) -> dict[str, float]
         started = time.perf_counter()
         result = enhancer.enhance(lesson.prompt, lesson.media)
         seconds = time.perf_counter() - started
-        dialogue = read_prompt(lesson.prompt, lesson.media, enhancer.tokenizer)
+        dialogue = enhancer.read(lesson.prompt, lesson.media)
         first = _restored(dialogue, enhancer.write(lesson.prompt, dialogue)[0].text)
         row = {"latency_s": seconds, "used": float(not result.fallback_reason)}
         rows.append(row | _rate(enhancer, lesson, dialogue, first))

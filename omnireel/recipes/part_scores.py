@@ -30,7 +30,8 @@ from omnireel.evaluate.summary import to_json
 from omnireel.evaluate.upscaling import evaluate_upscaler
 from omnireel.generate import GeneratorPipeline, UpscalePipeline
 from omnireel.generate.settings import ModelLimits
-from omnireel.recipes.enhancer import SftDataConfig, held_out_lessons
+from omnireel.recipes.enhancer import held_out_lessons
+from omnireel.recipes.enhancer_examples import SftDataConfig
 from omnireel.recipes.enhancer_scores import score
 from omnireel.recipes.ladder import Part
 from omnireel.registry import verify, write_text_atomic

@@ -17,6 +17,7 @@ from omnireel.registry import load_component
 _FIRST_HIDDEN = "blocks.0.mlp_in.weight"
 _LATER = ("base_gate.", "focus.", "stayed.", "lookup.")
 """Parts that components of earlier networks lack."""
+_SIGHT = "vision.convs.0.weight"
 _BLOCK = re.compile(r"blocks\.(\d+)\.")
 _ENTRIES = ("condition_in.weight", "target_in.weight", "aligned_in.weight")
 _EXITS = ("out.weight", "out.bias", "base_gate.weight", "base_gate.bias")
@@ -25,8 +26,9 @@ _EXITS = ("out.weight", "out.bias", "base_gate.weight", "base_gate.bias")
 def warm_start(module: nn.Module, folder: Path, kinds: tuple[str, ...]) -> str:
     """Copy a component's weights into ``module`` and say which kind it was.
 
-    Blocks and MLPs may be fewer and narrower than the component's, and tokens of another size
-    (:func:`thin_blocks`, :func:`thin_mlps`, :func:`resize_tokens`). What the component lacks keeps
+    Blocks and MLPs may be fewer and narrower than the component's, tokens of another size, and
+    pictures larger (:func:`thin_blocks`, :func:`thin_mlps`, :func:`resize_tokens`,
+    :func:`refine_sight`). What the component lacks keeps
     its start: a gate, which then changes no answer, and the embedder's eyes for what an edit
     changed and for what words name, which have nothing to say yet.
 
@@ -47,6 +49,8 @@ def warm_start(module: nn.Module, folder: Path, kinds: tuple[str, ...]) -> str:
     if isinstance(module, OmniTransformer):
         before = component.config.get("transformer", {}).get("patch", PATCH)
         given = resize_tokens(given, before, module.config.patch)
+    if _SIGHT in own and _SIGHT in given:
+        given = refine_sight(given, own[_SIGHT].shape[-1])
     if _FIRST_HIDDEN in own:
         given = thin_mlps(given, own[_FIRST_HIDDEN].shape[0])
     given |= {name: own[name] for name in own if name.startswith(_LATER) and name not in given}
@@ -92,6 +96,17 @@ def resize_tokens(state: Mapping[str, Tensor], before: int, now: int) -> dict[st
             each = each.repeat_interleave(times, rows).repeat_interleave(times, columns) / gain
         resized[name] = each.flatten(axis, columns)
     return resized
+
+
+def refine_sight(state: Mapping[str, Tensor], kernel: int) -> dict[str, Tensor]:
+    """The prompt enhancer's first convolution for larger pictures: each pixel becomes a square of
+    them with its weight shared out, so what is seen of the shrunk picture stays as it was. Where
+    ``kernel`` is no multiple of the state's own nothing is changed."""
+    times, rest = divmod(kernel, state[_SIGHT].shape[-1])
+    if rest or times < 2:
+        return dict(state)
+    finer = state[_SIGHT].repeat_interleave(times, 2).repeat_interleave(times, 3) / times**2
+    return {**state, _SIGHT: finer}
 
 
 def num_blocks(state: Mapping[str, Tensor]) -> int:

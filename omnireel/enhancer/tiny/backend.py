@@ -54,7 +54,7 @@ class TinyEnhancer:
         When none does, the user's text is used and the reply gives the fault of the first draft.
         """
         try:
-            dialogue = read_prompt(prompt, media, self.tokenizer)
+            dialogue = self.read(prompt, media)
         except StructureError as error:
             return Enhancement(prompt, None, "", f"{error}; your text is used unchanged")
         if reason := untaught(prompt, dialogue.text, self.model.config.tasks):
@@ -67,6 +67,14 @@ class TinyEnhancer:
             first = first or result
         assert first is not None
         return first
+
+    def read(self, prompt: Prompt, media: MediaSet) -> Dialogue:
+        """The prompt as the model reads it.
+
+        Raises:
+            StructureError: see :func:`~omnireel.enhancer.tiny.dialogue.read_prompt`.
+        """
+        return read_prompt(prompt, media, self.tokenizer, self.model.config.image_side)
 
     def _drafts(self, prompt: Prompt, dialogue: Dialogue) -> Iterator[Draft]:
         yield from self.write(prompt, dialogue)

@@ -20,7 +20,7 @@ from transformers import PreTrainedTokenizerFast
 
 from omnireel.enhancer.schema import StructureError
 from omnireel.enhancer.tiny import vocabulary as v
-from omnireel.enhancer.tiny.modeling import IMAGE_SIDE, PATCHES
+from omnireel.enhancer.tiny.modeling import PATCHES
 from omnireel.enhancer.tiny.spelling import repair
 from omnireel.mvl.prompt import MentionPart, Prompt
 from omnireel.types import Clip, Frames, MediaSet, Role
@@ -53,8 +53,10 @@ class Dialogue:
         return _SLOT.sub(fill, text)
 
 
-def read_prompt(prompt: Prompt, media: MediaSet, tokenizer: PreTrainedTokenizerFast) -> Dialogue:
-    """Lay out one prompt.
+def read_prompt(
+    prompt: Prompt, media: MediaSet, tokenizer: PreTrainedTokenizerFast, image_side: int
+) -> Dialogue:
+    """Lay out one prompt; pictures become squares of ``image_side`` pixels.
 
     Raises:
         StructureError: more inputs, words or unknown words than the model can hold.
@@ -65,12 +67,12 @@ def read_prompt(prompt: Prompt, media: MediaSet, tokenizer: PreTrainedTokenizerF
     names = tuple(name for name, _ in declared)
     tokens, pictures = [v.BEGIN], list[Tensor]()
     for slot, (name, role) in zip(v.MENTIONS, declared, strict=False):
-        shown = _pictures(media.get(name, ()), role)
+        shown = _pictures(media.get(name, ()), role, image_side)
         tokens += [slot, v.ROLES[role], *[v.IMAGE] * (PATCHES * len(shown))]
         pictures += shown
     words, copies = _words(prompt, names, _known(tokenizer))
     tokens += [v.USER, *words, v.ANSWER]
-    pixels = torch.stack(pictures) if pictures else torch.zeros(0, 3, IMAGE_SIDE, IMAGE_SIDE)
+    pixels = torch.stack(pictures) if pictures else torch.zeros(0, 3, image_side, image_side)
     return Dialogue(
         ids=tuple(tokenizer.convert_tokens_to_ids(tokens)),
         pixels_ICHW=pixels,
@@ -80,19 +82,19 @@ def read_prompt(prompt: Prompt, media: MediaSet, tokenizer: PreTrainedTokenizerF
     )
 
 
-def picture_tensor(frame_HWC: Frames) -> Tensor:
-    """One frame as ``(3, 32, 32)`` in -1..1, area-averaged."""
+def picture_tensor(frame_HWC: Frames, side: int) -> Tensor:
+    """One frame as ``(3, side, side)`` in -1..1, area-averaged."""
     pixels = torch.from_numpy(np.ascontiguousarray(frame_HWC)).permute(2, 0, 1)[None].float()
-    small = functional.interpolate(pixels, size=(IMAGE_SIDE, IMAGE_SIDE), mode="area")[0]
+    small = functional.interpolate(pixels, size=(side, side), mode="area")[0]
     return small / 127.5 - 1.0
 
 
-def _pictures(clips: tuple[Clip, ...], role: Role) -> list[Tensor]:
+def _pictures(clips: tuple[Clip, ...], role: Role, side: int) -> list[Tensor]:
     """What the model looks at: the first frame of the first clip. Motion and camera references
     are borrowed by name, so there is nothing to see in them."""
     if role in (Role.MOTION, Role.CAMERA) or not clips:
         return []
-    return [picture_tensor(clips[0].frames_THWC[0])]
+    return [picture_tensor(clips[0].frames_THWC[0], side)]
 
 
 def _declared(prompt: Prompt) -> list[tuple[str, Role]]:

@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM, PretrainedConfig, PreTrainedModel
 
 from omnireel.enhancer.tiny.vocabulary import IMAGE, build_tokenizer
+from omnireel.errors import InvalidInput
 
-IMAGE_SIDE = 32
-"""Pixels; every picture is shrunk to this square."""
 PATCHES = 16
 """Tokens per picture: a 4 x 4 grid."""
+_CELLS = 32
+"""Cells across a picture that the first convolution tells apart."""
 
 
 class TinyEnhancerConfig(PretrainedConfig):  # type: ignore[misc]
@@ -32,6 +33,7 @@ class TinyEnhancerConfig(PretrainedConfig):  # type: ignore[misc]
         text_config: dict[str, Any] | LlamaConfig | None = None,
         image_token_id: int = 4,
         vision_channels: int = 32,
+        image_side: int = 32,
         words: list[str] | None = None,
         lexicon: list[dict[str, Any]] | None = None,
         tasks: list[str] | None = None,
@@ -41,6 +43,8 @@ class TinyEnhancerConfig(PretrainedConfig):  # type: ignore[misc]
         self.text_config: Any = given or LlamaConfig()
         self.image_token_id = image_token_id
         self.vision_channels = vision_channels
+        self.image_side = image_side
+        """Pixels; every picture is shrunk to this square."""
         self.words = words or []
         """The vocabulary beside special tokens and characters, see ``vocabulary``."""
         self.lexicon = lexicon or []
@@ -58,8 +62,18 @@ def tiny_config(
     tasks: Sequence[str] = (),
     width: int = 128,
     layers: int = 4,
+    image_side: int = 64,
 ) -> TinyEnhancerConfig:
-    """A decoder for the vocabulary ``words``; the defaults are the shipped size."""
+    """A decoder for the vocabulary ``words``; the defaults are the shipped size.
+
+    Raises:
+        InvalidInput: ``image_side`` is no multiple of 32.
+
+    """
+    if image_side < _CELLS or image_side % _CELLS:
+        raise InvalidInput(
+            f"image_side must be a multiple of {_CELLS}, not {image_side}", field="image_side"
+        )
     tokenizer = build_tokenizer(words)
     text = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -76,21 +90,30 @@ def tiny_config(
     )
     image_token_id = tokenizer.convert_tokens_to_ids(IMAGE)
     return TinyEnhancerConfig(
-        text, image_token_id, words=sorted(set(words)), lexicon=lexicon, tasks=sorted(tasks)
+        text,
+        image_token_id,
+        image_side=image_side,
+        words=sorted(set(words)),
+        lexicon=lexicon,
+        tasks=sorted(tasks),
     )
 
 
 class PatchEncoder(nn.Module):
-    """Three strided convolutions: a 32 x 32 picture becomes 4 x 4 tokens of width ``D``.
+    """Three strided convolutions: a picture becomes 4 x 4 tokens of width ``D``.
+
+    The first one reads the picture as 32 x 32 cells of a pixel or more, so larger pictures show
+    more and cost little more.
 
     Its layers keep torch's own initial scale. With the 0.02 of language models the picture would
     drown in the biases, and the normalisation at the end would learn to show a constant.
     """
 
-    def __init__(self, channels: int, width: int) -> None:
+    def __init__(self, channels: int, width: int, image_side: int) -> None:
         super().__init__()
+        cell = image_side // _CELLS
         self.convs = nn.Sequential(
-            nn.Conv2d(3, channels, 3, stride=2, padding=1),
+            nn.Conv2d(3, channels, 3 * cell, stride=2 * cell, padding=cell),
             nn.GELU(),
             nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1, bias=False),
             nn.GELU(),
@@ -117,7 +140,9 @@ class TinyEnhancer(PreTrainedModel):  # type: ignore[misc]
 
     def __init__(self, config: TinyEnhancerConfig) -> None:
         super().__init__(config)
-        self.vision = PatchEncoder(config.vision_channels, config.text_config.hidden_size)
+        self.vision = PatchEncoder(
+            config.vision_channels, config.text_config.hidden_size, config.image_side
+        )
         self.language_model = LlamaForCausalLM(config.text_config)
         self.post_init()
 
@@ -162,10 +187,10 @@ class TinyEnhancer(PreTrainedModel):  # type: ignore[misc]
         projections = c.hidden_size * (2 * heads + 2 * kept + 3 * c.intermediate_size)
         layer = tokens * projections + 2 * tokens**2 * heads
         decoder = sequences * c.num_hidden_layers * layer
-        side, vision = IMAGE_SIDE, 0
+        side, vision = self.config.image_side, 0
         for conv in self.vision.convs:
             if isinstance(conv, nn.Conv2d):
-                side //= 2
+                side //= conv.stride[0]
                 vision += side**2 * conv.weight.numel()
         total = decoder + pictures * vision + read * c.hidden_size * c.vocab_size
         return 2.0 * float(total)

@@ -11,8 +11,9 @@ from omnireel.enhancer.tiny.dialogue import read_prompt
 from omnireel.enhancer.tiny.sft import answer_tokens
 from omnireel.enhancer.tiny.vocabulary import build_tokenizer
 from omnireel.recipes import build_recipe, enhancer_data, enhancer_words
-from omnireel.recipes.enhancer import EnhancerRecipe, SftDataConfig, held_out_lessons
+from omnireel.recipes.enhancer import EnhancerRecipe, held_out_lessons
 from omnireel.recipes.enhancer_data import draw_lesson, with_slots
+from omnireel.recipes.enhancer_examples import SftDataConfig
 from omnireel.types import Clip
 from omnireel.world.holdout import split_of
 from omnireel.world.tasks import CAPABILITIES
@@ -33,7 +34,7 @@ def test_answers_keep_facts_and_mentions_and_use_known_words(capability: str) ->
     kept = 0
     for seed in range(12):
         lesson = draw_lesson(capability, seed, "train", LEXICON)
-        dialogue = read_prompt(lesson.prompt, lesson.media, TOKENIZER)
+        dialogue = read_prompt(lesson.prompt, lesson.media, TOKENIZER, 32)
         thought, answer = with_slots(lesson, dialogue, LEXICON)
         tokens = answer_tokens(thought, answer, TOKENIZER)
         assert thought.endswith(f"said {LEXICON.noted(dialogue.text)}".strip())

@@ -15,15 +15,16 @@ from omnireel.enhancer import EnhancerSpec, open_enhancer
 from omnireel.enhancer.tiny import backend
 from omnireel.enhancer.tiny.backend import TinyEnhancer
 from omnireel.enhancer.tiny.checks import Draft, unsure_words
-from omnireel.enhancer.tiny.dialogue import Dialogue, read_prompt
+from omnireel.enhancer.tiny.dialogue import Dialogue
 from omnireel.enhancer.tiny.modeling import PATCHES, tiny_config
 from omnireel.enhancer.tiny.modeling import TinyEnhancer as Model
 from omnireel.enhancer.tiny.writing import Drafts, Written, write
-from omnireel.errors import IntegrityError
+from omnireel.errors import IntegrityError, InvalidInput
 from omnireel.mvl import Input, Prompt, parse
 from omnireel.recipes import enhancer_words
 from omnireel.registry import save_component
 from omnireel.train.objectives.cross_entropy import IGNORED, CrossEntropy
+from omnireel.train.warm_start import warm_start
 from omnireel.types import Clip, MediaKind, Role
 
 
@@ -39,7 +40,7 @@ def model() -> Model:
 def test_patches_take_the_places_of_image_tokens(model: Model) -> None:
     image = model.config.image_token_id
     ids = torch.tensor([[1, *[image] * PATCHES, 7], [1, 7, *[image] * PATCHES]])
-    pixels = torch.rand(2, 3, 32, 32)
+    pixels = torch.rand(2, 3, 64, 64)
     embedded = model.embed(ids, pixels)
     patches = model.vision(pixels)
     torch.testing.assert_close(embedded[0, 1 : 1 + PATCHES], patches[0])
@@ -60,7 +61,7 @@ def test_cached_generation_equals_a_full_forward_pass(model: Model) -> None:
 def test_prefixes_of_different_lengths_are_continued_as_if_alone(model: Model) -> None:
     image = model.config.image_token_id
     prefixes = [[1, *[image] * PATCHES, 7, 20], [1, 30, 40], [1, 20, 30, 40, 50]]
-    pixels = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    pixels = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     together = write(model, prefixes, pixels, max_new_tokens=6, end_id=-1)
     for prefix, written in zip(prefixes, together, strict=True):
         own = pixels if image in prefix else None
@@ -96,7 +97,7 @@ def test_the_loss_reads_answer_tokens_only(model: Model) -> None:
     class Batch:
         ids_BN = torch.tensor([[1, 20, 30, 40], [1, 21, 31, 0]])
         labels_BN = torch.tensor([[IGNORED, IGNORED, 30, 40], [IGNORED, IGNORED, 31, IGNORED]])
-        pixels_ICHW = torch.zeros(0, 3, 32, 32)
+        pixels_ICHW = torch.zeros(0, 3, 64, 64)
 
     def no_validation() -> None:
         raise AssertionError
@@ -133,6 +134,28 @@ def test_a_component_is_saved_checked_and_read(model: Model, tmp_path: Path) -> 
     weights.write_bytes(bytes(data))
     with pytest.raises(IntegrityError):
         open_enhancer(EnhancerSpec(path=str(folder)))
+
+
+def test_larger_pictures_are_seen_as_the_smaller_ones_were(tmp_path: Path) -> None:
+    def sized(side: int) -> Model:
+        return Model(tiny_config(["red", "ball"], [], width=32, layers=1, image_side=side))
+
+    torch.manual_seed(0)
+    coarse = sized(32)
+    folder = save_component(
+        tmp_path / "coarse", kind="enhancer", config={}, state_dict=coarse.state_dict(),
+        card={}, dtype=None,
+    )  # fmt: skip
+    fine = sized(64)
+    assert warm_start(fine, folder, ("enhancer",)) == "enhancer"
+    large = torch.rand(2, 3, 64, 64) * 2 - 1
+    small = torch.nn.functional.interpolate(large, size=(32, 32), mode="area")
+    torch.testing.assert_close(fine.vision(large), coarse.vision(small), atol=1e-4, rtol=1e-4)
+
+
+def test_a_side_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="multiple of 32"):
+        tiny_config(["red"], [], width=32, layers=1, image_side=48)
 
 
 class Scripted(TinyEnhancer):
@@ -220,7 +243,7 @@ def test_unsure_words_are_those_of_the_seeing_part() -> None:
 def test_what_the_user_says_is_noted_and_not_left_to_the_model(model: Model) -> None:
     enhancer = TinyEnhancer(model)
     prompt = parse("a zorple crimson orb, a kid jumping")
-    (draft,) = enhancer.write(prompt, read_prompt(prompt, {}, enhancer.tokenizer))
+    (draft,) = enhancer.write(prompt, enhancer.read(prompt, {}))
     assert draft.text.startswith("<think> said <w0> red ball jump </think>")  # "kid" can be two
     assert draft.unsure == frozenset()
 
@@ -240,7 +263,7 @@ def test_what_a_picture_shows_is_said_by_the_model(
     frame = [Input("Image_1", MediaKind.IMAGE, Role.FIRST_FRAME)]
     prompt = parse("animate @Image_1", frame)
     shown = {"Image_1": (Clip(np.zeros((1, 32, 32, 3), np.uint8)),)}
-    dialogue = read_prompt(prompt, shown, enhancer.tokenizer)
+    dialogue = enhancer.read(prompt, shown)
     (draft,) = enhancer.write(prompt, dialogue)
     thought = "<think> sees <m0> red cube; said </think>"
     assert prefixes[1] == [*dialogue.ids, *_ids(enhancer, thought)]
@@ -272,7 +295,7 @@ def test_a_random_model_falls_back(model: Model) -> None:
     result = TinyEnhancer(model).enhance(prompt, {})
     assert result.prompt == prompt
     assert result.fallback_reason
-    assert result.raw_output or read_prompt(prompt, {}, TinyEnhancer(model).tokenizer)
+    assert result.raw_output or TinyEnhancer(model).read(prompt, {})
 
 
 def test_the_shipped_model_keeps_plain_facts_and_owns_up_to_unknown_words() -> None:

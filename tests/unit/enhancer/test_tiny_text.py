@@ -59,7 +59,7 @@ def test_names_and_unknown_words_become_slots_and_come_back() -> None:
     tokenizer = build_tokenizer(WORDS)
     prompt = parse("@Image_1 and a Zorple ball", [IMAGE])
     media = {"Image_1": (Clip(np.full((1, 48, 64, 3), 255, np.uint8)),)}
-    dialogue = read_prompt(prompt, media, tokenizer)
+    dialogue = read_prompt(prompt, media, tokenizer, 32)
     tokens = tokenizer.convert_ids_to_tokens(list(dialogue.ids))
     assert tokens[:3] == ["<begin>", "<m0>", "<first_frame>"]
     assert tokens.count("<image>") == PATCHES
@@ -73,7 +73,9 @@ def test_names_and_unknown_words_become_slots_and_come_back() -> None:
 
 def test_too_many_unknown_words_are_refused() -> None:
     with pytest.raises(StructureError, match="does not know"):
-        read_prompt(parse("alpha beta gamma delta epsilon zeta eta"), {}, build_tokenizer(WORDS))
+        read_prompt(
+            parse("alpha beta gamma delta epsilon zeta eta"), {}, build_tokenizer(WORDS), 32
+        )
 
 
 def test_an_answer_survives_tokens_and_back() -> None:
@@ -94,7 +96,7 @@ def test_an_answer_survives_tokens_and_back() -> None:
 
 def test_only_answer_tokens_are_learnt() -> None:
     tokenizer = build_tokenizer(WORDS)
-    dialogue = read_prompt(parse("red ball"), {}, tokenizer)
+    dialogue = read_prompt(parse("red ball"), {}, tokenizer, 32)
     answer = StructuredPrompt(("a red ball",), "red ball", "", "a red ball rolls.")
     example = make_example(dialogue, "red", answer, (), tokenizer)
     short = make_example(dialogue, "red", StructuredPrompt((), "", "", "ball"), (), tokenizer)

@@ -30,7 +30,7 @@ def _case(said: str = SAID, right: str = RIGHT, sees: str = "") -> RewardCase:
     inputs = [Input("Image_1", MediaKind.IMAGE, Role.FIRST_FRAME)] if "@" in said else []
     prompt = parse(said, inputs)
     answer = StructuredPrompt(("x",), "x", "", right, motion="x", camera="x", style="x")
-    return RewardCase(prompt, read_prompt(prompt, {}, TOKENIZER), sees, answer)
+    return RewardCase(prompt, read_prompt(prompt, {}, TOKENIZER, 32), sees, answer)
 
 
 def _text(description: str, subjects: str = '"a red ball"') -> str:

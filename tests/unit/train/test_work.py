@@ -13,7 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from omnireel.embed.named import NAMED
 from omnireel.embed.network import EmbedderConfig, MatchingNetwork
 from omnireel.embed.sight import CHANGE, SCENE, SUBJECT, SUBJECTS
-from omnireel.enhancer.tiny.modeling import IMAGE_SIDE, PATCHES, TinyEnhancer, tiny_config
+from omnireel.enhancer.tiny.modeling import PATCHES, TinyEnhancer, tiny_config
 from omnireel.model.sequence import OmniSample, PackedSequence, Segment, pack
 from omnireel.model.vae import VAEConfig, VideoVAE
 from omnireel.recipes.embedder_data import EmbedderBatch
@@ -175,13 +175,13 @@ def test_the_enhancer_knows_its_operations() -> None:
     ids = torch.full((2, 40), 7)
     ids[:, 2 : 2 + PATCHES] = model.config.image_token_id
     labels = ids.masked_fill(torch.arange(40) < 30, IGNORED)
-    batch = TokensAndPictures(ids, labels, torch.zeros(2, 3, IMAGE_SIDE, IMAGE_SIDE))
+    batch = TokensAndPictures(ids, labels, torch.zeros(2, 3, 64, 64))
     objective = CrossEntropy(model, evaluate=lambda: ValidationReport({}))
     report, counted = _counted(lambda: objective.loss(batch, _rng()))
     assert report.work.target_tokens == 2 * 10
     # Torch also counts the angles of positions; pixels have no gradient.
     first: torch.nn.Conv2d = model.vision.convs[0]
-    of_pixels = 2 * 2 * (IMAGE_SIDE // 2) ** 2 * first.weight.numel()
+    of_pixels = 2 * 2 * (64 // 4) ** 2 * first.weight.numel()
     assert report.work.flops == pytest.approx(counted + of_pixels, rel=1e-3)
 
 
