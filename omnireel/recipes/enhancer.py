@@ -163,6 +163,6 @@ def tiny_enhancer_all() -> EnhancerRecipe:
     optimizer = replace(recipe.trainer.optimizer, muon_lr=0.01)
     return replace(
         recipe,
-        trainer=replace(recipe.trainer, num_steps=12_000, autocast="bfloat16", optimizer=optimizer),
+        trainer=replace(recipe.trainer, num_steps=12_000, optimizer=optimizer),
         data=SftDataConfig(count=40_000, mix=full_mix(), batch_size=32),
     )
