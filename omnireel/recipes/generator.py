@@ -21,7 +21,6 @@ from omnireel.generate.components import (
 from omnireel.generate.settings import ModelLimits, SamplingDefaults
 from omnireel.model.compiled import compile_blocks
 from omnireel.model.packed_attention import choose_attention
-from omnireel.model.positions import RotaryConfig
 from omnireel.model.sequence import PATCH, pack
 from omnireel.model.text import Tokenizer
 from omnireel.model.transformer import OmniTransformer, TransformerConfig
@@ -44,6 +43,7 @@ from omnireel.recipes.planning.workload import (
 )
 from omnireel.recipes.preview import GeneratorPreview, started_from
 from omnireel.recipes.shard_data import encode_shards, open_shards, shard_facts
+from omnireel.recipes.transformer_size import TransformerSize
 from omnireel.registry import load_component
 from omnireel.shipped import SHIPPED_TINY
 from omnireel.train import (
@@ -68,46 +68,6 @@ _LIMITS = (
     "Knows Omnireel's procedural world only: its subjects, colours, places, motions and words.",
     "Clips of 17 frames at 8 frames per second; small subjects lose their shape first.",
 )
-
-
-@dataclass(frozen=True)
-class TransformerSize:
-    """Size of the network; its vocabulary comes from the world's lexicon."""
-
-    width: int = 256
-    depth: int = 7
-    heads: int = 4
-    mlp_ratio: float = 4.0
-    max_text_tokens: int = 96
-    gated_base: bool = True
-    patch: int | None = None
-    """Tokens are ``patch x patch`` squares of one latent frame. None: as those of the component to
-    start from, and 2 from random weights."""
-
-    def __post_init__(self) -> None:
-        if self.patch is not None and self.patch < 1:
-            raise InvalidInput("model.patch must be 1 or more", field="model.patch")
-
-    def build(
-        self, latent_channels: int, words: tuple[str, ...], patch: int = PATCH
-    ) -> TransformerConfig:
-        """The network's own configuration; ``patch`` counts where the size names none."""
-        if self.width % self.heads:
-            raise InvalidInput("model.width must be a multiple of model.heads", field="model.width")
-        head = self.width // self.heads
-        return TransformerConfig(
-            width=self.width,
-            depth=self.depth,
-            heads=self.heads,
-            mlp_ratio=self.mlp_ratio,
-            latent_channels=latent_channels,
-            vocabulary=words,
-            vocabulary_size=len(Tokenizer(words)),
-            max_text_tokens=self.max_text_tokens,
-            rotary=RotaryConfig(head_width=head, time_pairs=head // 8),
-            gated_base=self.gated_base,
-            patch=self.patch or patch,
-        )
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from omnireel.generate.settings import ModelLimits, SamplingDefaults
-from omnireel.recipes.generator import GENERATOR_OPTIMIZER, GeneratorRecipe, TransformerSize
+from omnireel.recipes.generator import GENERATOR_OPTIMIZER, GeneratorRecipe
+from omnireel.recipes.transformer_size import TransformerSize
 from omnireel.sampling.guidance import Guidance
 from omnireel.train import EmaConfig, FeedConfig, ScheduleConfig, TrainerConfig
 from omnireel.train.latent_cache import LatentCacheConfig

@@ -19,10 +19,11 @@ from omnireel.evaluate.gate_scores import measure, read_results
 from omnireel.recipes import build_recipe
 from omnireel.recipes.base import Report
 from omnireel.recipes.export import export_run
-from omnireel.recipes.generator import GeneratorRecipe, TransformerSize
+from omnireel.recipes.generator import GeneratorRecipe
 from omnireel.recipes.ladder_report import metric_rows
 from omnireel.recipes.ladder_scores import score_component
 from omnireel.recipes.run import RunRequest, run_recipe
+from omnireel.recipes.transformer_size import TransformerSize
 from omnireel.registry import load_component, write_text_atomic
 from omnireel.train import Callback
 from omnireel.train.checkpoint import latest_checkpoint

@@ -13,9 +13,9 @@ from omnireel.generate.settings import ModelLimits, SamplingDefaults
 from omnireel.recipes.generator import (
     GENERATOR_OPTIMIZER,
     GeneratorRecipe,
-    TransformerSize,
 )
 from omnireel.recipes.generator_tiny import ALL_CAPABILITY_WEIGHTS
+from omnireel.recipes.transformer_size import TransformerSize
 from omnireel.train import EmaConfig, FeedConfig, ScheduleConfig, TrainerConfig
 from omnireel.train.latent_cache import LatentCacheConfig
 from omnireel.train.objectives.flow_matching import FlowMatchingConfig

@@ -29,12 +29,13 @@ from omnireel.generate.upscaler import UpscaleConfig
 from omnireel.model.packed_attention import choose_attention
 from omnireel.model.transformer import OmniTransformer
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
-from omnireel.recipes.generator import GENERATOR_OPTIMIZER, TransformerSize
+from omnireel.recipes.generator import GENERATOR_OPTIMIZER
 from omnireel.recipes.latents import LatentFolders
 from omnireel.recipes.planning.fit import fit_on_device
 from omnireel.recipes.planning.hardware import GB
 from omnireel.recipes.planning.workload import Workload, transformer_workload
 from omnireel.recipes.preview import GeneratorPreview, started_from
+from omnireel.recipes.transformer_size import TransformerSize
 from omnireel.registry import load_component
 from omnireel.sampling.guidance import NO_GUIDANCE
 from omnireel.shipped import SHIPPED_TINY

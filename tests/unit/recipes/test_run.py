@@ -12,9 +12,9 @@ from omnireel.errors import AlreadyExists, InvalidInput, NotFound
 from omnireel.generate import GeneratorPipeline, UpscalePipeline
 from omnireel.generate.components import check_latent_space, latent_space_sha256, load_vae
 from omnireel.recipes.export import export_run
-from omnireel.recipes.generator import TransformerSize
 from omnireel.recipes.generator_tiny import debug_generator
 from omnireel.recipes.run import RunRequest, read_run, run_recipe
+from omnireel.recipes.transformer_size import TransformerSize
 from omnireel.registry import load_component
 from omnireel.train import Callback, ValidationReport, checkpoint
 from omnireel.train.comparison import Comparison

@@ -16,10 +16,10 @@ from omnireel.model.sequence import pack
 from omnireel.mvl.prompt import Prompt
 from omnireel.recipes.base import Workplace
 from omnireel.recipes.config import override
-from omnireel.recipes.generator import TransformerSize
 from omnireel.recipes.generator_tiny import debug_generator
 from omnireel.recipes.planning.activations import plan_activations
 from omnireel.recipes.planning.workload import packed_workload, relative_cost
+from omnireel.recipes.transformer_size import TransformerSize
 from omnireel.train.balance import (
     CostModel,
     Limits,
