@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -34,17 +35,23 @@ from omnireel.recipes.preview import GeneratorPreview, Rival, started_from
 from omnireel.registry import load_component
 from omnireel.sampling.guidance import NO_GUIDANCE
 from omnireel.shipped import SHIPPED_TEACHER, SHIPPED_TINY
-from omnireel.train import EmaConfig, FeedConfig, Objective, ScheduleConfig, TrainerConfig
+from omnireel.train import (
+    EmaConfig,
+    FeedConfig,
+    Objective,
+    ScheduleConfig,
+    TrainData,
+    TrainerConfig,
+)
 from omnireel.train.latent_cache import LatentBatches, LatentCache, LatentCacheConfig
 from omnireel.train.objectives.distribution_matching import (
     DistributionMatching,
     DistributionMatchingConfig,
 )
 from omnireel.train.objectives.packed import PackFn, frozen_copy
-from omnireel.train.objectives.trajectory_matching import (
-    TrajectoryMatching,
-    TrajectoryMatchingConfig,
-)
+from omnireel.train.objectives.phase_grid import TrajectoryMatchingConfig
+from omnireel.train.objectives.trajectory_matching import TrajectoryMatching
+from omnireel.train.prepared import PreparedBatches
 from omnireel.upscale.windows import WindowConfig, pack_windows
 
 
@@ -110,7 +117,12 @@ class DistillationRecipe:
         student = load_network(init_from or self.teacher, self.trainer, self.part)
         objective = self._objective(student, place, pinned)
         cache = LatentCache(Path(pinned["latents"]), self.data)
-        return Assembly(objective, LatentBatches(cache, self.batch_size), pinned)
+        batches: TrainData = LatentBatches(cache, self.batch_size)
+        if self.trainer.feed.processes and isinstance(objective, TrajectoryMatching):
+            batches = PreparedBatches(
+                batches, objective.preparation, self.trainer.seed, self.trainer.accumulate
+            )
+        return Assembly(objective, batches, pinned)
 
     def component(self, weights: Mapping[str, Tensor], place: Workplace) -> ComponentParts:
         """The student; the fake network of distribution matching stays behind."""
@@ -134,10 +146,8 @@ class DistillationRecipe:
             )
 
     def _packing(self) -> PackFn:
-        windows, device = self.windows(), self.trainer.device
-        if windows is None:
-            return lambda samples: pack(samples, device)
-        return lambda samples: pack_windows(samples, windows, device)
+        windows = self.windows()
+        return pack if windows is None else partial(pack_windows, config=windows)
 
     def _objective(
         self, student: OmniTransformer, place: Workplace, pinned: Mapping[str, str]

@@ -58,9 +58,9 @@ from omnireel.train.latent_cache import (
     LatentCacheConfig,
 )
 from omnireel.train.latent_record import LatentRecord
-from omnireel.train.objectives.flow_batch import AugmentedBatches
 from omnireel.train.objectives.flow_matching import FlowMatching, FlowMatchingConfig
 from omnireel.train.online import OnlineBatches
+from omnireel.train.prepared import PreparedBatches
 from omnireel.train.warm_start import warm_start
 from omnireel.world.lexicon import vocabulary
 
@@ -203,7 +203,7 @@ class GeneratorRecipe:
             device=device,
         )
         if self.trainer.feed.processes and self.batching == "formats":
-            batches = AugmentedBatches(
+            batches = PreparedBatches(
                 batches, objective.preparation, self.trainer.seed, self.trainer.accumulate
             )
         return Assembly(objective, batches, pinned, objective.weigh)

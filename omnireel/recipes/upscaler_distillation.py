@@ -32,7 +32,7 @@ from omnireel.recipes.upscaler import check_enlarger, debug_upscaler, tiny_upsca
 from omnireel.registry import load_component
 from omnireel.sampling.guidance import NO_GUIDANCE
 from omnireel.train.objectives.distribution_matching import DistributionMatchingConfig
-from omnireel.train.objectives.trajectory_matching import TrajectoryMatchingConfig
+from omnireel.train.objectives.phase_grid import TrajectoryMatchingConfig
 from omnireel.upscale.windows import WindowConfig
 
 

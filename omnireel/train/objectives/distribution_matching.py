@@ -55,6 +55,7 @@ from omnireel.train.objectives.packed import (
     Preview,
     by_shape,
     fixed_velocity,
+    guided_pack,
     guided_velocity,
     mean_metrics,
     omni_sample,
@@ -63,16 +64,13 @@ from omnireel.train.objectives.packed import (
     trained_velocity,
     validation_report,
 )
+from omnireel.train.objectives.phase_grid import PhaseGrid, TrajectoryMatchingConfig
 from omnireel.train.objectives.trajectory_distribution import (
     FakePath,
     Matched,
     match_distributions,
 )
-from omnireel.train.objectives.trajectory_matching import (
-    PhaseGrid,
-    TrajectoryMatchingConfig,
-    trajectory_errors,
-)
+from omnireel.train.objectives.trajectory_matching import trajectory_errors
 from omnireel.train.objectives.velocity import VelocityFn, roll_out
 from omnireel.train.objectives.watch import diversity, gap_by_step, likeness
 from omnireel.train.work import Tally
@@ -205,15 +203,16 @@ class DistributionMatching:
         samples = [
             omni_sample(self._tokenizer, r.prompt, r.segments, r.target_CTHW, patch) for r in batch
         ]
-        packed = self._pack(samples)
-        empty, tally = self._tokenizer.empty(), tally_of(packed)
+        packed = self._pack(samples).to(self._device)
+        tally = tally_of(packed)
+        guided = guided_pack(
+            samples, self._pack, self._tokenizer.empty(), self._config.trajectory.guidance
+        )
         return _Bound(
             student=trained_velocity(self.model, packed, tally),
             unchanged=fixed_velocity(self.model, packed, tally),
             fake=trained_velocity(self.fake, packed, tally),
-            teacher=guided_velocity(
-                self.teacher, samples, self._pack, empty, self._config.trajectory.guidance, tally
-            ),
+            teacher=guided_velocity(self.teacher, guided.to(self._device), tally),
             data=stack_tokens([r.target_CTHW for r in batch], self._device, patch),
             frames=samples[0].target_shape[0],
             tally=tally,

@@ -2,7 +2,7 @@
 noised, times drawn, tokens packed.
 
 None of it needs the network, so it may run in the loop or in a loader's processes
-(:class:`AugmentedBatches`); the numbers are the same.
+(:class:`~omnireel.train.prepared.PreparedBatches`); the numbers are the same.
 """
 
 from __future__ import annotations
@@ -26,10 +26,8 @@ from omnireel.model.text import Tokenizer
 from omnireel.mvl.prompt import Prompt
 from omnireel.sampling.guidance import drop
 from omnireel.sampling.schedule import shift_time
-from omnireel.train.feed import TrainData
 from omnireel.train.latent_record import LatentRecord
 from omnireel.train.objectives.packed import PackFn, omni_sample
-from omnireel.train.randomness import step_seed
 from omnireel.types import Role
 
 if TYPE_CHECKING:
@@ -140,26 +138,6 @@ class FlowPreparation:
         level *= self.config.noisy_condition_max
         noise = torch.randn(segment.latents_CTHW.shape, generator=rng)
         return replace(segment, latents_CTHW=(1 - level) * segment.latents_CTHW + level * noise)
-
-
-@dataclass(frozen=True, eq=False)
-class AugmentedBatches:
-    """Training data whose batches are prepared where they are read: an accelerator need not wait
-    for the loop to do it, one batch after the other."""
-
-    data: TrainData
-    """Batches of records."""
-    preparation: FlowPreparation
-    seed: int
-    """The run's."""
-    per_step: int
-    """Batches in a step (``TrainerConfig.accumulate``)."""
-
-    def batch(self, index: int) -> FlowBatch:
-        """Batch ``index``, with the random numbers that the loop would have used for it."""
-        step, place = divmod(index, self.per_step)
-        rng = torch.Generator().manual_seed(step_seed(self.seed, step, place))
-        return self.preparation(self.data.batch(index), rng)
 
 
 def changed_tokens(record: LatentRecord, patch: int = PATCH) -> Tensor:

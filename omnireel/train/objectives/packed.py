@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
@@ -73,13 +74,22 @@ def by_shape(
     shape: Callable[[Item], tuple[int, ...]],
     loss: Callable[[list[Item]], LossReport],
 ) -> LossReport:
-    """``loss`` of each group of equally shaped items; their mean, weighted by samples."""
+    """``loss`` of each group of equally shaped items, joined by :func:`joined`."""
+    return joined([loss(group) for group in grouped(batch, shape)])
+
+
+def grouped(batch: Sequence[Item], shape: Callable[[Item], tuple[int, ...]]) -> list[list[Item]]:
+    """Equally shaped items together, in the order of their first ones."""
     groups: dict[tuple[int, ...], list[Item]] = defaultdict(list)
     for item in batch:
         groups[shape(item)].append(item)
-    if len(groups) == 1:
-        return loss(list(batch))
-    reports = [loss(group) for group in groups.values()]
+    return list(groups.values())
+
+
+def joined(reports: Sequence[LossReport]) -> LossReport:
+    """One report of the parts of a batch: means weighted by samples."""
+    if len(reports) == 1:
+        return reports[0]
     count = sum(report.num_samples for report in reports)
     total = torch.stack([r.loss * (r.num_samples / count) for r in reports]).sum()
     work = sum((report.work for report in reports), Work())
@@ -124,26 +134,41 @@ def fixed_velocity(model: OmniTransformer, packed: PackedSequence, tally: Tally)
     return velocity
 
 
-def guided_velocity(
-    model: OmniTransformer,
-    samples: Sequence[OmniSample],
-    pack: PackFn,
-    empty: TextTokens,
-    guidance: Guidance,
-    tally: Tally,
-) -> VelocityFn:
-    """The guided velocity without gradient; as many network evaluations as chains have links."""
+@dataclass(frozen=True, eq=False)
+class GuidedPack:
+    """All variants of all samples' guidance chains, in one pack."""
+
+    packed: PackedSequence
+    owner_V: Tensor
+    """The sample of each variant."""
+    weight_V: Tensor
+    """What its velocity counts in that of the sample."""
+
+    def to(self, device: torch.device | str) -> GuidedPack:
+        """The same on ``device``."""
+        return GuidedPack(self.packed.to(device), self.owner_V.to(device), self.weight_V.to(device))
+
+
+def guided_pack(
+    samples: Sequence[OmniSample], pack: PackFn, empty: TextTokens, guidance: Guidance
+) -> GuidedPack:
+    """The variants that ``guidance`` asks for."""
     chains = [chain(sample, empty, guidance) for sample in samples]
-    denoise = _Denoise(model, pack([variant for c in chains for variant in c.variants]), tally)
-    owner_V = torch.tensor([b for b, c in enumerate(chains) for _ in c.variants])
-    weight_V = torch.tensor([w for c in chains for w in c.weights])
+    return GuidedPack(
+        pack([variant for c in chains for variant in c.variants]),
+        torch.tensor([b for b, c in enumerate(chains) for _ in c.variants]),
+        torch.tensor([w for c in chains for w in c.weights]),
+    )
+
+
+def guided_velocity(model: OmniTransformer, guided: GuidedPack, tally: Tally) -> VelocityFn:
+    """The guided velocity without gradient; as many network evaluations as chains have links."""
+    denoise = _Denoise(model, guided.packed, tally)
 
     def velocity(x_BNP: Tensor, t_B: Tensor) -> Tensor:
-        owner, weight = owner_V.to(x_BNP.device), weight_V.to(x_BNP.device)
+        owner, weight = guided.owner_V.to(x_BNP.device), guided.weight_V.to(x_BNP.device)
         each_VNP = denoise(x_BNP[owner], t_B.to(x_BNP.device)[owner])
-        return torch.zeros_like(each_VNP[: len(chains)]).index_add(
-            0, owner, each_VNP * weight[:, None, None]
-        )
+        return torch.zeros_like(x_BNP).index_add(0, owner, each_VNP * weight[:, None, None])
 
     return velocity
 

@@ -15,6 +15,7 @@ from omnireel.train.objectives.distribution_matching import (
     DistributionMatchingConfig,
 )
 from omnireel.train.objectives.packed import frozen_copy
+from omnireel.train.objectives.phase_grid import PhaseGrid, TrajectoryMatchingConfig
 from omnireel.train.objectives.trajectory_distribution import (
     FakePath,
     fake_errors,
@@ -24,11 +25,7 @@ from omnireel.train.objectives.trajectory_distribution import (
     student_errors,
     student_step,
 )
-from omnireel.train.objectives.trajectory_matching import (
-    PhaseGrid,
-    TrajectoryMatchingConfig,
-    trajectory_errors,
-)
+from omnireel.train.objectives.trajectory_matching import trajectory_errors
 from omnireel.train.objectives.velocity import interpolate, roll_out
 from omnireel.train.objectives.watch import diversity, gap_by_step, likeness
 from omnireel.train.optim import OptimizerConfig, Optimizers

@@ -13,8 +13,9 @@ from omnireel.mvl import parse
 from omnireel.mvl.prompt import Input
 from omnireel.train.feed import Feed, FeedConfig
 from omnireel.train.latent_record import LatentRecord
-from omnireel.train.objectives.flow_batch import AugmentedBatches, FlowBatch
+from omnireel.train.objectives.flow_batch import FlowBatch
 from omnireel.train.objectives.flow_matching import FlowMatching, FlowMatchingConfig
+from omnireel.train.prepared import PreparedBatches
 from omnireel.train.randomness import step_seed
 from omnireel.types import MediaKind, Role
 from tests.support.tiny_models import small_transformer
@@ -62,7 +63,7 @@ def _objective(mean_over: str) -> FlowMatching:
 @pytest.mark.parametrize("mean_over", ["samples", "tokens"])
 def test_losses_and_gradients_are_equal_bit_for_bit(mean_over: str) -> None:
     alone, fed = _objective(mean_over), _objective(mean_over)
-    data = AugmentedBatches(Records(), fed.preparation, SEED, PER_STEP)
+    data = PreparedBatches(Records(), fed.preparation, SEED, PER_STEP)
     feed = Feed(data, FeedConfig(workers=1, depth=2, processes=True))
     try:
         for index in range(3):
@@ -88,8 +89,8 @@ def test_losses_and_gradients_are_equal_bit_for_bit(mean_over: str) -> None:
 
 def test_another_batch_or_another_run_has_other_random_numbers() -> None:
     objective = _objective("samples")
-    data = AugmentedBatches(Records(), objective.preparation, SEED, PER_STEP)
-    other = AugmentedBatches(Records(), objective.preparation, SEED + 1, PER_STEP)
+    data = PreparedBatches(Records(), objective.preparation, SEED, PER_STEP)
+    other = PreparedBatches(Records(), objective.preparation, SEED + 1, PER_STEP)
     assert torch.equal(data.batch(0).times_B, data.batch(0).times_B)
     assert not torch.equal(data.batch(0).times_B, data.batch(1).times_B)
     assert not torch.equal(data.batch(0).times_B, other.batch(0).times_B)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -11,21 +12,22 @@ from omnireel.model.sequence import pack, patchify
 from omnireel.sampling.guidance import Guidance, chain
 from omnireel.sampling.sampler import sample_latents
 from omnireel.sampling.schedule import shifted_sigmas
+from omnireel.train.feed import Feed, FeedConfig
+from omnireel.train.latent_record import LatentRecord
 from omnireel.train.objectives.packed import (
     fixed_velocity,
     frozen_copy,
+    guided_pack,
     guided_velocity,
     omni_sample,
     stack_tokens,
     trained_velocity,
 )
-from omnireel.train.objectives.trajectory_matching import (
-    PhaseGrid,
-    TrajectoryMatching,
-    TrajectoryMatchingConfig,
-    trajectory_errors,
-)
+from omnireel.train.objectives.phase_grid import PhaseGrid, TrajectoryMatchingConfig
+from omnireel.train.objectives.trajectory_matching import TrajectoryMatching, trajectory_errors
 from omnireel.train.objectives.velocity import roll_out
+from omnireel.train.prepared import PreparedBatches
+from omnireel.train.randomness import step_seed
 from omnireel.train.work import Tally
 from tests.support.mixture_2d import MODES, Field, Mixture, generate, same_distribution, train
 from tests.support.tiny_models import latents, small_transformer
@@ -143,7 +145,8 @@ def test_guided_velocity_equals_the_samplers_chain() -> None:
         patchify(sample_latents(model, chain(s, TOKENIZER.empty(), guidance), x, sigmas, pack))
         for s, x in zip(samples, noise, strict=True)
     ]
-    velocity = guided_velocity(model, samples, pack, TOKENIZER.empty(), guidance, Tally(0))
+    guided = guided_pack(samples, pack, TOKENIZER.empty(), guidance)
+    velocity = guided_velocity(model, guided, Tally(0))
     made = roll_out(velocity, stack_tokens(noise), sigmas)[-1]
     assert torch.allclose(made, torch.stack(expected), atol=1e-3)
 
@@ -193,4 +196,37 @@ def test_validation_is_repeatable_and_shapes_may_mix() -> None:
     report = objective.loss(mixed, torch.Generator().manual_seed(0))
     assert report.num_samples == 2 and math.isfinite(report.loss.item())
     with pytest.raises(InvalidInput, match="one shape"):
-        objective.errors(mixed, torch.tensor([0, 1]), torch.Generator())
+        objective.preparation.at(mixed, torch.tensor([0, 1]), torch.Generator())
+
+
+@dataclass(frozen=True)
+class Records:
+    """Three records a batch, of two shapes."""
+
+    def batch(self, index: int) -> list[LatentRecord]:
+        return [record(3 * index + i, frames=1 if i == 1 else 3) for i in range(3)]
+
+
+def test_batches_of_loaders_are_learned_from_like_those_of_the_loop() -> None:
+    alone, fed = _objective(), _objective()
+    data = PreparedBatches(Records(), fed.preparation, seed=7, per_step=2)
+    feed = Feed(data, FeedConfig(workers=1, depth=2, processes=True))
+    try:
+        for index in range(3):
+            prepared, records = feed.take(), Records().batch(index)
+            assert [len(part.step_B) for part in prepared] == [2, 1]
+            reports = []
+            for objective, batch in ((alone, records), (fed, prepared)):
+                objective.model.zero_grad()
+                rng = torch.Generator().manual_seed(step_seed(7, index // 2, index % 2))
+                reports.append(objective.loss(batch, rng))
+                reports[-1].loss.backward()  # type: ignore[no-untyped-call]
+            assert torch.equal(reports[0].loss, reports[1].loss)
+            assert reports[0].metrics == reports[1].metrics
+            assert reports[0].num_samples == reports[1].num_samples == 3
+            assert reports[0].work == reports[1].work
+            for ours, theirs in zip(alone.model.parameters(), fed.model.parameters(), strict=True):
+                assert (ours.grad is None) == (theirs.grad is None)
+                assert ours.grad is None or torch.equal(ours.grad, theirs.grad)  # type: ignore[arg-type]
+    finally:
+        feed.close()

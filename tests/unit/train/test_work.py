@@ -31,11 +31,9 @@ from omnireel.train.objectives.flow_dpo import FlowDPO, FlowDPOConfig
 from omnireel.train.objectives.flow_matching import FlowMatching, FlowMatchingConfig
 from omnireel.train.objectives.matching import Matching, MatchingConfig
 from omnireel.train.objectives.packed import frozen_copy
+from omnireel.train.objectives.phase_grid import TrajectoryMatchingConfig
 from omnireel.train.objectives.trajectory_distribution import FakePath
-from omnireel.train.objectives.trajectory_matching import (
-    TrajectoryMatching,
-    TrajectoryMatchingConfig,
-)
+from omnireel.train.objectives.trajectory_matching import TrajectoryMatching
 from omnireel.types import Role
 from omnireel.upscale.windows import WindowConfig, pack_windows
 from tests.support.tiny_models import latents, small_transformer
