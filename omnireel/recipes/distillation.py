@@ -265,8 +265,10 @@ def tiny_distribution() -> DistillationRecipe:
 
 
 def tiny_trajectory_long() -> DistillationRecipe:
-    """The first stage on a GPU, from what the teacher learned at length there."""
-    return _long(tiny_trajectory())
+    """The first stage on a GPU, from what the teacher learned at length there; loaders pack."""
+    recipe = _long(tiny_trajectory())
+    feed = tiny_generator_long().trainer.feed
+    return replace(recipe, trainer=replace(recipe.trainer, feed=feed))
 
 
 def tiny_trajectory_fine() -> DistillationRecipe:
