@@ -71,6 +71,8 @@ class Lesson:
     """Mentions are written ``@name`` here."""
     scene: Scene
     source_scene: Scene | None
+    puzzle: bool = False
+    """Whether the right answer solves one."""
 
 
 def draw_lesson(capability: str, seed: int, split: Split, lexicon: Lexicon) -> Lesson:
@@ -98,6 +100,7 @@ def draw_lesson(capability: str, seed: int, split: Split, lexicon: Lexicon) -> L
         answer=answer,
         scene=plan.scene,
         source_scene=plan.source_scene,
+        puzzle=bool(plan.solution),
     )
 
 

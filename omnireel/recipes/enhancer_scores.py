@@ -16,8 +16,9 @@ from omnireel.enhancer.schema import (
     to_prompt,
 )
 from omnireel.enhancer.tiny.backend import TinyEnhancer
-from omnireel.enhancer.tiny.checks import lost_facts
+from omnireel.enhancer.tiny.checks import IN_PUZZLES, lost_facts
 from omnireel.enhancer.tiny.dialogue import Dialogue
+from omnireel.enhancer.tiny.facts import Fact, Lexicon
 from omnireel.recipes.enhancer_data import Lesson
 
 
@@ -26,8 +27,9 @@ def score(enhancer: TinyEnhancer, lessons: Sequence[Lesson]) -> dict[str, float]
 
     Of the first draft, unchecked: ``parsed`` valid JSON; ``facts_kept``: of all facts stated, how
     many the description states; ``prompts_intact``: prompts that keep every fact and mention;
-    ``seen_color``, ``seen_kind``: first body of each given picture named rightly; ``exact``: the
-    description equals the reference word for word.
+    ``seen_color``, ``seen_kind``: first body of each given picture named rightly;
+    ``puzzles_solved``: puzzles of which the description states who, what, where of the solution;
+    ``exact``: the description equals the reference word for word.
 
     Of the back-end: ``used``: prompts that are rewritten, every fact and mention kept (the others
     are sent back unchanged); ``latency_s`` and ``latency_worst_s``: seconds a prompt, median and
@@ -55,6 +57,8 @@ def score(enhancer: TinyEnhancer, lessons: Sequence[Lesson]) -> dict[str, float]
 def _rate(enhancer: TinyEnhancer, lesson: Lesson, dialogue: Dialogue, raw: str) -> dict[str, float]:
     stated = float(len(enhancer.lexicon.stated(dialogue.text)))
     row = {"parsed": 0.0, "stated": stated, "kept": 0.0, "prompts_intact": 0.0, "exact": 0.0}
+    if lesson.puzzle:
+        row["puzzles_solved"] = 0.0
     answer = _parsed(raw)
     if answer is None:
         return row
@@ -69,7 +73,16 @@ def _rate(enhancer: TinyEnhancer, lesson: Lesson, dialogue: Dialogue, raw: str) 
         "prompts_intact": float(not lost and copied and _mentions_intact(answer, lesson)),
         "exact": float(answer.description.lower() == lesson.answer.description.lower()),
     }
+    if lesson.puzzle:
+        right = _facts(enhancer.lexicon, lesson.answer.description)
+        row["puzzles_solved"] = float(right <= _facts(enhancer.lexicon, answer.description))
     return row | _seen(lesson, raw)
+
+
+def _facts(lexicon: Lexicon, text: str) -> set[Fact]:
+    """What a puzzle is about, as far as ``text`` states it in one reading."""
+    stated = (facts[0] for facts in lexicon.stated(text) if len(facts) == 1)
+    return {fact for fact in stated if fact.group in IN_PUZZLES}
 
 
 def _restored(dialogue: Dialogue, written: str) -> str:

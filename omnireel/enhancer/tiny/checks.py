@@ -27,7 +27,7 @@ _PUZZLE = re.compile(
     r"less (one|two)|only one of|"
     r"from the first on|of them|turn (its|this|that|the)? ?(motion )?around|happens next)\b"
 )
-_IN_PUZZLES = frozenset({"color", "kind", "motion", "place"})
+IN_PUZZLES = frozenset({"color", "kind", "motion", "place"})
 """What a puzzle speaks of without wanting it to be seen."""
 _SOME_SUBJECT = re.compile(r"\b(thing|something|object|someone|figure|character|toy)\b")
 
@@ -102,7 +102,7 @@ def lost_facts(lexicon: Lexicon, said: str, prompt: Prompt, written: str) -> lis
     if Role.ANNOTATION in roles:
         ignore.add("style")  # who gives a sketch speaks of it, and does not ask for one
     if _PUZZLE.search(said):
-        ignore |= _IN_PUZZLES
+        ignore |= IN_PUZZLES
     return [facts[0] for facts in lexicon.lost(said, written, ignore=frozenset(ignore))]
 
 

@@ -22,6 +22,8 @@ from omnireel.enhancer.tiny.writing import Drafts, Written, write
 from omnireel.errors import IntegrityError, InvalidInput
 from omnireel.mvl import Input, Prompt, parse
 from omnireel.recipes import enhancer_words
+from omnireel.recipes.enhancer_data import draw_lesson
+from omnireel.recipes.enhancer_scores import score
 from omnireel.registry import save_component
 from omnireel.train.objectives.cross_entropy import IGNORED, CrossEntropy
 from omnireel.train.warm_start import warm_start
@@ -171,6 +173,21 @@ class Scripted(TinyEnhancer):
         said = [self.says[min(n, len(self.says) - 1)] for n in numbers]
         texts = [f'<think> x </think>{{"subjects":["x"],"description":"{s}"}}' for s in said]
         return [Draft(text, self.unsure) for text in texts]
+
+
+def test_a_puzzle_is_solved_when_the_hidden_fact_is_stated(model: Model) -> None:
+    lexicon = enhancer_words.lexicon()
+    lessons = [draw_lesson("C23", seed, "held_out", lexicon) for seed in range(20)]
+    lesson = next(le for le in lessons if not le.media)
+    right = lesson.answer.description.lower()
+    color = next(f[0].name for f in lexicon.stated(right) if f[0].group == "color")
+    wrong = right.replace(color, "red" if color != "red" else "blue")
+    enhancer = Scripted(model)
+    for said, solved in ((right, 1.0), (wrong, 0.0)):
+        enhancer.says = (said,)
+        assert score(enhancer, [lesson])["puzzles_solved"] == solved
+    plain = draw_lesson("C20", 0, "held_out", lexicon)
+    assert "puzzles_solved" not in score(enhancer, [plain])
 
 
 @pytest.mark.parametrize(
