@@ -23,13 +23,24 @@ SURE = 0.5
 _COPY = re.compile(r"<w\d>")
 _BORROWED_PLACE = re.compile(r"(background of|place of|scene shown in|scene of) (<m|@)")
 _PUZZLE = re.compile(
-    r"\b((the|its|of that|next) color (of|is)|(that|next) color|plus(?! (some\w*|an?|the)\b)|"
+    r"\b((the|its|of that|next) color (of|is)|(that|next) color|"
+    r"plus(?! (some\w*\b|an?\b|the\b|<m))|"
     r"less (one|two)|only one of|"
     r"from the first on|of them|turn (its|this|that|the)? ?(motion )?around|happens next)\b"
 )
+PUZZLES = "C23"
+"""The capability."""
 IN_PUZZLES = frozenset({"color", "kind", "motion", "place"})
 """What a puzzle speaks of without wanting it to be seen."""
 _SOME_SUBJECT = re.compile(r"\b(thing|something|object|someone|figure|character|toy)\b")
+
+_COMPANY = re.compile(
+    r"\b(plus|and|with) ((an?|some) )?(little )?"
+    r"(thing|something|object|someone|figure|character|toy)\b"
+)
+"""How people ask for a second subject and leave open which."""
+_CLAUSE = re.compile(r"[,;.]| and ")
+_REPLACES = re.compile(r"\b(place of|into|for|with)\b")
 
 
 @dataclass(frozen=True)
@@ -52,11 +63,11 @@ def unsure_words(tokens: Sequence[str], probabilities: Sequence[float]) -> froze
 def untaught(prompt: Prompt, said: str, tasks: Sequence[str]) -> str:
     """Why a model that was taught ``tasks`` (names of capabilities) should not touch a prompt whose
     text with slots is ``said``: it would write of the one task that looks most like it."""
-    if "C23" not in tasks and _PUZZLE.search(said):
-        return "the tiny enhancer was not taught puzzles"
     shots = any(i.kind is MediaKind.VIDEO and i.role is Role.REFERENCE for i in prompt.inputs)
     if "C13" not in tasks and shots:
         return "the tiny enhancer was not taught shots before and after a video"
+    if PUZZLES not in tasks and not shots and _PUZZLE.search(said):
+        return "the tiny enhancer does not solve puzzles"
     return ""
 
 
@@ -76,6 +87,10 @@ def check_draft(
         raise StructureError(f"the tiny enhancer does not know {words}")
     if added := added_subjects(lexicon, said, prompt, written):
         raise StructureError(f"the rewritten prompt would have added {_names(added)}")
+    if lonely(lexicon, said, prompt, dialogue.names, written):
+        raise StructureError("the rewritten prompt would have lost the second subject")
+    if same := replaced_by_itself(lexicon, prompt, written):
+        raise StructureError(f"the rewritten prompt would replace {_names(same)} with itself")
     if mixed := mixed_up(lexicon, said, written):
         raise StructureError(
             f"the rewritten prompt would have mixed up the colour of {_names(mixed)}"
@@ -122,6 +137,28 @@ def added_subjects(lexicon: Lexicon, said: str, prompt: Prompt, written: str) ->
     return doubled or [fact for fact in kinds if fact not in asked]
 
 
+def lonely(lexicon: Lexicon, said: str, prompt: Prompt, names: Sequence[str], written: str) -> bool:
+    """Whether a description names one subject where the user wants company for it ("plus
+    something"). ``names`` are those of the slots."""
+    if not _COMPANY.search(said) or any(i.role is Role.SOURCE for i in prompt.inputs):
+        return False
+    kinds = sum(facts[0].group == "kind" for facts in lexicon.stated(written))
+    shown = _subject_names(prompt)
+    return kinds + sum(f"<m{i}>" in written for i, n in enumerate(names) if n in shown) < 2
+
+
+def replaced_by_itself(lexicon: Lexicon, prompt: Prompt, written: str) -> list[Fact]:
+    """Kinds that an edit would put in the place of their own: "the cube into a cube"."""
+    if all(i.role is not Role.SOURCE for i in prompt.inputs):
+        return []
+    same: list[Fact] = []
+    for clause in _CLAUSE.split(written):
+        if _REPLACES.search(clause):
+            kinds = Counter(f[0] for f in lexicon.stated(clause) if f[0].group == "kind")
+            same += [kind for kind, count in kinds.items() if count > 1]
+    return same
+
+
 def mixed_up(lexicon: Lexicon, said: str, written: str) -> list[Fact]:
     """Kinds to which the user gives a colour, and the description ``written`` another one."""
     return [
@@ -134,12 +171,17 @@ def mixed_up(lexicon: Lexicon, said: str, written: str) -> list[Fact]:
 def asked_kinds(lexicon: Lexicon, said: str, prompt: Prompt) -> frozenset[Fact] | None:
     """The only kinds that a description may name; None: the user leaves the subject open."""
     asked = {fact for facts in lexicon.stated(said) for fact in facts if fact.group == "kind"}
-    subjects = {i.name for i in prompt.inputs if i.role is Role.REFERENCE}
-    subjects |= {e.name for e in prompt.elements}
+    subjects = _subject_names(prompt)
     named = any(isinstance(p, MentionPart) and p.name in subjects for p in prompt.parts)
     if _SOME_SUBJECT.search(said) or not (asked or named or _COPY.search(said)):
         return None
     return frozenset(asked)
+
+
+def _subject_names(prompt: Prompt) -> set[str]:
+    """Inputs and elements that show a subject."""
+    references = {i.name for i in prompt.inputs if i.role is Role.REFERENCE}
+    return references | {e.name for e in prompt.elements}
 
 
 def _names(facts: list[Fact]) -> str:

@@ -202,6 +202,7 @@ def test_a_puzzle_is_solved_when_the_hidden_fact_is_stated(model: Model) -> None
         ("a red ball", "a red ball and a cube roll.", "would have added 'cube'"),
         ("a red ball", "a red ball and a blue ball roll.", "would have added 'ball'"),
         ("a red ball and some object", "a red ball and a cube roll.", ""),
+        ("a red ball and some object", "a red ball rolls.", "the second subject"),
         ("something red", "a red cube slides.", ""),
         ("pink bear, black ball", "a pink bear and a black ball roll.", ""),
         ("pink bear, black ball", "a pink ball and a black bear roll.", "the colour of 'ball'"),

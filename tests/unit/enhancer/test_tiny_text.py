@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from omnireel.enhancer import StructuredPrompt, StructureError, parse_structured
-from omnireel.enhancer.tiny.checks import untaught
+from omnireel.enhancer.tiny.checks import lonely, replaced_by_itself, untaught
 from omnireel.enhancer.tiny.dialogue import read_prompt
 from omnireel.enhancer.tiny.facts import Fact, Lexicon
 from omnireel.enhancer.tiny.modeling import PATCHES
@@ -117,6 +117,7 @@ def test_only_answer_tokens_are_learnt() -> None:
         ("a ball, a cube and a star, four less two of them", True),
         ("cone in the color of the sea", True),
         ("cat blue just there plus something", False), ("a red ball plus some object", False),
+        ("make it <m0> plus <m1>", False),
     ],
 )  # fmt: skip
 def test_puzzles_are_left_to_those_who_were_taught_them(said: str, puzzle: bool) -> None:
@@ -130,7 +131,34 @@ def test_a_video_to_go_on_from_is_left_to_those_who_were_taught_shots() -> None:
     prompt = parse("next shot of @Video_1", [video])
     assert "shots" in untaught(prompt, "next shot of <m0>", [])
     assert untaught(prompt, "next shot of <m0>", ["C13"]) == ""
+    assert untaught(prompt, "what happens next in <m0>", ["C13"]) == ""
+    assert "puzzles" in untaught(parse("what happens next"), "what happens next", ["C13"])
     moves = Input("Video_1", MediaKind.VIDEO, Role.MOTION)
     assert (
         untaught(parse("a cat moves as in @Video_1", [moves]), "a cat moves as in <m0>", []) == ""
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "itself"),
+    [
+        ("in <m0>, put a green cube in the place of the green cube.", True),
+        ("change the red cone of <m0> into a large red cone, keep everything else.", True),
+        ("change the red cone of <m0> into a red cube.", False),
+        ("add sparkles to the blue cat and make the blue cat red in <m0>.", False),
+        ("replace the blue cube with a teal star and add bubbles to the teal star.", False),
+    ],
+)
+def test_nothing_is_replaced_by_itself(written: str, itself: bool) -> None:
+    source = parse("@V", [Input("V", MediaKind.VIDEO, Role.SOURCE)])
+    lexicon = enhancer_words.lexicon()
+    assert bool(replaced_by_itself(lexicon, source, written)) is itself
+    assert replaced_by_itself(lexicon, parse("a cube"), written) == []
+
+
+def test_company_that_was_asked_for_is_not_left_out() -> None:
+    lexicon, said = enhancer_words.lexicon(), "<m0> jumping plus something"
+    prompt = parse("@A jumping plus something", [Input("A", MediaKind.IMAGE, Role.REFERENCE)])
+    assert lonely(lexicon, said, prompt, ("A",), "<m0> jumps in a room.")
+    assert not lonely(lexicon, said, prompt, ("A",), "<m0> and a red ball jump in a room.")
+    assert not lonely(lexicon, "a toy robot", prompt, ("A",), "a robot stands still.")
