@@ -14,9 +14,9 @@ from omnireel.enhancer.tiny.dialogue import Dialogue, read_prompt
 from omnireel.enhancer.tiny.facts import Lexicon
 from omnireel.enhancer.tiny.modeling import TinyEnhancer as Model
 from omnireel.enhancer.tiny.modeling import TinyEnhancerConfig
-from omnireel.enhancer.tiny.restraint import restrained
+from omnireel.enhancer.tiny.restraint import EndsAsSaid, names_a_color, restrained
 from omnireel.enhancer.tiny.sft import thought_tokens
-from omnireel.enhancer.tiny.writing import Drafts, write
+from omnireel.enhancer.tiny.writing import Drafts, Rule, write
 from omnireel.mvl.prompt import Prompt
 from omnireel.registry import load_component
 from omnireel.types import MediaSet
@@ -25,6 +25,8 @@ MAX_SIGHT_TOKENS = 48
 MAX_ANSWER_TOKENS = 160
 MAX_DRAFTS = 8
 """A draft that loses a fact of the user is thrown away; the others are written together then."""
+_LAST = (0, *range(MAX_DRAFTS, MAX_DRAFTS + 5))
+"""Drafts of an edit whose colours are the user's own, when all of those were thrown away."""
 
 
 class TinyEnhancer:
@@ -79,6 +81,11 @@ class TinyEnhancer:
     def _drafts(self, prompt: Prompt, dialogue: Dialogue) -> Iterator[Draft]:
         yield from self.write(prompt, dialogue)
         yield from self.write(prompt, dialogue, range(1, MAX_DRAFTS))
+        if names_a_color(self.lexicon, dialogue.text, prompt):
+            said = dialogue.text
+            rule = restrained(Drafts(_LAST), self.lexicon, self.tokenizer, said, prompt)
+            rule = EndsAsSaid(rule, self.lexicon, self.tokenizer, said)
+            yield from self._written(dialogue, len(_LAST), rule)
 
     def check(self, prompt: Prompt, dialogue: Dialogue, draft: Draft) -> Enhancement:
         """The enhancement that a draft makes, or the fall-back and why."""
@@ -96,16 +103,20 @@ class TinyEnhancer:
         self, prompt: Prompt, dialogue: Dialogue, numbers: Sequence[int] = (0,)
     ) -> list[Draft]:
         """The drafts of these numbers (0 is the model's best guess)."""
+        rule = restrained(Drafts(numbers), self.lexicon, self.tokenizer, dialogue.text, prompt)
+        return self._written(dialogue, len(numbers), rule)
+
+    def _written(self, dialogue: Dialogue, count: int, rule: Rule) -> list[Draft]:
         thought, unsure = self._think(dialogue)
         prefix = [*dialogue.ids, *self.tokenizer.convert_tokens_to_ids(thought)]
         pixels_ICHW = dialogue.pixels_ICHW
         written = write(
             self.model,
-            [prefix] * len(numbers),
-            pixels_ICHW.repeat(len(numbers), 1, 1, 1),
+            [prefix] * count,
+            pixels_ICHW.repeat(count, 1, 1, 1),
             max_new_tokens=MAX_ANSWER_TOKENS,
             end_id=self.tokenizer.eos_token_id,
-            rule=restrained(Drafts(numbers), self.lexicon, self.tokenizer, dialogue.text, prompt),
+            rule=rule,
         )
         answers = [self.tokenizer.convert_ids_to_tokens(list(w.ids)) for w in written]
         return [Draft(v.join_tokens([*thought, *answer]), unsure) for answer in answers]

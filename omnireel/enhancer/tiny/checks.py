@@ -148,14 +148,15 @@ def lonely(lexicon: Lexicon, said: str, prompt: Prompt, names: Sequence[str], wr
 
 
 def replaced_by_itself(lexicon: Lexicon, prompt: Prompt, written: str) -> list[Fact]:
-    """Kinds that an edit would put in the place of their own: "the cube into a cube"."""
+    """Kinds that an edit would put in the place of their own, in the same colour: "the red cube
+    into a red cube"."""
     if all(i.role is not Role.SOURCE for i in prompt.inputs):
         return []
     same: list[Fact] = []
     for clause in _CLAUSE.split(written):
         if _REPLACES.search(clause):
-            kinds = Counter(f[0] for f in lexicon.stated(clause) if f[0].group == "kind")
-            same += [kind for kind, count in kinds.items() if count > 1]
+            pairs = Counter(lexicon.coloured(clause))
+            same += [kind for (kind, _), count in pairs.items() if count > 1]
     return same
 
 

@@ -8,8 +8,8 @@ user leaves the subject open, all kinds can. The check itself stays as it is.
 Patterns and things to wear are the user's to ask for: made up ("wearing a blue backpack"), their
 colour gets mixed up with the one that was asked for.
 
-Edits of a video speak of what it shows, and who names a kind twice wants two of them: there nothing
-is restrained.
+Edits of a video speak of what it shows, and replace one thing "with" another: there only patterns
+are left out. Who names a kind twice wants two of them: there nothing is restrained.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from transformers import PreTrainedTokenizerFast
 
 from omnireel.enhancer.tiny.checks import asked_kinds
 from omnireel.enhancer.tiny.facts import Fact, Lexicon
-from omnireel.enhancer.tiny.vocabulary import AND, STRUCTURE
+from omnireel.enhancer.tiny.vocabulary import AND, KEYS, STRUCTURE, key_token
 from omnireel.enhancer.tiny.writing import Rule
 from omnireel.mvl.prompt import Prompt
 from omnireel.types import Role
 
 _LEAST = 1e-30
-_LOOKS = frozenset({"texture", "prop"})
+_PATTERNS = frozenset({"texture"})
+_LOOKS = _PATTERNS | {"prop"}
 _WORN = frozenset({"wearing", "wears", "with"})
 """How a caption goes on to what a subject wears or is patterned with."""
 
@@ -39,9 +40,11 @@ def restrained(
 ) -> Rule:
     """``rule`` with the restraint that suits a prompt; ``said`` is its text with slots."""
     stated = [facts[0] for facts in lexicon.stated(said) if facts[0].group == "kind"]
-    twice = any(count > 1 for count in Counter(stated).values())
-    if twice or any(i.role is Role.SOURCE for i in prompt.inputs):
+    if any(count > 1 for count in Counter(stated).values()):
         return rule
+    if any(i.role is Role.SOURCE for i in prompt.inputs):
+        patterns = frozenset() if _speaks_of_looks(lexicon, said) else _words_of(lexicon, _PATTERNS)
+        return Without(rule, tokenizer, patterns)
     return Restraint(
         rule,
         lexicon,
@@ -49,6 +52,67 @@ def restrained(
         asked_kinds(lexicon, said, prompt),
         plain=not _speaks_of_looks(lexicon, said),
     )
+
+
+class Without:
+    """A rule of choice that never writes some words."""
+
+    def __init__(
+        self, rule: Rule, tokenizer: PreTrainedTokenizerFast, words: frozenset[str]
+    ) -> None:
+        self._rule = rule
+        vocabulary = tokenizer.get_vocab()
+        self._never = torch.tensor(sorted(vocabulary[w] for w in words if w in vocabulary)).long()
+
+    def __call__(self, probabilities_BV: Tensor) -> Tensor:
+        """Choose among what is left."""
+        return self._rule(probabilities_BV.clamp_min(_LEAST).index_fill(-1, self._never, 0.0))
+
+
+class EndsAsSaid:
+    """A rule of choice under which the subjects of an edit have colours that the user named.
+
+    "Make the ball green", and the model sees that it is red: its subjects, which an answer begins
+    with, are often those of the video then, and the edit is lost.
+    """
+
+    def __init__(
+        self, rule: Rule, lexicon: Lexicon, tokenizer: PreTrainedTokenizerFast, said: str
+    ) -> None:
+        self._rule = rule
+        self._end = int(tokenizer.convert_tokens_to_ids(key_token(KEYS[1])))
+        vocabulary = tokenizer.get_vocab()
+        named = {fact for facts in lexicon.stated(said) for fact in facts}
+        others = {
+            word
+            for fact in lexicon.facts
+            if fact.group == "color" and fact not in named
+            for word in (*fact.said, *fact.written)
+        }
+        self._others = torch.tensor(sorted(vocabulary[w] for w in others if w in vocabulary))
+        self._open: Tensor | None = None
+
+    def __call__(self, probabilities_BV: Tensor) -> Tensor:
+        """Choose among what is left."""
+        if self._open is None:
+            self._open = torch.ones(len(probabilities_BV), dtype=torch.bool)
+        left_BV = probabilities_BV.clamp_min(_LEAST)
+        left_BV[self._open.nonzero(), self._others] = 0.0
+        token_B = self._rule(left_BV)
+        self._open &= token_B != self._end
+        return token_B
+
+
+def _words_of(lexicon: Lexicon, groups: frozenset[str]) -> frozenset[str]:
+    phrases = (p for f in lexicon.facts if f.group in groups for p in (*f.said, *f.written))
+    return frozenset(phrases)
+
+
+def names_a_color(lexicon: Lexicon, said: str, prompt: Prompt) -> bool:
+    """Whether :class:`EndsAsSaid` suits a prompt: an edit that names a colour."""
+    stated = (fact for facts in lexicon.stated(said) for fact in facts)
+    edits = any(i.role is Role.SOURCE for i in prompt.inputs)
+    return edits and any(fact.group == "color" for fact in stated)
 
 
 def _speaks_of_looks(lexicon: Lexicon, said: str) -> bool:
@@ -84,13 +148,8 @@ class Restraint:
             fine = frozenset[int]().union(*(self._words[fact] for fact in asked))
             self._never = frozenset[int]().union(*self._words.values()) - fine
         if plain:
-            looks = {
-                word
-                for fact in lexicon.facts
-                if fact.group in _LOOKS
-                for word in (*fact.said, *fact.written)
-            }
-            self._never |= {vocabulary[word] for word in looks | _WORN if word in vocabulary}
+            looks = _words_of(lexicon, _LOOKS) | _WORN
+            self._never |= {vocabulary[word] for word in looks if word in vocabulary}
         self._named: list[set[int]] | None = None
 
     def __call__(self, probabilities_BV: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from omnireel.enhancer.tiny.restraint import Restraint, restrained
+from omnireel.enhancer.tiny.restraint import EndsAsSaid, Restraint, names_a_color, restrained
 from omnireel.enhancer.tiny.vocabulary import AND, OPEN, build_tokenizer, key_token
 from omnireel.enhancer.tiny.writing import most_likely
 from omnireel.mvl import Input, parse
@@ -59,6 +59,29 @@ def test_nothing_is_restrained_where_a_kind_is_named_twice_or_a_video_is_edited(
     assert _choose("a red star and a blue star", ["star", "star"]) == ["star", "star"]
     video = [Input("Video_1", MediaKind.VIDEO, Role.SOURCE)]
     assert _choose("make the star of @Video_1 red", ["star", "cone"], video) == ["star", "cone"]
+
+
+def test_edits_make_up_no_patterns_either() -> None:
+    video = [Input("Video_1", MediaKind.VIDEO, Role.SOURCE)]
+    wishes = ["striped", "with", "hat"]
+    assert _choose("make the star of @Video_1 red", wishes, video) == ["ball", "with", "hat"]
+    assert _choose("a star with stripes in @Video_1", wishes, video) == wishes
+
+
+def test_subjects_of_an_edit_end_as_the_user_says() -> None:
+    said, source = "make the ball green", [Input("V", MediaKind.VIDEO, Role.SOURCE)]
+    assert names_a_color(LEXICON, said, parse("@V", source))
+    assert not names_a_color(LEXICON, "make the ball jump", parse("@V", source))
+    assert not names_a_color(LEXICON, said, parse(said))
+    rule = EndsAsSaid(most_likely, LEXICON, TOKENIZER, said)
+    red, green = (TOKENIZER.convert_tokens_to_ids(w) for w in ("red", "green"))
+    odds_BV = torch.zeros(2, len(TOKENIZER))
+    odds_BV[:, red], odds_BV[:, green] = 0.6, 0.4
+    assert rule(odds_BV).tolist() == [green, green]
+    ends_BV = odds_BV.clone()
+    ends_BV[0, TOKENIZER.convert_tokens_to_ids(key_token("motion"))] = 0.9
+    rule(ends_BV)
+    assert rule(odds_BV).tolist() == [red, green]  # the first row has left its subjects behind
 
 
 def test_rows_remember_on_their_own() -> None:

@@ -145,6 +145,7 @@ def test_a_video_to_go_on_from_is_left_to_those_who_were_taught_shots() -> None:
         ("in <m0>, put a green cube in the place of the green cube.", True),
         ("change the red cone of <m0> into a large red cone, keep everything else.", True),
         ("change the red cone of <m0> into a red cube.", False),
+        ("change the red cone of <m0> into a big green cone.", False),
         ("add sparkles to the blue cat and make the blue cat red in <m0>.", False),
         ("replace the blue cube with a teal star and add bubbles to the teal star.", False),
     ],
