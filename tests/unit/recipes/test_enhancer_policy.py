@@ -30,7 +30,7 @@ def test_a_rollout_marks_what_the_policy_chose() -> None:
     enhancer = TinyEnhancer.load(SHIPPED_ENHANCER)
     tokenizer = enhancer.tokenizer
     config = PromptsConfig(mix={"C18": 1.0}, batch_size=2, updates=2)
-    data = PolicyPrompts(config, 2, tokenizer, enhancer.lexicon, 32)
+    data = PolicyPrompts(config, 2, tokenizer, enhancer.lexicon, enhancer.model.config.image_side)
     batch = data.batch(3)
     assert batch.rollout == 1
     assert [p.prefix for p in data.batch(2).prompts] == [p.prefix for p in batch.prompts]
