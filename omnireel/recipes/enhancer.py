@@ -36,9 +36,9 @@ _LEAST_SOLVED = 0.5
 _LIMITS = (
     "Knows the words of Omnireel's procedural world and common synonyms, in English. Other words "
     "are copied through; where that fails, the user's text is used and the reply says so.",
-    "Looks at the first frame of each input at 64 x 64 pixels and often mistakes what a subject is "
-    "(seen_kind, seen_color). Where a prompt depends on what it is unsure of ('make it blue'), the "
-    "user's text is used.",
+    "Looks at the first frame of each input at {side} x {side} pixels and often mistakes what a "
+    "subject is (seen_kind, seen_color). Where a prompt depends on what it is unsure of ('make it "
+    "blue'), the user's text is used.",
     "Two subjects in one prompt are often mixed up; the check then sends the user's text back.",
     "Fills what the user left open with what is most common in the procedural world, but makes up "
     "no patterns and nothing to wear.",
@@ -109,7 +109,8 @@ class EnhancerRecipe:
         """The model with its vocabulary and facts inside the configuration."""
         model = Model(self.model_config())
         model.load_state_dict(module_weights(weights, "enhancer"))
-        limits = [*_LIMITS, *self._leave_puzzles(model)]
+        limits = [text.format(side=self.image_side) for text in _LIMITS]
+        limits += self._leave_puzzles(model)
         place.report("scoring held-out prompts", 0, self.scored)
         lessons = held_out_lessons(self.data, self.scored, first=self.data.held_out)
         card: dict[str, Any] = {
@@ -163,7 +164,8 @@ def debug_enhancer() -> EnhancerRecipe:
 
 
 def tiny_enhancer() -> EnhancerRecipe:
-    """The shipped enhancer: a quarter of an hour on one CPU core, and some minutes of rendering."""
+    """The enhancer of 14 capabilities: a quarter of an hour on one CPU core, and some minutes of
+    rendering."""
     return EnhancerRecipe(
         trainer=TrainerConfig(
             num_steps=3_000,
@@ -183,7 +185,8 @@ def tiny_enhancer() -> EnhancerRecipe:
 
 
 def tiny_enhancer_all() -> EnhancerRecipe:
-    """The enhancer of all 25 capabilities, puzzles included: for an hour, from `tiny_enhancer`."""
+    """The shipped enhancer, of all 25 capabilities: an hour on two CPU cores, from weights of
+    `tiny_enhancer`."""
     recipe = tiny_enhancer()
     optimizer = replace(recipe.trainer.optimizer, muon_lr=0.01)
     return replace(

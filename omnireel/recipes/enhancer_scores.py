@@ -41,7 +41,8 @@ def score(enhancer: TinyEnhancer, lessons: Sequence[Lesson]) -> dict[str, float]
         result = enhancer.enhance(lesson.prompt, lesson.media)
         seconds = time.perf_counter() - started
         dialogue = enhancer.read(lesson.prompt, lesson.media)
-        first = _restored(dialogue, enhancer.write(lesson.prompt, dialogue)[0].text)
+        (draft,) = enhancer.write(lesson.prompt, dialogue, enhancer.think(dialogue))
+        first = _restored(dialogue, draft.text)
         row = {"latency_s": seconds, "used": float(not result.fallback_reason)}
         rows.append(row | _rate(enhancer, lesson, dialogue, first))
     names = sorted({name for row in rows for name in row})

@@ -28,9 +28,9 @@ def warm_start(module: nn.Module, folder: Path, kinds: tuple[str, ...]) -> str:
 
     Blocks and MLPs may be fewer and narrower than the component's, tokens of another size, and
     pictures larger (:func:`thin_blocks`, :func:`thin_mlps`, :func:`resize_tokens`,
-    :func:`refine_sight`). What the component lacks keeps
-    its start: a gate, which then changes no answer, and the embedder's eyes for what an edit
-    changed and for what words name, which have nothing to say yet.
+    :func:`refine_sight`). What the component lacks keeps its start: a gate, which then changes no
+    answer, and the embedder's eyes for what an edit changed and for what words name, which have
+    nothing to say yet.
 
     Raises:
         NotFound, IntegrityError: see :func:`omnireel.registry.load_component`.

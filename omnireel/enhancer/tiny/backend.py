@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from omnireel.enhancer.base import Enhancement
@@ -16,7 +17,7 @@ from omnireel.enhancer.tiny.modeling import TinyEnhancer as Model
 from omnireel.enhancer.tiny.modeling import TinyEnhancerConfig
 from omnireel.enhancer.tiny.restraint import EndsAsSaid, names_a_color, restrained
 from omnireel.enhancer.tiny.sft import thought_tokens
-from omnireel.enhancer.tiny.writing import Drafts, Rule, write
+from omnireel.enhancer.tiny.writing import Drafts, write
 from omnireel.mvl.prompt import Prompt
 from omnireel.registry import load_component
 from omnireel.types import MediaSet
@@ -27,6 +28,14 @@ MAX_DRAFTS = 8
 """A draft that loses a fact of the user is thrown away; the others are written together then."""
 _LAST = (0, *range(MAX_DRAFTS, MAX_DRAFTS + 5))
 """Drafts of an edit whose colours are the user's own, when all of those were thrown away."""
+
+
+@dataclass(frozen=True)
+class Thought:
+    """The tokens of a thought, and the words in it that were guesses at what pictures show."""
+
+    tokens: tuple[str, ...]
+    unsure: frozenset[str]
 
 
 class TinyEnhancer:
@@ -79,13 +88,11 @@ class TinyEnhancer:
         return read_prompt(prompt, media, self.tokenizer, self.model.config.image_side)
 
     def _drafts(self, prompt: Prompt, dialogue: Dialogue) -> Iterator[Draft]:
-        yield from self.write(prompt, dialogue)
-        yield from self.write(prompt, dialogue, range(1, MAX_DRAFTS))
+        thought = self.think(dialogue)
+        yield from self.write(prompt, dialogue, thought)
+        yield from self.write(prompt, dialogue, thought, range(1, MAX_DRAFTS))
         if names_a_color(self.lexicon, dialogue.text, prompt):
-            said = dialogue.text
-            rule = restrained(Drafts(_LAST), self.lexicon, self.tokenizer, said, prompt)
-            rule = EndsAsSaid(rule, self.lexicon, self.tokenizer, said)
-            yield from self._written(dialogue, len(_LAST), rule)
+            yield from self.write(prompt, dialogue, thought, _LAST, as_said=True)
 
     def check(self, prompt: Prompt, dialogue: Dialogue, draft: Draft) -> Enhancement:
         """The enhancement that a draft makes, or the fall-back and why."""
@@ -100,15 +107,21 @@ class TinyEnhancer:
             return Enhancement(prompt, None, raw, f"{error}; your text is used unchanged")
 
     def write(
-        self, prompt: Prompt, dialogue: Dialogue, numbers: Sequence[int] = (0,)
+        self,
+        prompt: Prompt,
+        dialogue: Dialogue,
+        thought: Thought,
+        numbers: Sequence[int] = (0,),
+        *,
+        as_said: bool = False,
     ) -> list[Draft]:
-        """The drafts of these numbers (0 is the model's best guess)."""
-        rule = restrained(Drafts(numbers), self.lexicon, self.tokenizer, dialogue.text, prompt)
-        return self._written(dialogue, len(numbers), rule)
-
-    def _written(self, dialogue: Dialogue, count: int, rule: Rule) -> list[Draft]:
-        thought, unsure = self._think(dialogue)
-        prefix = [*dialogue.ids, *self.tokenizer.convert_tokens_to_ids(thought)]
+        """The drafts of these numbers (0 is the model's best guess); ``as_said``: with the colours
+        of the user alone, see :class:`~omnireel.enhancer.tiny.restraint.EndsAsSaid`."""
+        said, count = dialogue.text, len(numbers)
+        rule = restrained(Drafts(numbers), self.lexicon, self.tokenizer, said, prompt)
+        if as_said:
+            rule = EndsAsSaid(rule, self.lexicon, self.tokenizer, said)
+        prefix = [*dialogue.ids, *self.tokenizer.convert_tokens_to_ids(list(thought.tokens))]
         pixels_ICHW = dialogue.pixels_ICHW
         written = write(
             self.model,
@@ -119,11 +132,12 @@ class TinyEnhancer:
             rule=rule,
         )
         answers = [self.tokenizer.convert_ids_to_tokens(list(w.ids)) for w in written]
-        return [Draft(v.join_tokens([*thought, *answer]), unsure) for answer in answers]
+        texts = [v.join_tokens([*thought.tokens, *answer]) for answer in answers]
+        return [Draft(text, thought.unsure) for text in texts]
 
-    def _think(self, dialogue: Dialogue) -> tuple[list[str], frozenset[str]]:
-        """The tokens of the thought. The model says what the pictures show; what the user says is
-        noted by the lexicon, exactly as in training, so nothing can be lost there."""
+    def think(self, dialogue: Dialogue) -> Thought:
+        """What all drafts of a prompt begin with. The model says what the pictures show; what the
+        user says is noted by the lexicon, exactly as in training, so nothing can be lost there."""
         sees, unsure = "", frozenset[str]()
         if len(dialogue.pixels_ICHW):
             start = [*dialogue.ids, self.tokenizer.convert_tokens_to_ids(v.THINK)]
@@ -138,7 +152,7 @@ class TinyEnhancer:
             unsure = unsure_words(tokens, seen.sure)
             sees = f"{v.join_tokens(tokens)}{v.SIGHT_END} "
         thought = f"{sees}said {self.lexicon.noted(dialogue.text)}"
-        return thought_tokens(thought, self.tokenizer), unsure
+        return Thought(tuple(thought_tokens(thought, self.tokenizer)), unsure)
 
 
 def _capitalised(answer: StructuredPrompt) -> StructuredPrompt:

@@ -32,12 +32,9 @@ PUZZLES = "C23"
 """The capability."""
 IN_PUZZLES = frozenset({"color", "kind", "motion", "place"})
 """What a puzzle speaks of without wanting it to be seen."""
-_SOME_SUBJECT = re.compile(r"\b(thing|something|object|someone|figure|character|toy)\b")
-
-_COMPANY = re.compile(
-    r"\b(plus|and|with) ((an?|some) )?(little )?"
-    r"(thing|something|object|someone|figure|character|toy)\b"
-)
+_SOME = "(thing|something|object|someone|figure|character|toy)"
+_SOME_SUBJECT = re.compile(rf"\b{_SOME}\b")
+_COMPANY = re.compile(rf"\b(plus|and|with) ((an?|some) )?(little )?{_SOME}\b")
 """How people ask for a second subject and leave open which."""
 _CLAUSE = re.compile(r"[,;.]| and ")
 _REPLACES = re.compile(r"\b(place of|into|for|with)\b")

@@ -18,6 +18,7 @@ from omnireel.train.objectives.flow_matching import FlowMatching, FlowMatchingCo
 from omnireel.train.prepared import PreparedBatches
 from omnireel.train.randomness import step_seed
 from omnireel.types import MediaKind, Role
+from tests.support.equal_learning import assert_learned_alike
 from tests.support.tiny_models import small_transformer
 
 WORDS = ("a", "red", "ball", "move")
@@ -70,19 +71,8 @@ def test_losses_and_gradients_are_equal_bit_for_bit(mean_over: str) -> None:
             prepared, records = feed.take(), Records().batch(index)
             assert isinstance(prepared, FlowBatch)
             assert fed.weigh(prepared) == alone.weigh(records)
-            losses = []
-            for objective, batch in ((alone, records), (fed, prepared)):
-                objective.model.zero_grad()
-                seed = step_seed(SEED, index // PER_STEP, index % PER_STEP)
-                report = objective.loss(batch, torch.Generator().manual_seed(seed))
-                report.loss.backward()  # type: ignore[no-untyped-call]
-                losses.append(report)
-            assert torch.equal(losses[0].loss, losses[1].loss)
-            assert losses[0].metrics == losses[1].metrics
-            assert losses[0].num_samples == losses[1].num_samples
-            for ours, theirs in zip(alone.model.parameters(), fed.model.parameters(), strict=True):
-                assert (ours.grad is None) == (theirs.grad is None)
-                assert ours.grad is None or torch.equal(ours.grad, theirs.grad)  # type: ignore[arg-type]
+            seed = step_seed(SEED, index // PER_STEP, index % PER_STEP)
+            assert_learned_alike(alone, fed, records, prepared, seed)
     finally:
         feed.close()
 

@@ -29,6 +29,7 @@ from omnireel.train.objectives.velocity import roll_out
 from omnireel.train.prepared import PreparedBatches
 from omnireel.train.randomness import step_seed
 from omnireel.train.work import Tally
+from tests.support.equal_learning import assert_learned_alike
 from tests.support.mixture_2d import MODES, Field, Mixture, generate, same_distribution, train
 from tests.support.tiny_models import latents, small_transformer
 from tests.support.tiny_records import TOKENIZER, record
@@ -215,18 +216,7 @@ def test_batches_of_loaders_are_learned_from_like_those_of_the_loop() -> None:
         for index in range(3):
             prepared, records = feed.take(), Records().batch(index)
             assert [len(part.step_B) for part in prepared] == [2, 1]
-            reports = []
-            for objective, batch in ((alone, records), (fed, prepared)):
-                objective.model.zero_grad()
-                rng = torch.Generator().manual_seed(step_seed(7, index // 2, index % 2))
-                reports.append(objective.loss(batch, rng))
-                reports[-1].loss.backward()  # type: ignore[no-untyped-call]
-            assert torch.equal(reports[0].loss, reports[1].loss)
-            assert reports[0].metrics == reports[1].metrics
-            assert reports[0].num_samples == reports[1].num_samples == 3
-            assert reports[0].work == reports[1].work
-            for ours, theirs in zip(alone.model.parameters(), fed.model.parameters(), strict=True):
-                assert (ours.grad is None) == (theirs.grad is None)
-                assert ours.grad is None or torch.equal(ours.grad, theirs.grad)  # type: ignore[arg-type]
+            seed = step_seed(7, index // 2, index % 2)
+            assert_learned_alike(alone, fed, records, prepared, seed)
     finally:
         feed.close()
