@@ -15,7 +15,7 @@ are left out. Who names a kind twice wants two of them: there nothing is restrai
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -43,7 +43,8 @@ def restrained(
     if any(count > 1 for count in Counter(stated).values()):
         return rule
     if any(i.role is Role.SOURCE for i in prompt.inputs):
-        patterns = frozenset() if _speaks_of_looks(lexicon, said) else _words_of(lexicon, _PATTERNS)
+        looks = _speaks_of_looks(lexicon, said)
+        patterns = _words_of([] if looks else _in_groups(lexicon, _PATTERNS))
         return Without(rule, tokenizer, patterns)
     return Restraint(
         rule,
@@ -83,12 +84,8 @@ class EndsAsSaid:
         self._end = int(tokenizer.convert_tokens_to_ids(key_token(KEYS[1])))
         vocabulary = tokenizer.get_vocab()
         named = {fact for facts in lexicon.stated(said) for fact in facts}
-        others = {
-            word
-            for fact in lexicon.facts
-            if fact.group == "color" and fact not in named
-            for word in (*fact.said, *fact.written)
-        }
+        colors = _in_groups(lexicon, frozenset({"color"}))
+        others = _words_of(fact for fact in colors if fact not in named)
         self._others = torch.tensor(sorted(vocabulary[w] for w in others if w in vocabulary))
         self._open: Tensor | None = None
 
@@ -103,9 +100,12 @@ class EndsAsSaid:
         return token_B
 
 
-def _words_of(lexicon: Lexicon, groups: frozenset[str]) -> frozenset[str]:
-    phrases = (p for f in lexicon.facts if f.group in groups for p in (*f.said, *f.written))
-    return frozenset(phrases)
+def _in_groups(lexicon: Lexicon, groups: frozenset[str]) -> list[Fact]:
+    return [fact for fact in lexicon.facts if fact.group in groups]
+
+
+def _words_of(facts: Iterable[Fact]) -> frozenset[str]:
+    return frozenset(word for fact in facts for word in (*fact.said, *fact.written))
 
 
 def names_a_color(lexicon: Lexicon, said: str, prompt: Prompt) -> bool:
@@ -148,7 +148,7 @@ class Restraint:
             fine = frozenset[int]().union(*(self._words[fact] for fact in asked))
             self._never = frozenset[int]().union(*self._words.values()) - fine
         if plain:
-            looks = _words_of(lexicon, _LOOKS) | _WORN
+            looks = _words_of(_in_groups(lexicon, _LOOKS)) | _WORN
             self._never |= {vocabulary[word] for word in looks if word in vocabulary}
         self._named: list[set[int]] | None = None
 
