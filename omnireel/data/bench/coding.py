@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -43,6 +45,20 @@ CODECS: Mapping[str, Codec] = {
 }  # fmt: skip
 
 
+@contextmanager
+def _own_scheduling() -> Iterator[None]:
+    """Give this thread its scheduling policy back.
+
+    SVT-AV1, where the user may, makes the thread that opens it a real-time one and leaves it so:
+    every thread started from it later would keep all others of the machine waiting.
+    """
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
+
+
 def encode(frames: Frames, fps: float, codec: str = "h264", quality: int | None = None) -> bytes:
     """A file of ``frames`` (even sizes); ``quality`` is that codec's finest when left out."""
     chosen = CODECS[codec]
@@ -50,7 +66,7 @@ def encode(frames: Frames, fps: float, codec: str = "h264", quality: int | None 
     _, height, width, _ = frames.shape
     buffer = io.BytesIO()
     rate = Fraction(fps).limit_denominator(1001)
-    with av.open(buffer, "w", format=chosen.container) as container:
+    with _own_scheduling(), av.open(buffer, "w", format=chosen.container) as container:
         options = dict(chosen.options)
         if chosen.quality_option == "crf":
             options["crf"] = str(quality)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,13 @@ def test_codecs_lose_more_at_a_coarser_quality(codec: str, tmp_path: Path) -> No
         losses.append(float(np.abs(back.astype(int) - frames).mean()))
     assert sizes[1] < sizes[0]
     assert losses[1] > 1.5 * losses[0]
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_encoding_leaves_the_thread_no_more_urgent_than_it_was(codec: str) -> None:
+    before = os.sched_getscheduler(0)
+    encode(pan(scene(1, 300), 2, 3.0), 8.0, codec)
+    assert os.sched_getscheduler(0) == before
 
 
 def test_faults_do_what_they_say() -> None:
