@@ -79,6 +79,10 @@ RECIPES: dict[str, RecipeEntry] = {
         "omnireel.recipes.generator_tiny:tiny_generator_fine",
         "Omni-Generator: the same with the finest tokens, one GPU",
     ),
+    "generator-tiny-views": RecipeEntry(
+        "omnireel.recipes.generator_tiny:tiny_generator_views",
+        "Omni-Generator: fine tokens again, other views and storyboards most, one GPU",
+    ),
     "generator-tiny-quality": RecipeEntry(
         "omnireel.recipes.generator_tiny:tiny_generator_quality",
         "Omni-Generator, fourth stage: few, balanced and clear",
@@ -118,6 +122,10 @@ RECIPES: dict[str, RecipeEntry] = {
     "trajectory-tiny-fine": RecipeEntry(
         "omnireel.recipes.distillation:tiny_trajectory_fine",
         "ten-step student of the finest tokens, one GPU",
+    ),
+    "trajectory-tiny-views": RecipeEntry(
+        "omnireel.recipes.distillation:tiny_trajectory_views",
+        "ten-step student of that teacher, two of its steps for one, one GPU",
     ),
     "distribution-tiny-long": RecipeEntry(
         "omnireel.recipes.distillation:tiny_distribution_long",

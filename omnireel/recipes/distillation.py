@@ -28,6 +28,7 @@ from omnireel.recipes.generator_tiny import (
     tiny_generator_all,
     tiny_generator_fine,
     tiny_generator_long,
+    tiny_generator_views,
 )
 from omnireel.recipes.latents import LatentFolders
 from omnireel.recipes.post_training import load_network, refined_component
@@ -274,6 +275,18 @@ def tiny_trajectory_long() -> DistillationRecipe:
 def tiny_trajectory_fine() -> DistillationRecipe:
     """The same for a teacher with the finest tokens, on the samples that it learned from."""
     return replace(tiny_trajectory_long(), data=tiny_generator_fine().data)
+
+
+def tiny_trajectory_views() -> DistillationRecipe:
+    """The same for the teacher that saw more views. It walks each phase in two steps, about as many
+    as it samples with: of a finer walk a short distillation only learns the beginning."""
+    recipe = tiny_trajectory_long()
+    phases = recipe.trajectory.phases
+    return replace(
+        recipe,
+        objective=replace(recipe.trajectory, fine_steps=2 * phases),
+        data=tiny_generator_views().data,
+    )
 
 
 def tiny_distribution_long() -> DistillationRecipe:

@@ -42,6 +42,15 @@ FINE_CAPABILITY_WEIGHTS: Mapping[str, float] = {
 }  # fmt: skip
 """The same again: what is still weak gets more."""
 
+VIEW_CAPABILITY_WEIGHTS: Mapping[str, float] = {
+    "C1": 0.05, "C2": 0.04, "C3": 0.06, "C4": 0.04, "C5": 0.05, "C6": 0.05, "C7": 0.012,
+    "C8": 0.02, "C9": 0.02, "C10": 0.05, "C11": 0.08, "C12": 0.025, "C13": 0.03, "C14": 0.05,
+    "C15": 0.13, "C16": 0.02, "C17": 0.11, "C18": 0.025, "C19": 0.025, "C20": 0.13, "C21": 0.04,
+    "C22": 0.06, "C23": 0.03, "C24": 0.09, "C25": 0.02,
+}  # fmt: skip
+"""Other views, another clip's camera and storyboards most: what a frame shows again must be known
+from another side, or at another time."""
+
 TASK_SCENES = replace(
     CLEAR_SCENES, two_bodies=0.25, small=0.1, textured=0.25, effect=0.05, moving_camera=0.15
 )
@@ -188,6 +197,16 @@ def tiny_generator_fine() -> GeneratorRecipe:
         model=TransformerSize(patch=1),
         compiled=True,
         data=replace(recipe.data, weights=dict(FINE_CAPABILITY_WEIGHTS), seed=50_000_000),
+    )
+
+
+def tiny_generator_views() -> GeneratorRecipe:
+    """The same once more, from the weights of the stage before and on other samples: an epoch of
+    new ones teaches more than the next one of those seen."""
+    recipe = tiny_generator_fine()
+    return replace(
+        recipe,
+        data=replace(recipe.data, weights=dict(VIEW_CAPABILITY_WEIGHTS), seed=60_000_000),
     )
 
 
