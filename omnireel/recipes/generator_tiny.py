@@ -201,8 +201,7 @@ def tiny_generator_fine() -> GeneratorRecipe:
 
 
 def tiny_generator_views() -> GeneratorRecipe:
-    """The same once more, from the weights of the stage before and on other samples: an epoch of
-    new ones teaches more than the next one of those seen."""
+    """The same once more, from the weights of the stage before and on other samples."""
     recipe = tiny_generator_fine()
     return replace(
         recipe,
