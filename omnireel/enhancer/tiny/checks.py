@@ -38,6 +38,14 @@ _COMPANY = re.compile(rf"\b(plus|and|with) ((an?|some) )?(little )?{_SOME}\b")
 """How people ask for a second subject and leave open which."""
 _CLAUSE = re.compile(r"[,;.]| and ")
 _REPLACES = re.compile(r"\b(place of|into|for|with)\b")
+_STRETCH = r"(?:(?! and )[^,;.])*"
+_NEWCOMER = re.compile(
+    rf"\bput (?P<placed>{_STRETCH}?) in the place of\b"
+    rf"|\b(?:replace|swap|change|turn)\b{_STRETCH}?\b(?:with|for|into|to|by)\b(?P<put>{_STRETCH})"
+    rf"|\bmake it\b(?P<made>{_STRETCH})"
+    rf"|(?P<first>{_STRETCH}?) (?:instead|not)\b"
+)
+"""Where an edit names who comes in the place of another."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,10 @@ def check_draft(
         raise StructureError("the rewritten prompt would have lost the second subject")
     if same := replaced_by_itself(lexicon, prompt, written):
         raise StructureError(f"the rewritten prompt would replace {_names(same)} with itself")
+    if left_out := lost_newcomers(lexicon, said, prompt, written):
+        raise StructureError(
+            f"the rewritten prompt would not put {_names(left_out)} in the place of another"
+        )
     if mixed := mixed_up(lexicon, said, written):
         raise StructureError(
             f"the rewritten prompt would have mixed up the colour of {_names(mixed)}"
@@ -155,6 +167,28 @@ def replaced_by_itself(lexicon: Lexicon, prompt: Prompt, written: str) -> list[F
             pairs = Counter(lexicon.coloured(clause))
             same += [kind for (kind, _), count in pairs.items() if count > 1]
     return same
+
+
+def lost_newcomers(lexicon: Lexicon, said: str, prompt: Prompt, written: str) -> list[Fact]:
+    """Kinds that the user wants in the place of another ("a cone instead"), where an edit puts
+    another, or none ("recolor the cone"), or takes one of them away of which nobody spoke."""
+    if all(i.role is not Role.SOURCE for i in prompt.inputs):
+        return []
+    there = Counter(fact for facts in _newcomers(lexicon, written) for fact in facts)
+    changes = ", ".join(c for c in _CLAUSE.split(written.lower()) if _NEWCOMER.search(c))
+    named = Counter(fact for facts in lexicon.stated(changes) for fact in facts)
+    spoken = Counter(fact for facts in lexicon.stated(said) for fact in facts)
+    return [
+        facts[0]
+        for facts in _newcomers(lexicon, said)
+        if not any(there[fact] and named[fact] <= spoken[fact] for fact in facts)
+    ]
+
+
+def _newcomers(lexicon: Lexicon, text: str) -> list[tuple[Fact, ...]]:
+    named = [found[found.lastgroup or 0] for found in _NEWCOMER.finditer(text.lower())]
+    stated = [facts for words in named for facts in lexicon.stated(words)]
+    return [facts for facts in stated if any(fact.group == "kind" for fact in facts)]
 
 
 def mixed_up(lexicon: Lexicon, said: str, written: str) -> list[Fact]:

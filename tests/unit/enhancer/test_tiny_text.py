@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from omnireel.enhancer import StructuredPrompt, StructureError, parse_structured
-from omnireel.enhancer.tiny.checks import lonely, replaced_by_itself, untaught
+from omnireel.enhancer.tiny.checks import (
+    lonely,
+    lost_newcomers,
+    replaced_by_itself,
+    untaught,
+)
 from omnireel.enhancer.tiny.dialogue import read_prompt
 from omnireel.enhancer.tiny.facts import Fact, Lexicon
 from omnireel.enhancer.tiny.modeling import PATCHES
@@ -155,6 +160,44 @@ def test_nothing_is_replaced_by_itself(written: str, itself: bool) -> None:
     lexicon = enhancer_words.lexicon()
     assert bool(replaced_by_itself(lexicon, source, written)) is itself
     assert replaced_by_itself(lexicon, parse("a cube"), written) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "written", "lost"),
+    [
+        ("a cone instead", "Replace the red ball in <m0> with a green cone.", []),
+        ("a cone instead", "In <m0>, put a green cone in the place of the red ball.", []),
+        ("a cone instead", "Recolor the green cone to white, keep everything else.", ["cone"]),
+        ("a cone instead", "Change the green cone of <m0> into a red cone.", ["cone"]),
+        (
+            "star instead, bubbles",
+            "Replace the cube in <m0> with a teal star and add bubbles to the teal star.",
+            [],
+        ),
+        ("another cone not the cone", "Change the green cone of <m0> into a red cone.", []),
+        (
+            "<m0> not that robot and <m1> not the cone",
+            "Replace the robot in <m2> with <m0> and the cone with <m1>.",
+            [],
+        ),
+        ("swap ball with some robot", "Swap the red ball in <m0> for a teal robot.", []),
+        ("swap ball with some robot", "Swap the teal robot in <m0> for a red ball.", ["robot"]),
+        ("yellow kid instead", "Change the cat of <m0> into a boy in yellow.", []),
+        ("yellow kid instead", "Change the clothes of the girl in <m0> to yellow.", ["girl"]),
+        ("cat not the ball, in snow", "Change the ball of <m0> into a cat with a hat.", []),
+        ("make it a star", "Swap the ball with a hat in <m0> for a star.", []),
+        ("turn the ball green", "Recolor the ball to green.", []),
+        ("green instead", "Recolor the ball to green.", []),
+        ("do not touch the ball, add a cat", "Add a red cat to <m0>.", []),
+    ],
+)
+def test_who_comes_in_the_place_of_another_is_not_mixed_up(
+    said: str, written: str, lost: list[str]
+) -> None:
+    source = parse("@V", [Input("V", MediaKind.VIDEO, Role.SOURCE)])
+    lexicon = enhancer_words.lexicon()
+    assert [f.name for f in lost_newcomers(lexicon, said, source, written)] == lost
+    assert lost_newcomers(lexicon, said, parse("a ball"), written) == []
 
 
 def test_company_that_was_asked_for_is_not_left_out() -> None:
