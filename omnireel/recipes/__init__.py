@@ -104,31 +104,31 @@ RECIPES: dict[str, RecipeEntry] = {
         "omnireel.recipes.preference:tiny_preference", "a preference round of the generator"
     ),
     "trajectory-debug": RecipeEntry(
-        "omnireel.recipes.distillation:debug_trajectory", "distillation, one minute, no use"
+        "omnireel.recipes.distillation_tiny:debug_trajectory", "distillation, one minute, no use"
     ),
     "trajectory-tiny": RecipeEntry(
-        "omnireel.recipes.distillation:tiny_trajectory", "ten-step student, first stage"
+        "omnireel.recipes.distillation_tiny:tiny_trajectory", "ten-step student, first stage"
     ),
     "distribution-debug": RecipeEntry(
-        "omnireel.recipes.distillation:debug_distribution", "distillation, one minute, no use"
+        "omnireel.recipes.distillation_tiny:debug_distribution", "distillation, one minute, no use"
     ),
     "distribution-tiny": RecipeEntry(
-        "omnireel.recipes.distillation:tiny_distribution", "ten-step student, second stage"
+        "omnireel.recipes.distillation_tiny:tiny_distribution", "ten-step student, second stage"
     ),
     "trajectory-tiny-long": RecipeEntry(
-        "omnireel.recipes.distillation:tiny_trajectory_long",
+        "omnireel.recipes.distillation_tiny:tiny_trajectory_long",
         "ten-step student, first stage, one GPU",
     ),
     "trajectory-tiny-fine": RecipeEntry(
-        "omnireel.recipes.distillation:tiny_trajectory_fine",
+        "omnireel.recipes.distillation_tiny:tiny_trajectory_fine",
         "ten-step student of the finest tokens, one GPU",
     ),
     "trajectory-tiny-views": RecipeEntry(
-        "omnireel.recipes.distillation:tiny_trajectory_views",
+        "omnireel.recipes.distillation_tiny:tiny_trajectory_views",
         "ten-step student of that teacher, two of its steps for one, one GPU",
     ),
     "distribution-tiny-long": RecipeEntry(
-        "omnireel.recipes.distillation:tiny_distribution_long",
+        "omnireel.recipes.distillation_tiny:tiny_distribution_long",
         "ten-step student, second stage, one GPU",
     ),
     "upscaler-debug": RecipeEntry(

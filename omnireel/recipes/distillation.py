@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -22,14 +22,6 @@ from omnireel.generate.settings import SamplingDefaults
 from omnireel.model.sequence import pack
 from omnireel.model.transformer import OmniTransformer
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
-from omnireel.recipes.generator import GENERATOR_OPTIMIZER
-from omnireel.recipes.generator_tiny import (
-    debug_generator,
-    tiny_generator_all,
-    tiny_generator_fine,
-    tiny_generator_long,
-    tiny_generator_views,
-)
 from omnireel.recipes.latents import LatentFolders
 from omnireel.recipes.post_training import load_network, refined_component
 from omnireel.recipes.preview import GeneratorPreview, Rival, started_from
@@ -37,10 +29,7 @@ from omnireel.registry import load_component
 from omnireel.sampling.guidance import NO_GUIDANCE
 from omnireel.shipped import SHIPPED_TEACHER, SHIPPED_TINY
 from omnireel.train import (
-    EmaConfig,
-    FeedConfig,
     Objective,
-    ScheduleConfig,
     TrainData,
     TrainerConfig,
 )
@@ -191,116 +180,3 @@ class DistillationRecipe:
             preview=preview,
             device=device,
         )
-
-
-FAKE_FASTER = {r"^fake\.": 5.0}
-"""Learning rate of the fake network over the student's."""
-
-
-def debug_trajectory() -> DistillationRecipe:
-    """A minute of work that shows that everything runs; the result is of no use."""
-    first = debug_generator()
-    return DistillationRecipe(
-        trainer=replace(first.trainer, num_steps=3, checkpoint_every=1),
-        objective=TrajectoryMatchingConfig(fine_steps=4, phases=2),
-        data=first.data,
-        batch_size=2,
-        held_out=2,
-        previews=1,
-        workers=0,
-    )
-
-
-def debug_distribution() -> DistillationRecipe:
-    """A minute of work that shows that everything runs; the result is of no use."""
-    first = debug_trajectory()
-    optimizer = replace(first.trainer.optimizer, lr_multipliers=FAKE_FASTER)
-    return replace(
-        first,
-        trainer=replace(first.trainer, optimizer=optimizer),
-        objective=DistributionMatchingConfig(trajectory=first.trajectory),
-    )
-
-
-def tiny_trajectory() -> DistillationRecipe:
-    """The first stage of the tiny student: ten steps without guidance."""
-    sampling = tiny_generator_all().sampling
-    return DistillationRecipe(
-        trainer=TrainerConfig(
-            num_steps=2_000,
-            max_minutes=40.0,
-            log_every=20,
-            validate_every=200,
-            checkpoint_every=50,
-            threads=1,
-            autocast="bfloat16",
-            optimizer=replace(
-                GENERATOR_OPTIMIZER, muon_lr=0.002, adamw_lr=1e-4, newton_schulz_type="bfloat16"
-            ),
-            schedule=ScheduleConfig(kind="wsd", warmup_steps=10, decay_fraction=0.4),
-            ema=EmaConfig(decays=(0.99,)),
-            feed=FeedConfig(workers=1, depth=3),
-        ),
-        objective=TrajectoryMatchingConfig(last=sampling.last, guidance=sampling.guidance),
-        data=tiny_generator_all().data,
-    )
-
-
-def tiny_distribution() -> DistillationRecipe:
-    """The second stage of the tiny student; give it the first with --init-from."""
-    first = tiny_trajectory()
-    optimizer = replace(
-        first.trainer.optimizer,
-        muon_lr=0.001,
-        adamw_lr=5e-5,
-        adamw_betas=(0.0, 0.95),
-        lr_multipliers=FAKE_FASTER,
-    )
-    return replace(
-        first,
-        # Differences of two networks that are nearly equal: float32.
-        trainer=replace(first.trainer, max_minutes=30.0, autocast="off", optimizer=optimizer),
-        objective=DistributionMatchingConfig(trajectory=first.trajectory, min_time=0.1),
-        batch_size=8,
-    )
-
-
-def tiny_trajectory_long() -> DistillationRecipe:
-    """The first stage on a GPU, from what the teacher learned at length there; loaders pack."""
-    recipe = _long(tiny_trajectory())
-    feed = tiny_generator_long().trainer.feed
-    return replace(recipe, trainer=replace(recipe.trainer, feed=feed))
-
-
-def tiny_trajectory_fine() -> DistillationRecipe:
-    """The same for a teacher with the finest tokens, on the samples that it learned from."""
-    return replace(tiny_trajectory_long(), data=tiny_generator_fine().data)
-
-
-def tiny_trajectory_views() -> DistillationRecipe:
-    """The same for the teacher that saw more views. It walks each phase in two steps, about as many
-    as it samples with: of a finer walk a short distillation only learns the beginning."""
-    recipe = tiny_trajectory_long()
-    phases = recipe.trajectory.phases
-    return replace(
-        recipe,
-        objective=replace(recipe.trajectory, fine_steps=2 * phases),
-        data=tiny_generator_views().data,
-    )
-
-
-def tiny_distribution_long() -> DistillationRecipe:
-    """The second stage on a GPU; give it the first with --init-from."""
-    return _long(tiny_distribution())
-
-
-def _long(recipe: DistillationRecipe) -> DistillationRecipe:
-    source = tiny_generator_long()
-    trainer = replace(
-        recipe.trainer,
-        max_minutes=2.0,
-        validate_every=100_000,
-        checkpoint_every=1_000,
-        device=source.trainer.device,
-    )
-    return replace(recipe, trainer=trainer, data=source.data, batch_size=64, workers=source.workers)

@@ -23,11 +23,8 @@ from torch import Tensor
 from omnireel.generate.components import enlarger_weights, with_enlarger
 from omnireel.generate.upscaler import upscale_config
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace
-from omnireel.recipes.distillation import (
-    DistillationRecipe,
-    debug_distribution,
-    tiny_distribution,
-)
+from omnireel.recipes.distillation import DistillationRecipe
+from omnireel.recipes.distillation_tiny import debug_distribution, tiny_distribution
 from omnireel.recipes.upscaler import check_enlarger, debug_upscaler, tiny_upscaler
 from omnireel.registry import load_component
 from omnireel.sampling.guidance import NO_GUIDANCE

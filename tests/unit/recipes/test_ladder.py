@@ -10,7 +10,7 @@ from omnireel.errors import FailedPrecondition, InvalidInput, NotFound
 from omnireel.generate import GeneratorPipeline, UpscalePipeline
 from omnireel.recipes.base import Workplace
 from omnireel.recipes.climb import ClimbConfig, RungResult, climb
-from omnireel.recipes.distillation import debug_trajectory
+from omnireel.recipes.distillation_tiny import debug_trajectory
 from omnireel.recipes.ladder import Ladder, Rung, build_ladder
 from omnireel.recipes.run import read_run
 from omnireel.recipes.upscaler import debug_upscaler
