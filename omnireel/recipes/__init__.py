@@ -83,6 +83,10 @@ RECIPES: dict[str, RecipeEntry] = {
         "omnireel.recipes.generator_tiny:tiny_generator_views",
         "Omni-Generator: fine tokens again, other views and storyboards most, one GPU",
     ),
+    "generator-tiny-company": RecipeEntry(
+        "omnireel.recipes.generator_tiny:tiny_generator_company",
+        "Omni-Generator: fine tokens in large batches, two subjects most, one GPU",
+    ),
     "generator-tiny-quality": RecipeEntry(
         "omnireel.recipes.generator_tiny:tiny_generator_quality",
         "Omni-Generator, fourth stage: few, balanced and clear",
@@ -126,6 +130,10 @@ RECIPES: dict[str, RecipeEntry] = {
     "trajectory-tiny-views": RecipeEntry(
         "omnireel.recipes.distillation_tiny:tiny_trajectory_views",
         "ten-step student of that teacher, two of its steps for one, one GPU",
+    ),
+    "trajectory-tiny-company": RecipeEntry(
+        "omnireel.recipes.distillation_tiny:tiny_trajectory_company",
+        "ten-step student of that teacher in large batches, one GPU",
     ),
     "distribution-tiny-long": RecipeEntry(
         "omnireel.recipes.distillation_tiny:tiny_distribution_long",

@@ -33,7 +33,8 @@ from omnireel.train import (
     TrainData,
     TrainerConfig,
 )
-from omnireel.train.latent_cache import LatentBatches, LatentCache, LatentCacheConfig
+from omnireel.train.latent_batches import LatentBatches
+from omnireel.train.latent_cache import LatentCache, LatentCacheConfig
 from omnireel.train.objectives.distribution_matching import (
     DistributionMatching,
     DistributionMatchingConfig,

@@ -9,6 +9,7 @@ from omnireel.recipes.generator import GENERATOR_OPTIMIZER
 from omnireel.recipes.generator_tiny import (
     debug_generator,
     tiny_generator_all,
+    tiny_generator_company,
     tiny_generator_fine,
     tiny_generator_long,
     tiny_generator_views,
@@ -111,6 +112,17 @@ def tiny_trajectory_views() -> DistillationRecipe:
         objective=replace(recipe.trajectory, fine_steps=2 * phases),
         data=tiny_generator_views().data,
     )
+
+
+def tiny_trajectory_company() -> DistillationRecipe:
+    """The same for the teacher of larger batches, in larger batches too."""
+    recipe = tiny_trajectory_views()
+    source = tiny_generator_company()
+    optimizer = replace(recipe.trainer.optimizer, muon_lr=0.003, adamw_lr=1.5e-4)
+    trainer = replace(
+        recipe.trainer, max_minutes=3.0, optimizer=optimizer, feed=source.trainer.feed
+    )
+    return replace(recipe, trainer=trainer, data=source.data, batch_size=192)
 
 
 def tiny_distribution_long() -> DistillationRecipe:

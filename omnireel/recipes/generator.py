@@ -52,8 +52,8 @@ from omnireel.train import (
     TrainerConfig,
 )
 from omnireel.train.balance import PackingConfig
+from omnireel.train.latent_batches import LatentBatches
 from omnireel.train.latent_cache import (
-    LatentBatches,
     LatentCache,
     LatentCacheConfig,
 )

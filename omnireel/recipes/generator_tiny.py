@@ -51,6 +51,13 @@ VIEW_CAPABILITY_WEIGHTS: Mapping[str, float] = {
 """Other views, another clip's camera and storyboards most: what a frame shows again must be known
 from another side, or at another time."""
 
+COMPANY_CAPABILITY_WEIGHTS: Mapping[str, float] = {
+    **VIEW_CAPABILITY_WEIGHTS,
+    "C1": 0.045, "C2": 0.03, "C3": 0.07, "C4": 0.045, "C12": 0.03, "C13": 0.045, "C16": 0.015,
+    "C20": 0.11, "C21": 0.05, "C22": 0.05, "C23": 0.04, "C24": 0.1,
+}  # fmt: skip
+"""The same again, a little more of the shots before, requests of several tasks, and puzzles."""
+
 TASK_SCENES = replace(
     CLEAR_SCENES, two_bodies=0.25, small=0.1, textured=0.25, effect=0.05, moving_camera=0.15
 )
@@ -206,6 +213,24 @@ def tiny_generator_views() -> GeneratorRecipe:
     return replace(
         recipe,
         data=replace(recipe.data, weights=dict(VIEW_CAPABILITY_WEIGHTS), seed=60_000_000),
+    )
+
+
+def tiny_generator_company() -> GeneratorRecipe:
+    """Once more, in batches that fill a GPU: the host is busy for as long with a smaller one. Every
+    second scene shows two subjects, as one takes the place or the looks of the other."""
+    recipe = tiny_generator_views()
+    feed = replace(recipe.trainer.feed, workers=8)
+    return replace(
+        recipe,
+        trainer=replace(recipe.trainer, feed=feed),
+        data=replace(
+            recipe.data,
+            weights=dict(COMPANY_CAPABILITY_WEIGHTS),
+            scenes=SceneDistribution(two_bodies=0.5),
+            seed=70_000_000,
+        ),
+        batch_size=640,
     )
 
 

@@ -40,7 +40,8 @@ from omnireel.registry import load_component
 from omnireel.sampling.guidance import NO_GUIDANCE
 from omnireel.shipped import SHIPPED_TINY
 from omnireel.train import EmaConfig, FeedConfig, ScheduleConfig, TrainerConfig
-from omnireel.train.latent_cache import LatentBatches, LatentCache, LatentCacheConfig
+from omnireel.train.latent_batches import LatentBatches
+from omnireel.train.latent_cache import LatentCache, LatentCacheConfig
 from omnireel.train.objectives.flow_matching import FlowMatching, FlowMatchingConfig
 from omnireel.train.warm_start import warm_start
 from omnireel.types import VideoFormat

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -220,8 +220,9 @@ class SampleEncoder:
         )
 
     def _sample(self, seed: int, fmt: VideoFormat) -> TaskSample:
+        config = self._config
         return sample_mixed(
-            seed, fmt, self._mix, split=self._config.split, scenes=self._config.scenes
+            seed, fmt, self._mix, split=config.split, scenes=config.scenes, with_mask=False
         )
 
 
@@ -264,45 +265,3 @@ class LatentCache:
     def records(self) -> list[LatentRecord]:
         """All samples (for small validation caches)."""
         return [self.record(s, i) for s, rows in enumerate(self._rows) for i in range(len(rows))]
-
-
-class LatentBatches:
-    """``batch(step) -> list[LatentRecord]``: one format a batch, every sample once per epoch."""
-
-    def __init__(self, cache: LatentCache, batch_size: int, seed: int = 1) -> None:
-        """``batch_size`` counts samples.
-
-        Raises:
-            InvalidInput: no bucket holds a whole batch.
-
-        """
-        self._cache = cache
-        self._batch_size = batch_size
-        self._seed = seed
-        self.per_epoch = sum(len(b) // batch_size for b in cache.buckets)
-        if self.per_epoch < 1:
-            raise InvalidInput(
-                f"No format has {batch_size} samples; raise data.count or lower batch_size",
-                field="batch_size",
-            )
-        # One epoch's order is kept; read-ahead may straddle two.
-        self._order = lru_cache(maxsize=2)(self._shuffled)
-
-    def __reduce__(self) -> tuple[type[LatentBatches], tuple[LatentCache, int, int]]:
-        return LatentBatches, (self._cache, self._batch_size, self._seed)
-
-    def batch(self, index: int) -> list[LatentRecord]:
-        """Batch number ``index``."""
-        epoch, i = divmod(index, self.per_epoch)
-        return [self._cache.record(*place) for place in self._order(epoch)[i]]
-
-    def _shuffled(self, epoch: int) -> list[list[tuple[int, int]]]:
-        rng = np.random.default_rng([self._seed, epoch])
-        batches: list[list[tuple[int, int]]] = []
-        for bucket in self._cache.buckets:
-            order = rng.permutation(len(bucket))
-            batches.extend(
-                [bucket[i] for i in order[start : start + self._batch_size]]
-                for start in range(0, len(bucket) - self._batch_size + 1, self._batch_size)
-            )
-        return [batches[i] for i in rng.permutation(len(batches))]

@@ -114,7 +114,9 @@ def render_pair(
 
     def target(size: VideoFormat) -> Frames:
         mix = TaskMix(config.weights)
-        sample = sample_mixed(seed, size, mix, split=config.split, scenes=config.scenes)
+        sample = sample_mixed(
+            seed, size, mix, split=config.split, scenes=config.scenes, with_mask=False
+        )
         frames: Frames = sample.target.frames_THWC
         return frames
 

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from omnireel.train.latent_batches import LatentBatches
 from omnireel.train.latent_cache import (
-    LatentBatches,
     LatentCache,
     LatentCacheConfig,
     build_latent_cache,

@@ -21,7 +21,7 @@ def rendered(capability: str, seed: int, fmt: VideoFormat) -> Derived:
         InvalidInput: there is no such capability.
 
     """
-    sample = sample_task(capability, seed, fmt)
+    sample = sample_task(capability, seed, fmt, with_mask=False)
     inputs = []
     for name, clips in sample.media.items():
         role = next((i.role for i in sample.prompt.inputs if i.name == name), Role.ELEMENT)

@@ -156,7 +156,7 @@ def _microbatch(
     rng: np.random.Generator,
     number: int,
 ) -> list[OmniSample]:
-    """One format a batch, as :class:`~omnireel.train.latent_cache.LatentBatches` serves them."""
+    """One format a batch, as :class:`~omnireel.train.latent_batches.LatentBatches` serves them."""
     fmt = data.formats[data.format_of(number)]
     names = sorted(name for name, weight in data.weights.items() if weight > 0)
     shares = np.array([data.weights[name] for name in names])

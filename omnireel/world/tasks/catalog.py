@@ -82,6 +82,7 @@ def sample_task(
     *,
     split: Split = "train",
     scenes: SceneDistribution | None = None,
+    with_mask: bool = True,
 ) -> TaskSample:
     """One sample of ``capability``; equal arguments give equal samples, to the last byte.
 
@@ -92,6 +93,7 @@ def sample_task(
             (first and last frames have its size).
         split: "train" never shows a held-out combination, "held_out" always does in the target.
         scenes: how likely each kind of scene is, where the capability does not need its own kind.
+        with_mask: render where an edit changes pixels, too.
 
     Raises:
         InvalidInput: for an unknown capability or split, a negative seed, or an impossible format.
@@ -100,4 +102,4 @@ def sample_task(
     if seed < 0:
         raise InvalidInput(f"seed must be at least 0, not {seed}", field="seed")
     plan = draw_plan(capability, seed, fmt.duration_s, split, scenes)
-    return realise(plan, capability, seed, fmt)
+    return realise(plan, capability, seed, fmt, with_mask=with_mask)

@@ -59,8 +59,12 @@ def sample_mixed(
     mix: TaskMix | None = None,
     split: Split = "train",
     scenes: SceneDistribution | None = None,
+    *,
+    with_mask: bool = True,
 ) -> TaskSample:
-    """One sample of the capability that ``mix`` (default weights if None) chooses for ``seed``."""
+    """One sample of the capability that ``mix`` (default weights if None) chooses for ``seed``;
+    see :func:`sample_task`."""
     if seed < 0:
         raise InvalidInput(f"seed must be at least 0, not {seed}", field="seed")
-    return sample_task((mix or TaskMix()).choose(seed), seed, fmt, split=split, scenes=scenes)
+    capability = (mix or TaskMix()).choose(seed)
+    return sample_task(capability, seed, fmt, split=split, scenes=scenes, with_mask=with_mask)

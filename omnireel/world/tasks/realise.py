@@ -25,8 +25,11 @@ from omnireel.world.tasks.sample import TaskSample
 from omnireel.world.truth import MASK_SHARE, render_truth
 
 
-def realise(plan: Plan, capability: str, seed: int, fmt: VideoFormat) -> TaskSample:
-    """Renders ``plan``; equal arguments give equal bytes."""
+def realise(
+    plan: Plan, capability: str, seed: int, fmt: VideoFormat, *, with_mask: bool = True
+) -> TaskSample:
+    """Renders ``plan``; equal arguments give equal bytes. The mask of an edit takes two more
+    renderings, which who does not need it is spared without ``with_mask``."""
     subject: npt.NDArray[np.bool_] | None = None
     if plan.matte is None:
         target = Clip(film(plan, fmt), fps=fmt.fps)
@@ -38,7 +41,7 @@ def realise(plan: Plan, capability: str, seed: int, fmt: VideoFormat) -> TaskSam
         for given in plan.given
     }
     mask = None
-    if plan.edited is not None and plan.source_scene is not None:
+    if with_mask and plan.edited is not None and plan.source_scene is not None:
         source = next(media[g.name][0] for g in plan.given if g.role is Role.SOURCE)
         mask = edit_mask(source, target, (plan.source_scene, plan.scene), plan.edited)
         if subject is not None:  # outside the subject everything is new

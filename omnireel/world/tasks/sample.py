@@ -36,7 +36,8 @@ class TaskSample:
     source_scene: Scene | None
     """The scene of the source video or of the first reference, when there is one."""
     edit_mask_THW: npt.NDArray[np.bool_] | None
-    """Where the target may differ from the source; None for tasks that edit nothing."""
+    """Where the target may differ from the source; None for tasks that edit nothing, and if it was
+    not asked for."""
     left_open: frozenset[OpenFact]
     """Facts of the target that neither words nor media tell: any answer is right."""
     cuts: tuple[Scene, ...] = ()

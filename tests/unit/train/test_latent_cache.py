@@ -13,8 +13,8 @@ from omnireel.generate.conditions import ConditionEncoder
 from omnireel.generate.frames import frames_to_video
 from omnireel.model.text import Tokenizer
 from omnireel.train.feed import Feed, FeedConfig
+from omnireel.train.latent_batches import LatentBatches
 from omnireel.train.latent_cache import (
-    LatentBatches,
     LatentCache,
     LatentCacheConfig,
     SampleEncoder,

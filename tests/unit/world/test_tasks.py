@@ -108,6 +108,18 @@ def test_edits_touch_only_their_mask(capability: str, seed: int) -> None:
     assert not np.array_equal(source.frames_THWC, task.target.frames_THWC)
 
 
+@pytest.mark.parametrize("capability", ["C8", "C10", "C20"])
+def test_who_needs_no_mask_gets_the_same_without(capability: str) -> None:
+    whole = sample(capability, 1)
+    spared = sample_task(capability, 1, FORMAT, with_mask=False)
+    assert spared.edit_mask_THW is None
+    assert (whole.edit_mask_THW is None) == (capability == "C20")
+    assert np.array_equal(spared.target.frames_THWC, whole.target.frames_THWC)
+    for name, clips in whole.media.items():
+        for clip, other in zip(clips, spared.media[name], strict=True):
+            assert np.array_equal(clip.frames_THWC, other.frames_THWC)
+
+
 @pytest.mark.parametrize("capability", LOCAL_EDITS)
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_local_edits_are_local(capability: str, seed: int) -> None:
