@@ -53,7 +53,11 @@ def bench(
         bool, typer.Option("--upscale", help="Super-resolution on the 50 quick cases, too.")
     ] = False,
     record: Annotated[
-        bool, typer.Option("--record", help="Keep the scores beside the weights, and in the card.")
+        bool,
+        typer.Option(
+            "--record",
+            help="Keep the scores beside the weights, and in the card; of --generator in its card.",
+        ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json, no table.")] = False,
 ) -> None:
@@ -74,10 +78,9 @@ def bench(
     rows = tuple(capability or ())
     cases = chosen(rows, quick=quick)
     root = weights or SHIPPED_TINY
-    if record and (generator or quick or capability):
+    if record and (quick or capability):
         raise InvalidInput(
-            "scores are recorded for whole runs of one weights folder; leave --generator, --quick "
-            "and --capability out",
+            "scores are recorded for whole runs; leave --quick and --capability out",
             field="record",
         )
     made_by = generator or root / "generator"
@@ -89,7 +92,7 @@ def bench(
         manifest["upscaling"] = _upscaling(root, rows, folder, workers)
     data = write_results(folder, read_records(folder, cases), manifest)
     if record:
-        err().print(f"recorded in {record_scores(data, root)}")
+        err().print(f"recorded in {record_scores(data, root, generator)}")
     if mlflow != "off":
         log_results(mlflow, data, folder / "results.json")
     if as_json:

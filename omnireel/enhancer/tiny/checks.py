@@ -46,6 +46,15 @@ _NEWCOMER = re.compile(
     rf"|(?P<first>{_STRETCH}?) (?:instead|not)\b"
 )
 """Where an edit names who comes in the place of another."""
+_OTHER_EDIT = r"(make|turn|change|remove|erase|replace|swap|recolor|color|paint|dress|give|set|let|cut|keep)\b"
+_TO_ONE = r".*\b(to|on) (the|that|this|it|him|her|them)\b"
+_ADDITION = re.compile(
+    rf"^add (?!{_TO_ONE})|^also (?!{_OTHER_EDIT})|^put\b.*\bin there\b|^(?!{_OTHER_EDIT}).*\btoo$"
+)
+"""How people ask for one more subject in a video."""
+_SEVERAL = re.compile(r"[,;]| and |<m[1-9]>")
+_MARKS = re.compile(r"\barrow\b|\bin the box\b|\bbox (for|is|marked|drawn)\b")
+"""What is drawn on a picture to tell where something is or goes."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,22 @@ def untaught(prompt: Prompt, said: str, tasks: Sequence[str]) -> str:
         return "the tiny enhancer was not taught shots before and after a video"
     if PUZZLES not in tasks and not shots and _PUZZLE.search(said):
         return "the tiny enhancer does not solve puzzles"
+    return ""
+
+
+def better_as_said(lexicon: Lexicon, prompt: Prompt, said: str) -> str:
+    """Why the user's own words, with slots in ``said``, serve better than a description of the tiny
+    enhancer, which does not see where a video has room, and seldom what a mark stands for.
+
+    Of 80 other samples each, results showed 64 instead of 73 % of the facts that careless words
+    state where something was to be added, and 54 instead of 70 % with marks.
+    """
+    roles = {i.role for i in prompt.inputs if i.kind is MediaKind.VIDEO}
+    named = any(fact.group == "kind" for facts in lexicon.stated(said) for fact in facts)
+    if Role.SOURCE in roles and named and _ADDITION.search(said) and not _SEVERAL.search(said):
+        return "the tiny enhancer does not see where a video has room for more"
+    if not roles and prompt.inputs and _MARKS.search(said):
+        return "the tiny enhancer does not see what marks on a picture stand for"
     return ""
 
 

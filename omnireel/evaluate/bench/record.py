@@ -1,7 +1,7 @@
 """The scores that ship with weights: a file beside them that says by hash which weights it means.
 
 ``omnireel eval bench --record`` writes it and puts the row scores into the generator's card;
-``omnireel eval table`` reads it.
+``omnireel eval table`` reads it. Of another generator (``--generator``) only the card is written.
 """
 
 from __future__ import annotations
@@ -22,8 +22,17 @@ _SHIPPED = ("id", "trained", "cases", "score", "interval", "floor", "ceiling", "
             "held_out", "held_out_span", "families", "oracles")  # fmt: skip
 
 
-def record_scores(data: Mapping[str, Any], weights: Path) -> Path:
+def record_scores(data: Mapping[str, Any], weights: Path, generator: Path | None = None) -> Path:
     """Write a whole run's summary beside ``weights`` and its scores into the generator's card.
+
+    Args:
+        data: summary of the run.
+        weights: folder with the generator and the autoencoder that were measured.
+        generator: component folder that was measured instead of that among the weights: its scores
+            go into its card alone.
+
+    Returns:
+        The file that holds the scores.
 
     Raises:
         FailedPrecondition: a part of the benchmark, other words, another seed or other weights.
@@ -37,9 +46,12 @@ def record_scores(data: Mapping[str, Any], weights: Path) -> Path:
         )
     if model["words"] != "precise" or model["seed"] != 0:
         raise FailedPrecondition("recorded scores are those of --words precise and --seed 0")
-    for kind in ("generator", "vae"):
-        if model[kind] != _hash(weights / kind):
-            raise FailedPrecondition(f"{weights / kind} is another one than was measured")
+    made_by = generator or weights / "generator"
+    for kind, component in (("generator", made_by), ("vae", weights / "vae")):
+        if model[kind] != _hash(component):
+            raise FailedPrecondition(f"{component} is another one than was measured")
+    if generator is not None:
+        return _write_card(generator, data)
     rows = [
         {
             **{key: row[key] for key in _SHIPPED},
@@ -51,7 +63,7 @@ def record_scores(data: Mapping[str, Any], weights: Path) -> Path:
     lines = ",\n".join("  " + json.dumps(row) for row in rows)
     path = weights / FILE
     atomic_write(path, f'{head[:-2]},\n "rows": [\n{lines}\n ]\n}}\n'.encode())
-    _write_card(weights / "generator", {**data, "rows": rows})
+    _write_card(made_by, data)
     return path
 
 
@@ -64,13 +76,14 @@ def card_scores(data: Mapping[str, Any]) -> dict[str, float]:
     return found
 
 
-def _write_card(generator: Path, data: Mapping[str, Any]) -> None:
+def _write_card(generator: Path, data: Mapping[str, Any]) -> Path:
     card = verify(generator)
     other = {k: v for k, v in card.get("scores", {}).items() if not k.startswith("bench_")}
     card["scores"] = {**other, **card_scores(data)}
     text = json.dumps(card, indent=2, allow_nan=False) + "\n"
     atomic_write(generator / "card.json", text.encode())
     atomic_write(generator / "README.md", card_markdown(card).encode())
+    return generator / "card.json"
 
 
 def read_scores(weights: Path) -> tuple[dict[str, Any], str]:

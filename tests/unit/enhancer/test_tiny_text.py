@@ -7,6 +7,7 @@ import pytest
 
 from omnireel.enhancer import StructuredPrompt, StructureError, parse_structured
 from omnireel.enhancer.tiny.checks import (
+    better_as_said,
     lonely,
     lost_newcomers,
     replaced_by_itself,
@@ -129,6 +130,37 @@ def test_puzzles_are_left_to_those_who_were_taught_them(said: str, puzzle: bool)
     prompt = parse(said)
     assert ("puzzles" in untaught(prompt, said, ["C20"])) is puzzle
     assert untaught(prompt, said, ["C20", "C23"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "addition"),
+    [
+        ("a red star too", True), ("add some cone", True), ("put white block in there", True),
+        ("also a teal kitty please", True), ("add a cube to <m0>", True),
+        ("add falling snow", False), ("add sparkles to the cube", False), ("a bear instead", False),
+        ("make the ball green too", False), ("also make the cat red", False),
+        ("add a ball and make it night", False), ("<m1> too", False),
+        ("put a bear in the place of the cat", False),
+    ],
+)  # fmt: skip
+def test_additions_to_a_video_stay_in_the_users_words(said: str, addition: bool) -> None:
+    video = Input("Video_1", MediaKind.VIDEO, Role.SOURCE)
+    prompt = parse("@Video_1", [video])
+    assert ("has room" in better_as_said(enhancer_words.lexicon(), prompt, said)) is addition
+    assert better_as_said(enhancer_words.lexicon(), parse("a cube too"), said) == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "marks"),
+    [
+        ("that girl along the arrow, <m0>", True), ("a sphere in the box, <m0>", True),
+        ("the box is some pyramid, <m0>", True), ("arrow for the ring, box for a cube, <m0>", True),
+        ("<m0> and a red box on the beach", False), ("the box jumps like in <m0>", False),
+    ],
+)  # fmt: skip
+def test_marks_on_a_picture_stay_in_the_users_words(said: str, marks: bool) -> None:
+    prompt = parse("@Image_1", [Input("Image_1", MediaKind.IMAGE, Role.REFERENCE)])
+    assert ("marks" in better_as_said(enhancer_words.lexicon(), prompt, said)) is marks
 
 
 def test_a_video_to_go_on_from_is_left_to_those_who_were_taught_shots() -> None:

@@ -124,12 +124,13 @@ def test_what_needs_a_gpu_is_refused_before_anything_starts(tmp_path: Path) -> N
     said = CliRunner().invoke(train.app, arguments)
     assert isinstance(said.exception, FailedPrecondition)
     told = str(said.exception)
-    assert "stage 10 of 16 of teacher was trained on NVIDIA H100" in told and "--device cpu" in told
+    assert "stage 10 of 18 of teacher was trained on NVIDIA H100" in told and "--device cpu" in told
     assert not (tmp_path / "again").exists()
     # What was made elsewhere and brought here needs no GPU any more.
     for stage in ("10-generator-tiny-long", "11-generator-tiny-long",
                   "14-generator-tiny-fine", "15-generator-tiny-fine",
-                  "16-generator-tiny-views"):  # fmt: skip
+                  "16-generator-tiny-views", "17-generator-tiny-company",
+                  "18-generator-tiny-company"):  # fmt: skip
         _component(tmp_path / "again" / f"{stage}-component")
     assert not reproduction(SHIPPED_TINY / "teacher", tmp_path / "again").obstacles
 
@@ -197,13 +198,17 @@ def test_a_mean_in_the_middle_of_a_chain_has_two_ways_to_it(tmp_path: Path) -> N
     longer, gated = (tmp_path / f"{n}-generator-tiny-long-component" for n in (11, 12))
     gates, fine, student = (
         next(w for w in words if f" --out {tmp_path / name} " in w)
-        for name in ("12-generator-tiny-long", "14-generator-tiny-fine", "17-trajectory-tiny-views")
+        for name in (
+            "12-generator-tiny-long",
+            "14-generator-tiny-fine",
+            "19-trajectory-tiny-company",
+        )
     )
     assert f"--init-from {longer} " in gates
     mean = tmp_path / "13-average-component"
     assert f"models average {gated} {longer} {mean} --share 0.5" in words
     assert f"--init-from {mean} " in fine
-    assert f"--set teacher={tmp_path / '16-generator-tiny-views-component'} " in student
+    assert f"--set teacher={tmp_path / '18-generator-tiny-company-component'} " in student
 
 
 def test_an_unknown_component_is_named() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from omnireel.evaluate.bench.suite import VERSION, index_sha256, read_index
 from omnireel.evaluate.bench.tracking import log_results
 from omnireel.registry import verify
 from omnireel.registry.tracking import open_client
-from omnireel.shipped import SHIPPED_TINY
+from omnireel.shipped import SHIPPED_TEACHER, SHIPPED_TINY
 from tests.support.tiny_weights import save_tiny_weights
 
 
@@ -54,6 +55,17 @@ def test_recorded_scores_are_read_again_and_stand_in_the_card(weights: Path) -> 
     assert card["scores"] == card_scores(data)
     assert card["scores"]["bench_C10_held_out"] == 0.5
     assert "bench_C10 | 0.5 |" in (weights / "generator" / "README.md").read_text()
+
+
+def test_scores_of_another_generator_go_into_its_card_alone(weights: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(weights / "generator", other)
+    data = _summary(weights)
+    assert record_scores(data, weights, other) == other / "card.json"
+    assert verify(other)["scores"] == card_scores(data)
+    assert "scores" not in verify(weights / "generator") and not (weights / FILE).exists()
+    with pytest.raises(FailedPrecondition, match="another one than was measured"):
+        record_scores(data, weights, weights / "vae")
 
 
 def test_scores_of_other_weights_are_called_out_of_date(weights: Path, tmp_path: Path) -> None:
@@ -108,3 +120,4 @@ def test_shipped_scores_hash_and_card_agree() -> None:
     assert len(data["rows"]) == 25
     scores = verify(SHIPPED_TINY / "generator")["scores"]
     assert {k: v for k, v in scores.items() if k.startswith("bench_")} == card_scores(data)
+    assert set(verify(SHIPPED_TEACHER)["scores"]) == set(card_scores(data))
