@@ -42,8 +42,8 @@ _LIMITS = (
     "Two subjects in one prompt are often mixed up; the check then sends the user's text back.",
     "Fills what the user left open with what is most common in the procedural world, but makes up "
     "no patterns and nothing to wear.",
-    "Leaves additions to a video, and marks drawn on a picture, in the user's words: rewritten, they "
-    "came out worse.",
+    "Leaves additions to a video, and marks drawn on a picture, in the user's words: rewritten, "
+    "they came out worse.",
 )
 
 

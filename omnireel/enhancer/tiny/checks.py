@@ -46,7 +46,9 @@ _NEWCOMER = re.compile(
     rf"|(?P<first>{_STRETCH}?) (?:instead|not)\b"
 )
 """Where an edit names who comes in the place of another."""
-_OTHER_EDIT = r"(make|turn|change|remove|erase|replace|swap|recolor|color|paint|dress|give|set|let|cut|keep)\b"
+_OTHER_EDIT = (
+    r"(make|turn|change|remove|erase|replace|swap|recolor|color|paint|dress|give|set|let|cut)\b"
+)
 _TO_ONE = r".*\b(to|on) (the|that|this|it|him|her|them)\b"
 _ADDITION = re.compile(
     rf"^add (?!{_TO_ONE})|^also (?!{_OTHER_EDIT})|^put\b.*\bin there\b|^(?!{_OTHER_EDIT}).*\btoo$"
