@@ -78,6 +78,15 @@ def test_watch_resumes_where_it_broke(gateway: FakeGateway, client: OmnireelClie
     assert [w.resume_token for w in gateway.seen.watches] == ["", "2"]
 
 
+def _until_refused(address: str) -> None:
+    """A stopped server may still accept a connection, which nobody answers then."""
+    host, _, port = address.rpartition(":")
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex((host, int(port))):
+                return
+
+
 def test_watch_gives_up_in_the_end(gateway: FakeGateway, client: OmnireelClient) -> None:
     name = client.create("a ball").name
     # Held but not listened on: no other process can take the port and keep the client waiting.
@@ -85,6 +94,7 @@ def test_watch_gives_up_in_the_end(gateway: FakeGateway, client: OmnireelClient)
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         held.bind(("127.0.0.1", int(gateway.address.rpartition(":")[2])))
         gateway.__exit__()
+        _until_refused(gateway.address)
         with pytest.raises(Unavailable) as caught:
             list(client.watch(name))
     assert caught.value.reason == "NO_ANSWER"
