@@ -85,7 +85,7 @@ RECIPES: dict[str, RecipeEntry] = {
     ),
     "generator-tiny-company": RecipeEntry(
         "omnireel.recipes.generator_tiny:tiny_generator_company",
-        "Omni-Generator: fine tokens in large batches, two subjects most, one GPU",
+        "Omni-Generator: fine tokens in large batches, two subjects more often, one GPU",
     ),
     "generator-tiny-quality": RecipeEntry(
         "omnireel.recipes.generator_tiny:tiny_generator_quality",

@@ -217,8 +217,8 @@ def tiny_generator_views() -> GeneratorRecipe:
 
 
 def tiny_generator_company() -> GeneratorRecipe:
-    """Once more, in batches that fill a GPU: the host is busy for as long with a smaller one. Every
-    second scene shows two subjects, as one takes the place or the looks of the other."""
+    """Once more, in batches that fill a GPU: the host is busy for as long with a smaller one. Where
+    tasks have no scenes of their own, half show two subjects: 38 instead of 35 % of all do."""
     recipe = tiny_generator_views()
     feed = replace(recipe.trainer.feed, workers=8)
     return replace(
