@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from omnireel.enhancer.tiny.backend import TinyEnhancer
-from omnireel.enhancer.tiny.checks import PUZZLES
+from omnireel.enhancer.tiny.checks import ADDITIONS, MARKS, PUZZLES
 from omnireel.enhancer.tiny.modeling import TinyEnhancer as Model
 from omnireel.enhancer.tiny.modeling import TinyEnhancerConfig, tiny_config
 from omnireel.enhancer.tiny.vocabulary import build_tokenizer
@@ -42,8 +42,6 @@ _LIMITS = (
     "Two subjects in one prompt are often mixed up; the check then sends the user's text back.",
     "Fills what the user left open with what is most common in the procedural world, but makes up "
     "no patterns and nothing to wear.",
-    "Leaves additions to a video, and marks drawn on a picture, in the user's words: rewritten, "
-    "they came out worse.",
 )
 
 
@@ -59,6 +57,10 @@ class EnhancerRecipe:
     image_side: int = 64
     """Pixels of the squares to which given pictures are shrunk."""
     data: SftDataConfig = field(default_factory=SftDataConfig)
+    as_said: tuple[str, ...] = (ADDITIONS, MARKS)
+    """Capabilities that are learnt from and yet left in the user's words. Of 80 other samples each,
+    results showed 64 instead of 73 % of the facts that words state where something was to be added,
+    and 54 instead of 70 % with marks."""
     scored: int = EXPORT_HELD_OUT
     """Held-out prompts behind the scores in the card."""
     workers: int = 2
@@ -112,7 +114,7 @@ class EnhancerRecipe:
         model = Model(self.model_config())
         model.load_state_dict(module_weights(weights, "enhancer"))
         limits = [text.format(side=self.image_side) for text in _LIMITS]
-        limits += self._leave_puzzles(model)
+        limits += self._leave_as_said(model) + self._leave_puzzles(model)
         place.report("scoring held-out prompts", 0, self.scored)
         lessons = held_out_lessons(self.data, self.scored, first=self.data.held_out)
         card: dict[str, Any] = {
@@ -123,6 +125,14 @@ class EnhancerRecipe:
         return ComponentParts(
             "enhancer", json.loads(model.config.to_json_string(False)), model.state_dict(), card
         )
+
+    def _leave_as_said(self, model: Model) -> list[str]:
+        """Take ``as_said`` from the tasks of ``model``; what the card says then."""
+        left = [task for task in model.config.tasks if task in self.as_said]
+        model.config.tasks = [task for task in model.config.tasks if task not in left]
+        if not left:
+            return []
+        return [f"Left in the user's words, as rewritten ones came out worse: {', '.join(left)}."]
 
     def _leave_puzzles(self, model: Model) -> list[str]:
         """Take puzzles from the tasks of a ``model`` that solves too few; what the card says then.

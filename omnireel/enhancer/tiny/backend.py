@@ -10,7 +10,7 @@ from pathlib import Path
 from omnireel.enhancer.base import Enhancement
 from omnireel.enhancer.schema import StructuredPrompt, StructureError, parse_structured, to_prompt
 from omnireel.enhancer.tiny import vocabulary as v
-from omnireel.enhancer.tiny.checks import Draft, better_as_said, check_draft, unsure_words, untaught
+from omnireel.enhancer.tiny.checks import Draft, check_draft, unsure_words, untaught
 from omnireel.enhancer.tiny.dialogue import Dialogue, read_prompt
 from omnireel.enhancer.tiny.facts import Lexicon
 from omnireel.enhancer.tiny.modeling import TinyEnhancer as Model
@@ -68,8 +68,7 @@ class TinyEnhancer:
             dialogue = self.read(prompt, media)
         except StructureError as error:
             return Enhancement(prompt, None, "", f"{error}; your text is used unchanged")
-        reason = untaught(prompt, dialogue.text, self.model.config.tasks)
-        if reason := reason or better_as_said(self.lexicon, prompt, dialogue.text):
+        if reason := untaught(self.lexicon, prompt, dialogue.text, self.model.config.tasks):
             return Enhancement(prompt, None, "", f"{reason}; your text is used unchanged")
         first: Enhancement | None = None
         for draft in self._drafts(prompt, dialogue):

@@ -28,8 +28,8 @@ _PUZZLE = re.compile(
     r"less (one|two)|only one of|"
     r"from the first on|of them|turn (its|this|that|the)? ?(motion )?around|happens next)\b"
 )
-PUZZLES = "C23"
-"""The capability."""
+PUZZLES, ADDITIONS, MARKS = "C23", "C4", "C22"
+"""Capabilities: puzzles, additions to a video, marks drawn on a picture."""
 IN_PUZZLES = frozenset({"color", "kind", "motion", "place"})
 """What a puzzle speaks of without wanting it to be seen."""
 _SOME = "(thing|something|object|someone|figure|character|toy)"
@@ -76,31 +76,25 @@ def unsure_words(tokens: Sequence[str], probabilities: Sequence[float]) -> froze
     return frozenset(tokens[i] for i in seen if probabilities[i] < SURE)
 
 
-def untaught(prompt: Prompt, said: str, tasks: Sequence[str]) -> str:
-    """Why a model that was taught ``tasks`` (names of capabilities) should not touch a prompt whose
+def untaught(lexicon: Lexicon, prompt: Prompt, said: str, tasks: Sequence[str]) -> str:
+    """Why a model that rewrites ``tasks`` (names of capabilities) should not touch a prompt whose
     text with slots is ``said``: it would write of the one task that looks most like it."""
-    shots = any(i.kind is MediaKind.VIDEO and i.role is Role.REFERENCE for i in prompt.inputs)
+    videos = {i.role for i in prompt.inputs if i.kind is MediaKind.VIDEO}
+    shots = Role.REFERENCE in videos
     if "C13" not in tasks and shots:
         return "the tiny enhancer was not taught shots before and after a video"
     if PUZZLES not in tasks and not shots and _PUZZLE.search(said):
         return "the tiny enhancer does not solve puzzles"
-    return ""
-
-
-def better_as_said(lexicon: Lexicon, prompt: Prompt, said: str) -> str:
-    """Why the user's own words, with slots in ``said``, serve better than a description of the tiny
-    enhancer, which does not see where a video has room, and seldom what a mark stands for.
-
-    Of 80 other samples each, results showed 64 instead of 73 % of the facts that careless words
-    state where something was to be added, and 54 instead of 70 % with marks.
-    """
-    roles = {i.role for i in prompt.inputs if i.kind is MediaKind.VIDEO}
-    named = any(fact.group == "kind" for facts in lexicon.stated(said) for fact in facts)
-    if Role.SOURCE in roles and named and _ADDITION.search(said) and not _SEVERAL.search(said):
+    if ADDITIONS not in tasks and Role.SOURCE in videos and _asks_for_more(lexicon, said):
         return "the tiny enhancer does not see where a video has room for more"
-    if not roles and prompt.inputs and _MARKS.search(said):
+    if MARKS not in tasks and prompt.inputs and not videos and _MARKS.search(said):
         return "the tiny enhancer does not see what marks on a picture stand for"
     return ""
+
+
+def _asks_for_more(lexicon: Lexicon, said: str) -> bool:
+    named = any(fact.group == "kind" for facts in lexicon.stated(said) for fact in facts)
+    return bool(named and _ADDITION.search(said) and not _SEVERAL.search(said))
 
 
 def check_draft(
