@@ -74,6 +74,9 @@ def encode(frames: Frames, fps: float, codec: str = "h264", quality: int | None 
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         context = stream.codec_context
         context.thread_count = 1
+        if len(frames) < 3:
+            # x265 takes its delay from the third frame; without one, decoding times are undefined.
+            context.max_b_frames = 0
         if chosen.quality_option == "qscale":
             context.flags |= av.codec.context.Flags.qscale
             context.qmin = context.qmax = quality

@@ -118,6 +118,15 @@ def test_codecs_lose_more_at_a_coarser_quality(codec: str, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_clips_of_few_frames_are_encoded(codec: str, count: int, tmp_path: Path) -> None:
+    frames = pan(scene(1, 300), count, 3.0)
+    path = tmp_path / f"clip.{CODECS[codec].container}"
+    path.write_bytes(encode(frames, 8.0, codec))
+    assert len(read_clip(path).frames_THWC) == count
+
+
+@pytest.mark.parametrize("codec", CODECS)
 def test_encoding_leaves_the_thread_no_more_urgent_than_it_was(codec: str) -> None:
     before = os.sched_getscheduler(0)
     encode(pan(scene(1, 300), 2, 3.0), 8.0, codec)
