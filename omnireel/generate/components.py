@@ -20,9 +20,11 @@ from omnireel.model.vae import VAEConfig, VideoVAE
 from omnireel.registry import LoadedComponent, load_component
 from omnireel.sampling.guidance import Guidance
 from omnireel.upscale.enlarger import Enlarger, EnlargerConfig
+from omnireel.upscale.fusion import FusionConfig, ReferenceFusion
 
-_ENLARGER = "enlarger."
-"""Before the names of the enlarger's tensors in a super-resolver's component."""
+ENLARGER, FUSION = PIXEL_PARTS = ("enlarger", "fusion")
+"""Parts of a super-resolver that work on pixels, as its ``upscale`` and tensors name them."""
+_BESIDE = tuple(f"{part}." for part in PIXEL_PARTS)
 
 
 def load_vae(folder: Path, device: str | torch.device = "cpu") -> VideoVAE:
@@ -50,7 +52,7 @@ def load_transformer(
     """The transformer of a generator or upscaler folder, and the component it came from."""
     component = load_component(folder, kind=kind, device=device)
     model = OmniTransformer(transformer_config(component.config["transformer"]))
-    _load_state(model, without_enlarger(component.state_dict), folder)
+    _load_state(model, transformer_weights(component.state_dict), folder)
     return model.to(device).eval().requires_grad_(False), component
 
 
@@ -58,29 +60,49 @@ def load_enlarger(
     component: LoadedComponent, folder: Path, device: str | torch.device = "cpu"
 ) -> Enlarger | None:
     """The learned enlargement of the super-resolver in ``folder``; None where it interpolates."""
-    data = component.config["upscale"].get("enlarger")
+    data = component.config["upscale"].get(ENLARGER)
     if data is None:
         return None
     enlarger = Enlarger(EnlargerConfig(**data), int(component.config["upscale"]["factor"]))
-    _load_state(enlarger, enlarger_weights(component.state_dict), folder)
+    _load_state(enlarger, part_weights(component.state_dict, ENLARGER), folder)
     return enlarger.to(device).eval().requires_grad_(False)
 
 
-def enlarger_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Those of a super-resolver's tensors that are its enlarger's, by their names in it."""
-    return {n.removeprefix(_ENLARGER): t for n, t in state.items() if n.startswith(_ENLARGER)}
+def load_fusion(
+    component: LoadedComponent, folder: Path, device: str | torch.device = "cpu"
+) -> ReferenceFusion | None:
+    """What shows given pixels in the super-resolver's clips; None where fixed rules do."""
+    upscale = component.config["upscale"]
+    data = upscale.get(FUSION)
+    if data is None:
+        return None
+    features = EnlargerConfig(**upscale[ENLARGER]).channels
+    fusion = ReferenceFusion(FusionConfig(**data), int(upscale["factor"]), features)
+    _load_state(fusion, part_weights(component.state_dict, FUSION), folder)
+    return fusion.to(device).eval().requires_grad_(False)
 
 
-def without_enlarger(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The others: those of its transformer."""
-    return {n: t for n, t in state.items() if not n.startswith(_ENLARGER)}
+def part_weights(state: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
+    """Those of a super-resolver's tensors that are this part's, by their names in it."""
+    prefix = f"{part}."
+    return {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
 
 
-def with_enlarger(
-    transformer: Mapping[str, Tensor], enlarger: Mapping[str, Tensor]
+def with_part(
+    state: Mapping[str, Tensor], part: str, weights: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """The tensors of a super-resolver that has both."""
-    return {**transformer, **{f"{_ENLARGER}{n}": t for n, t in enlarger.items()}}
+    """The tensors of a super-resolver that has this part as well."""
+    return {**state, **{f"{part}.{n}": t for n, t in weights.items()}}
+
+
+def pixel_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Those of a super-resolver's tensors that work on pixels, beside its transformer."""
+    return {n: t for n, t in state.items() if n.startswith(_BESIDE)}
+
+
+def transformer_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The others: those of its transformer."""
+    return {n: t for n, t in state.items() if not n.startswith(_BESIDE)}
 
 
 def generator_component_config(

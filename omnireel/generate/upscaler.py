@@ -6,8 +6,10 @@
    the reference pictures.
 3. The result is ``enlarged + decode(z) - decode(z_low)``: only what the transformer changed passes
    the autoencoder, so detail that the enlarged clip already has is never lost to it.
-4. An edit shows the source's own pixels where the base clip left it alone
-   (:mod:`omnireel.generate.keep`), if the source is as large as the result.
+4. Where that looks like the media it was made from, at the same place, their own pixels are shown
+   if they are as large as the result: as a learned comparison says
+   (:mod:`omnireel.upscale.fusion`), or without one by fixed thresholds
+   (:mod:`omnireel.generate.keep`).
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from omnireel.generate import components
 from omnireel.generate.conditions import ConditionEncoder, latent_shape, source_ids
 from omnireel.generate.enlarging import enlarged, interpolated
 from omnireel.generate.frames import frames_to_video, video_to_frames
+from omnireel.generate.given import given_videos
 from omnireel.generate.pipeline import Generated, seeded_noise
 from omnireel.generate.settings import (
     GenerationSettings,
@@ -40,6 +43,7 @@ from omnireel.sampling.guidance import chain
 from omnireel.sampling.sharing import SharedDenoiser
 from omnireel.types import Clip, Frames, MediaSet, Role, VideoFormat
 from omnireel.upscale.enlarger import Enlarger, EnlargerConfig
+from omnireel.upscale.fusion import FusionConfig, ReferenceFusion, fused
 from omnireel.upscale.windows import WindowConfig, pack_windows
 
 
@@ -51,6 +55,8 @@ class UpscaleConfig:
     window: WindowConfig = field(default_factory=WindowConfig)
     enlarger: EnlargerConfig | None = None
     """The network that enlarges the base clip; None: interpolation alone does."""
+    fusion: FusionConfig | None = None
+    """The network that says which given pixels to show; None: fixed thresholds do."""
 
 
 class UpscalePipeline:
@@ -66,9 +72,11 @@ class UpscalePipeline:
         version: str = "unsaved",
         *,
         enlarger: Enlarger | None = None,
+        fusion: ReferenceFusion | None = None,
     ) -> None:
         self.model = model
         self.enlarger = enlarger
+        self.fusion = fusion
         self.denoiser = SharedDenoiser(model)
         self.conditions = conditions
         self.config = config
@@ -105,6 +113,7 @@ class UpscalePipeline:
             limits,
             components.weights_sha256(component),
             enlarger=components.load_enlarger(component, upscaler, device),
+            fusion=components.load_fusion(component, upscaler, device),
         )
 
     def upscale(
@@ -165,7 +174,7 @@ class UpscalePipeline:
             )
         low = sample.segments[-1].latents_CTHW
         composed_CTHW = self.compose(enlarged_CTHW, low, latents)
-        frames = video_to_frames(self.conditions.keep_large(composed_CTHW, base, prompt, media))
+        frames = video_to_frames(self.show_given(composed_CTHW, base, prompt, media))
         return Generated(
             latents_CTHW=latents,
             clip=Clip(frames, fps=base.fps),
@@ -185,6 +194,17 @@ class UpscalePipeline:
         after_CTHW, before_CTHW = self.conditions.vae.decode(torch.stack([latents, low]))
         composed_CTHW: Tensor = enlarged_CTHW + after_CTHW - before_CTHW
         return composed_CTHW
+
+    @torch.no_grad()
+    def show_given(self, large_CTHW: Tensor, base: Clip, prompt: Prompt, media: MediaSet) -> Tensor:
+        """A clip made from ``base``, with the pixels of large media it shows ``[3, T, H, W]``."""
+        if self.fusion is None or self.enlarger is None:
+            return self.conditions.keep_large(large_CTHW, base, prompt, media)
+        _, _, height, width = large_CTHW.shape
+        large = replace(base.format, width=width, height=height)
+        given = [video.to(large_CTHW) for video in given_videos(prompt, media, large)]
+        features_CTHW = self.enlarger.features(self._video(base)[None])[0]
+        return fused(self.fusion, self.enlarger, large_CTHW, features_CTHW, given)
 
     def _video(self, base: Clip) -> Tensor:
         return frames_to_video(base.frames_THWC).to(self.conditions.vae.latent_mean.device)
@@ -208,9 +228,10 @@ class UpscalePipeline:
 
 def upscale_config(data: dict[str, Any]) -> UpscaleConfig:
     """A configuration from its JSON form."""
-    enlarger = data.get("enlarger")
+    enlarger, fusion = data.get("enlarger"), data.get("fusion")
     return UpscaleConfig(
         factor=int(data["factor"]),
         window=WindowConfig(**data["window"]),
         enlarger=None if enlarger is None else EnlargerConfig(**enlarger),
+        fusion=None if fusion is None else FusionConfig(**fusion),
     )

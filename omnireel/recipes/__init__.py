@@ -152,6 +152,13 @@ RECIPES: dict[str, RecipeEntry] = {
         "omnireel.recipes.enlarger:tiny_enlarger",
         "learned enlargement of the shipped super-resolver",
     ),
+    "fusion-debug": RecipeEntry(
+        "omnireel.recipes.fusion:debug_fusion", "showing given pixels, one minute, no use"
+    ),
+    "fusion-tiny": RecipeEntry(
+        "omnireel.recipes.fusion:tiny_fusion",
+        "pixels of given media in super-resolved clips",
+    ),
     "upscaler-student-debug": RecipeEntry(
         "omnireel.recipes.upscaler_distillation:debug_upscaler_student",
         "super-resolver's distillation, one minute, no use",

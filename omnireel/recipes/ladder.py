@@ -145,6 +145,10 @@ def tiny_ladder() -> Ladder:
                 "enlarger-tiny", "enlarger-debug", start="upscaler-distilled",
             ),
             Rung(
+                "fusion", "pixels of the media that a clip was made from", "upscaler",
+                "fusion-tiny", "fusion-debug", start="enlarger",
+            ),
+            Rung(
                 "enhancer", "careless words to exact ones", "enhancer",
                 "enhancer-tiny-all", "enhancer-debug",
             ),

@@ -17,12 +17,14 @@ from torch import Tensor
 
 from omnireel.errors import InvalidInput
 from omnireel.generate.components import (
-    enlarger_weights,
+    ENLARGER,
+    PIXEL_PARTS,
     generator_component_config,
     latent_space_sha256,
     load_vae,
+    part_weights,
+    pixel_weights,
     tokenizer_of,
-    with_enlarger,
 )
 from omnireel.generate.settings import ModelLimits, SamplingDefaults
 from omnireel.generate.upscaler import UpscaleConfig
@@ -163,17 +165,18 @@ class UpscalerRecipe:
         upscale, state = asdict(self.upscale), module_weights(weights, "transformer")
         if self.data.enlarger is not None:
             enlarging = load_component(self.data.enlarger, kind="upscaler")
-            upscale["enlarger"] = enlarging.config["upscale"]["enlarger"]
-            state = with_enlarger(state, enlarger_weights(enlarging.state_dict))
+            parts = enlarging.config["upscale"]
+            upscale |= {part: parts[part] for part in PIXEL_PARTS if part in parts}
+            state |= pixel_weights(enlarging.state_dict)
         return ComponentParts("upscaler", {**config, "upscale": upscale}, state, card)
 
 
 def check_enlarger(folder: Path, data: LatentCacheConfig) -> None:
     """Refuse pairs that are enlarged in another way than the super-resolver in ``folder`` does."""
-    has = enlarger_weights(load_component(folder).state_dict)
+    has = part_weights(load_component(folder).state_dict, ENLARGER)
     made = {}
     if data.enlarger is not None:
-        made = enlarger_weights(load_component(data.enlarger, kind="upscaler").state_dict)
+        made = part_weights(load_component(data.enlarger, kind="upscaler").state_dict, ENLARGER)
     same = has.keys() == made.keys() and all(torch.equal(t, made[n]) for n, t in has.items())
     if has and not same:
         raise InvalidInput(

@@ -20,7 +20,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from omnireel.generate.components import enlarger_weights, with_enlarger
+from omnireel.generate.components import pixel_weights
 from omnireel.generate.upscaler import upscale_config
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace
 from omnireel.recipes.distillation import DistillationRecipe
@@ -51,10 +51,10 @@ class UpscalerDistillationRecipe(DistillationRecipe):
         return super().assemble(place, init_from)
 
     def component(self, weights: Mapping[str, Tensor], place: Workplace) -> ComponentParts:
-        """The student, with the teacher's enlarger."""
+        """The student, with what the teacher has for pixels."""
         parts = super().component(weights, place)
-        enlarger = enlarger_weights(load_component(self.teacher).state_dict)
-        return replace(parts, state_dict=with_enlarger(parts.state_dict, enlarger))
+        pixels = pixel_weights(load_component(self.teacher).state_dict)
+        return replace(parts, state_dict={**parts.state_dict, **pixels})
 
 
 def debug_upscaler_student() -> UpscalerDistillationRecipe:

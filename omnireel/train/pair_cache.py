@@ -1,9 +1,11 @@
-"""Clips at both sizes on disk, memory-mapped: what the super-resolver's enlarger learns from.
+"""Clips at both sizes on disk, memory-mapped: what the super-resolver's pixels learn from.
 
 Pair i of shard s is task number ``seed + s * shard_pairs + i`` of the mixture, rendered at the base
 size and at twice of it. Most base clips are worn, as a generator's are: decoded by the autoencoder
 from latents with noise; the others are as the renderer made them. A shard holds one format; it is
-``small_000000.npy`` and ``large_000000.npy``, both ``frames_NTHWC`` uint8.
+``small_000000.npy`` and ``large_000000.npy``, both ``frames_NTHWC`` uint8. With ``given`` the large
+media that the clip was made from are there too: ``given_000000.npy`` holds the ``frames_NHWC`` of
+all, one after the other, and ``spans_000000.npy`` the pair, first frame and frames of each.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import torch
 
 from omnireel.errors import InvalidInput
 from omnireel.generate.frames import frames_to_video, video_to_frames
+from omnireel.generate.given import given_videos
 from omnireel.generate.wear import worn
 from omnireel.model.vae import VideoVAE
 from omnireel.processes import Report, build_missing
@@ -28,9 +31,20 @@ from omnireel.train.shards import open_cache_folder, read_manifest, save_array, 
 from omnireel.types import Frames, VideoFormat
 from omnireel.world.distribution import SceneDistribution
 from omnireel.world.holdout import Split
+from omnireel.world.tasks import TaskSample
 from omnireel.world.tasks.mix import TaskMix, default_weights, sample_mixed
 
 FACTOR = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A clip at both sizes, and what a result may show of its media at the large one."""
+
+    small: Frames
+    large: Frames
+    given: tuple[Frames, ...] = ()
+    """``frames_THWC`` of each: one of a picture, as many as the clip's of a video."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,8 @@ class PairCacheConfig:
     """Share of pairs whose base clip is as rendered."""
     base_noise: float = 0.3
     """The others: the largest spread of noise on the latents (which have spread 1)."""
+    given: bool = False
+    """Keep the media that a large result may show, see :mod:`omnireel.generate.given`."""
 
     def __post_init__(self) -> None:
         if self.count < 1 or self.shard_pairs < 1:
@@ -101,31 +117,43 @@ def _render_shard(config: PairCacheConfig, vae: Path, path: Path, shard: int) ->
     pairs = [
         render_pair(config, cached_vae(vae), first + i, fmt) for i in range(config.shard_pairs)
     ]
-    small, large = zip(*pairs, strict=True)
-    save_array(path.with_name(path.name.replace("small", "large")), np.stack(large))
-    save_array(path, np.stack(small))
+
+    def beside(name: str) -> Path:
+        return path.with_name(path.name.replace("small", name))
+
+    if config.given:
+        frames = [given for pair in pairs for given in pair.given]
+        lengths = [len(given) for given in frames]
+        owners = [i for i, pair in enumerate(pairs) for _ in pair.given]
+        starts = np.cumsum([0, *lengths])[:-1]
+        spans = np.array([owners, starts, lengths], dtype=np.int64).T
+        none = np.zeros((0, *pairs[0].large.shape[1:]), dtype=np.uint8)
+        save_array(beside("given"), np.concatenate([none, *frames]))
+        save_array(beside("spans"), spans)
+    save_array(beside("large"), np.stack([pair.large for pair in pairs]))
+    save_array(path, np.stack([pair.small for pair in pairs]))
 
 
 @torch.inference_mode()
-def render_pair(
-    config: PairCacheConfig, vae: VideoVAE, seed: int, fmt: VideoFormat
-) -> tuple[Frames, Frames]:
+def render_pair(config: PairCacheConfig, vae: VideoVAE, seed: int, fmt: VideoFormat) -> Pair:
     """Task number ``seed`` as base clip, worn or exact, and at twice the size."""
+    mix = TaskMix(config.weights)
 
-    def target(size: VideoFormat) -> Frames:
-        mix = TaskMix(config.weights)
-        sample = sample_mixed(
+    def rendered(size: VideoFormat) -> TaskSample:
+        return sample_mixed(
             seed, size, mix, split=config.split, scenes=config.scenes, with_mask=False
         )
-        frames: Frames = sample.target.frames_THWC
-        return frames
 
-    small = target(fmt)
+    small = rendered(fmt).target.frames_THWC
     rng = torch.Generator().manual_seed(seed)
     exact, spread = torch.rand(2, generator=rng).tolist()
     if exact >= config.exact_share:
         small = video_to_frames(worn(vae, frames_to_video(small), config.base_noise * spread, rng))
-    return small, target(replace(fmt, width=fmt.width * FACTOR, height=fmt.height * FACTOR))
+    twice = replace(fmt, width=fmt.width * FACTOR, height=fmt.height * FACTOR)
+    sample = rendered(twice)
+    given = given_videos(sample.prompt, sample.media, twice) if config.given else []
+    shown = tuple(video_to_frames(video) for video in given)
+    return Pair(small, sample.target.frames_THWC, shown)
 
 
 class PairCache:
@@ -139,7 +167,8 @@ class PairCache:
         self.formats = tuple(VideoFormat(**f) for f in manifest["formats"])
         self._count = count
         shards = -(-count // int(manifest["shard_pairs"]))
-        self._files = []
+        self._files: list[tuple[Frames, Frames]] = []
+        self._given: list[list[list[Frames]]] = []
         for shard in range(shards):
             path = folder / f"small_{shard:06d}.npy"
             if not path.is_file():
@@ -150,6 +179,7 @@ class PairCache:
                 )
             large = path.with_name(path.name.replace("small", "large"))
             self._files.append((np.load(path, mmap_mode="r"), np.load(large, mmap_mode="r")))
+            self._given.append(self._load_given(path))
         number = len(self.formats)
         self.buckets = [
             [(s, i) for s in range(b, shards, number) for i in range(len(self._files[s][0]))]
@@ -160,75 +190,17 @@ class PairCache:
         # A loader's process maps the files itself; pickled, they would be copied.
         return PairCache, (self.folder, self._count)
 
-    def pair(self, shard: int, i: int) -> tuple[Frames, Frames]:
-        """``frames_THWC`` of the base clip and of the large one (views of the files)."""
+    def pair(self, shard: int, i: int) -> Pair:
+        """One of a shard (views of the files)."""
         small, large = self._files[shard]
-        return small[i], large[i]
+        return Pair(small[i], large[i], tuple(self._given[shard][i]))
 
-
-@dataclass(frozen=True)
-class PairBatchConfig:
-    """Batches of crops: what is right for a pixel hangs on what is near it in space and time."""
-
-    batch_size: int = 8
-    side: int = 32
-    """Of a square crop, in pixels of the base clip; even."""
-    frames: int = 9
-    image_share: float = 0.1
-    """Share of batches that hold single frames, ``frames`` times as many."""
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        if self.batch_size < 1 or self.frames < 1:
-            raise InvalidInput(
-                "batch_size and frames must be 1 or more", field="batches.batch_size"
-            )
-        if not 0 <= self.image_share <= 1:
-            raise InvalidInput("image_share must be in 0 to 1", field="batches.image_share")
-        if self.side < 2 or self.side % 2:
-            raise InvalidInput("side must be even, and 2 or more", field="batches.side")
-
-
-class PairBatches:
-    """``batch(step) -> (small_BTHWC, large_BTHWC)`` uint8: crops, half of them mirrored."""
-
-    def __init__(self, cache: PairCache, config: PairBatchConfig) -> None:
-        """Raises:
-        InvalidInput: a format is smaller or shorter than a crop.
-        """
-        self._cache, self._config = cache, config
-        for f in cache.formats:
-            if min(f.width, f.height) < config.side or f.num_frames < config.frames:
-                raise InvalidInput(
-                    f"crops of {config.side} pixels and {config.frames} frames do not fit into "
-                    f"{f}; lower batches.side or batches.frames",
-                    field="batches.side",
-                )
-        self._places = [place for bucket in cache.buckets for place in bucket]
-
-    def batch(self, index: int) -> tuple[Frames, Frames]:
-        """Batch number ``index``."""
-        rng = np.random.default_rng([self._config.seed, index])
-        count, frames = self._config.batch_size, self._config.frames
-        if rng.random() < self._config.image_share:
-            count, frames = count * frames, 1
-        crops = [self._crop(rng, frames) for _ in range(count)]
-        small, large = zip(*crops, strict=True)
-        return np.stack(small), np.stack(large)
-
-    def _crop(self, rng: np.random.Generator, frames: int) -> tuple[Frames, Frames]:
-        small, large = self._cache.pair(*self._places[rng.integers(len(self._places))])
-        side = self._config.side
-        t, h, w = small.shape[:3]
-        start = int(rng.integers(t - frames + 1))
-        # Even places, for the network looks at 2 x 2 pixels at a time.
-        top, left = (2 * int(rng.integers((size - side) // 2 + 1)) for size in (h, w))
-        step = -1 if rng.random() < 0.5 else 1
-
-        def cut(clip: Frames, scale: int) -> Frames:
-            rows = slice(scale * top, scale * (top + side))
-            columns = slice(scale * left, scale * (left + side))
-            crop: Frames = clip[start : start + frames, rows, columns][:, :, ::step]
-            return crop
-
-        return cut(small, 1), cut(large, FACTOR)
+    def _load_given(self, small: Path) -> list[list[Frames]]:
+        """By pair of a shard; nothing in a cache without such media."""
+        found: list[list[Frames]] = [[] for _ in range(len(self._files[-1][0]))]
+        spans = small.with_name(small.name.replace("small", "spans"))
+        if spans.is_file():
+            frames = np.load(small.with_name(small.name.replace("small", "given")), mmap_mode="r")
+            for i, start, length in np.load(spans):
+                found[i].append(frames[start : start + length])
+        return found

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from omnireel.model.convolution import ChannelNorm, SpatialConv, fold, unfold
 
-_PATCH = 2
+PATCH = 2
 """Small pixels along a side of one position of the network: half the cost of each, twice the
 view."""
 
@@ -40,10 +40,12 @@ class Enlarger(nn.Module):
     def __init__(self, config: EnlargerConfig, factor: int) -> None:
         super().__init__()
         self.config = config
-        self.stem = SpatialConv(3 * _PATCH**2, config.channels)
-        self.blocks = nn.Sequential(*(_Block(config.channels) for _ in range(config.blocks)))
+        self.stem = SpatialConv(3 * PATCH**2, config.channels)
+        self.blocks = nn.Sequential(
+            *(SymmetricBlock(config.channels) for _ in range(config.blocks))
+        )
         self.norm = ChannelNorm(config.channels)
-        self.out = SpatialConv(config.channels, 3 * (_PATCH * factor) ** 2)
+        self.out = SpatialConv(config.channels, 3 * (PATCH * factor) ** 2)
         nn.init.zeros_(self.out.conv.weight)
         assert self.out.conv.bias is not None
         nn.init.zeros_(self.out.conv.bias)
@@ -51,8 +53,17 @@ class Enlarger(nn.Module):
 
     def forward(self, small_BCTHW: Tensor) -> Tensor:
         """Frames in -1..1 with even sides; returns detail ``[B, 3, T, factor H, factor W]``."""
-        x = self.blocks(self.stem(fold(small_BCTHW, 1, _PATCH)))
-        return unfold(self.out(F.silu(self.norm(x))), 1, _PATCH * self.factor)
+        return self.detail(self.features(small_BCTHW))
+
+    def features(self, small_BCTHW: Tensor) -> Tensor:
+        """What it sees in frames, ``[B, channels, T, H / 2, W / 2]``."""
+        found: Tensor = self.blocks(self.stem(fold(small_BCTHW, 1, PATCH)))
+        return found
+
+    def detail(self, features_BCTHW: Tensor) -> Tensor:
+        """What that says of the detail, ``[B, 3, T, factor H, factor W]``."""
+        x = self.out(F.silu(self.norm(features_BCTHW)))
+        return unfold(x, 1, PATCH * self.factor)
 
     def start_from(self, other: Enlarger) -> None:
         """Take the weights of one as wide and no deeper; blocks beyond its own add nothing yet.
@@ -70,7 +81,7 @@ class Enlarger(nn.Module):
         self.load_state_dict({**own, **silent, **other.state_dict()})
 
 
-class _Block(nn.Module):
+class SymmetricBlock(nn.Module):
     """As the autoencoder's, but a frame sees both of its neighbours."""
 
     def __init__(self, channels: int) -> None:
@@ -84,6 +95,7 @@ class _Block(nn.Module):
         nn.init.zeros_(self.time.bias)
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
+        """Same shape in and out."""
         h = self.space(F.silu(self.norm_space(x_BCTHW)))
         # Time as rows and all pixels as columns, as in omnireel.model.convolution.CausalTimeConv.
         neighbours = self.time(F.silu(self.norm_time(h)).flatten(3)).view_as(h)

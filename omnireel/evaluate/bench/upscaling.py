@@ -2,10 +2,10 @@
 
 The base clip is the exact answer, worn as a generator's clips are (through the autoencoder with
 noise on its latents); the same case rendered at the larger size is what it should look like, and
-its inputs come at that size as well, as a user's do. Where pictures of subjects are given, the same
-is done without them; where a video to edit or a first or last frame is given, whose pixels results
-keep, with ones that are no larger than the base clip. The gap is that to the larger rendering
-through the autoencoder.
+its inputs come at that size as well, as a user's do. Where references are given, the same is done
+without them; where media are given whose pixels results may show (:mod:`omnireel.generate.given`),
+with ones that are no larger than the base clip. The gap is that to the larger rendering through the
+autoencoder.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from omnireel.evaluate.oracles.pixels import psnr
 from omnireel.evaluate.upscaling import rivals, worn
 from omnireel.files import atomic_write
 from omnireel.generate import GenerationSettings, UpscalePipeline
-from omnireel.generate.conditions import kept_inputs
 from omnireel.generate.frames import video_to_frames
+from omnireel.generate.given import given_inputs
 from omnireel.mvl.prompt import MentionPart, Prompt, TextPart
 from omnireel.processes import Report, build_missing
 from omnireel.registry import verify
@@ -67,7 +67,7 @@ def run_upscaling(
 
 def summarise(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Means in dB, gains with their intervals, and the share of the gap that is closed: over all
-    cases, over those that keep pixels of an input as large as the result, and over the others."""
+    cases, over those with an input whose pixels results may show, and over the others."""
     scores = [dict(record["psnr_dB"]) for record in records]
     keeping = [s for s in scores if _SMALL in s]
     others = [s for s in scores if _SMALL not in s]
@@ -130,7 +130,7 @@ def upscale_case(pipeline: UpscalePipeline, case: BenchCase) -> dict[str, float]
     bare = without_references(sample)
     if bare is not None:
         shown["without_references"] = _upscaled(pipeline, small, bare)
-    kept = {i.name for i in kept_inputs(sample.prompt)}
+    kept = {i.name for i in given_inputs(sample.prompt)}
     if kept:
         media = {
             name: (small_sample if name in kept else sample).media[name] for name in sample.media
@@ -150,7 +150,7 @@ def _upscaled(pipeline: UpscalePipeline, small: Clip, sample: TaskSample) -> Fra
 
 
 def without_references(sample: TaskSample) -> TaskSample | None:
-    """The case without its pictures of subjects; None when it has none."""
+    """The case without its references; None when it has none."""
     prompt = sample.prompt
     names = {i.name for i in prompt.inputs if i.role in _REFERENCES} | {
         e.name for e in prompt.elements

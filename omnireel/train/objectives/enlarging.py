@@ -23,22 +23,31 @@ from omnireel.train.comparison import Comparison
 from omnireel.train.counted import PassCounter
 from omnireel.train.objective import LossReport
 from omnireel.train.objectives.autoencoding import psnr, to_video
+from omnireel.train.pair_batches import PairBatch
+from omnireel.train.pair_cache import Pair
 from omnireel.train.work import Work
-from omnireel.types import Frames
 from omnireel.upscale.enlarger import Enlarger
 
 _FLOOR = 1e-3
 _SHOWN = 4
 """Held-out pairs that validation shows."""
 
-Pair = tuple[Frames, Frames]
+
+def log_error(square_B: Tensor) -> Tensor:
+    """The loss of clips with these mean squared errors."""
+    return (square_B + _FLOOR).log().mean()
+
+
+def all_interpolated(small_BCTHW: Tensor, factor: int) -> Tensor:
+    """Every clip enlarged with nothing learned."""
+    return torch.stack([interpolated(clip, factor) for clip in small_BCTHW])
 
 
 class Enlarging:
-    """Trains an :class:`Enlarger` on pairs ``(small_BTHWC, large_BTHWC)`` of uint8 frames."""
+    """Trains an :class:`Enlarger` on pairs of clips."""
 
     def __init__(self, enlarger: Enlarger, held_out: Sequence[Pair], device: str = "cpu") -> None:
-        """``held_out`` are whole clips ``(small_THWC, large_THWC)``."""
+        """``held_out`` are whole clips."""
         self.enlarger = enlarger.to(device)
         self._held_out = tuple(held_out)
         self._count = PassCounter(enlarger, lambda network, small: network(small))
@@ -48,10 +57,10 @@ class Enlarging:
         """The enlarger."""
         return {"enlarger": self.enlarger}
 
-    def loss(self, batch: Pair, rng: torch.Generator) -> LossReport:
+    def loss(self, batch: PairBatch, rng: torch.Generator) -> LossReport:
         """One batch of crops; ``gain`` is what the detail wins over interpolation, in dB."""
         del rng
-        small, large = (to_video(frames, self._device) for frames in batch)
+        small, large = (to_video(f, self._device) for f in (batch.small_BTHWC, batch.large_BTHWC))
         plain = self._plain(small)
         difference = plain + self.enlarger(small).float() - large
         square_B = difference.square().flatten(1).mean(1)
@@ -59,7 +68,7 @@ class Enlarging:
             before = float((plain - large).square().mean())
         found = float(square_B.detach().mean())
         metrics = {"psnr": psnr(found), "gain": psnr(found) - psnr(before)}
-        loss = (square_B + _FLOOR).log().mean()
+        loss = log_error(square_B)
         return LossReport(loss, metrics, len(small), Work(flops=self._count(small)))
 
     def validate(self) -> ValidationReport:
@@ -67,8 +76,8 @@ class Enlarging:
         before: list[float] = []
         after: list[float] = []
         shown: list[Comparison] = []
-        for i, (small_THWC, large_THWC) in enumerate(self._held_out):
-            small, large = (to_video(f[None], self._device) for f in (small_THWC, large_THWC))
+        for i, pair in enumerate(self._held_out):
+            small, large = (to_video(f[None], self._device) for f in (pair.small, pair.large))
             plain = self._plain(small)
             made = (plain + self.enlarger(small).float()).clamp(-1, 1)
             for scores, video in ((before, plain), (after, made)):
@@ -76,7 +85,7 @@ class Enlarging:
             if i < _SHOWN:
                 columns = {
                     "interpolated": video_to_frames(plain[0]),
-                    "truth": large_THWC,
+                    "truth": pair.large,
                     "this run": video_to_frames(made[0]),
                 }
                 shown.append(Comparison(f"clip {i + 1}", columns))
@@ -93,4 +102,4 @@ class Enlarging:
         """Nothing to restore."""
 
     def _plain(self, small_BCTHW: Tensor) -> Tensor:
-        return torch.stack([interpolated(clip, self.enlarger.factor) for clip in small_BCTHW])
+        return all_interpolated(small_BCTHW, self.enlarger.factor)

@@ -10,7 +10,13 @@ import torch
 
 from omnireel.errors import IntegrityError, InvalidInput
 from omnireel.generate import UpscalePipeline
-from omnireel.generate.components import enlarger_weights, with_enlarger, without_enlarger
+from omnireel.generate.components import (
+    ENLARGER,
+    PIXEL_PARTS,
+    part_weights,
+    transformer_weights,
+    with_part,
+)
 from omnireel.recipes.export import export_run
 from omnireel.recipes.run import RunRequest, run_recipe
 from omnireel.recipes.upscaler import check_enlarger
@@ -30,12 +36,12 @@ def silent(what: str, done: int, total: int) -> None:
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped super-resolver without its enlarger."""
     shipped = load_component(SHIPPED_TINY / "upscaler")
-    upscale = {k: v for k, v in shipped.config["upscale"].items() if k != "enlarger"}
+    upscale = {k: v for k, v in shipped.config["upscale"].items() if k not in PIXEL_PARTS}
     return save_component(
         tmp_path_factory.mktemp("plain") / "upscaler",
         kind="upscaler",
         config={**shipped.config, "upscale": upscale},
-        state_dict=without_enlarger(shipped.state_dict),
+        state_dict=transformer_weights(shipped.state_dict),
         card={"recipe": "upscaler-tiny", "command": "omnireel train upscaler-tiny"},
     )
 
@@ -53,7 +59,7 @@ def test_the_component_is_the_old_transformer_with_a_new_enlarger(
 ) -> None:
     before, after = load_component(plain), load_component(enlarging, kind="upscaler")
     assert after.config["upscale"]["enlarger"] == {"channels": 8, "blocks": 1}
-    rest = without_enlarger(after.state_dict)
+    rest = transformer_weights(after.state_dict)
     assert rest.keys() == before.state_dict.keys()
     assert all(torch.equal(rest[name], tensor) for name, tensor in before.state_dict.items())
     assert [stage["recipe"] for stage in after.card["earlier"]] == ["upscaler-tiny"]
@@ -121,10 +127,10 @@ def test_pairs_for_the_transformer_are_enlarged_as_it_is_served(
     with pytest.raises(InvalidInput, match=r"set data\.enlarger="):
         check_enlarger(enlarging, interpolated)
     other = load_component(enlarging)
-    changed = {n: t + 1.0 for n, t in enlarger_weights(other.state_dict).items()}
+    changed = {n: t + 1.0 for n, t in part_weights(other.state_dict, ENLARGER).items()}
     another = save_component(
         tmp_path / "another", kind="upscaler", config=other.config,
-        state_dict=with_enlarger(without_enlarger(other.state_dict), changed), card={},
+        state_dict=with_part(transformer_weights(other.state_dict), ENLARGER, changed), card={},
     )  # fmt: skip
     with pytest.raises(InvalidInput, match=r"set data\.enlarger="):
         check_enlarger(another, enlarged)
@@ -145,7 +151,7 @@ def test_a_transformer_that_is_trained_on_keeps_the_enlarger(
     out = export_run(tmp_path / "run", tmp_path / "out", cache=tmp_path / "c", report=silent)
     before, after = load_component(enlarging), load_component(out)
     assert after.config["upscale"]["enlarger"] == before.config["upscale"]["enlarger"]
-    mine, theirs = (enlarger_weights(c.state_dict) for c in (after, before))
+    mine, theirs = (part_weights(c.state_dict, ENLARGER) for c in (after, before))
     assert mine.keys() == theirs.keys() and mine
     assert all(torch.equal(mine[name], theirs[name]) for name in mine)
     assert UpscalePipeline.open(out, VAE).enlarger is not None

@@ -12,9 +12,8 @@ import pytest
 from omnireel.errors import InvalidInput
 from omnireel.shipped import SHIPPED_TINY
 from omnireel.train.latent_cache import cached_vae
+from omnireel.train.pair_batches import PairBatchConfig, PairBatches
 from omnireel.train.pair_cache import (
-    PairBatchConfig,
-    PairBatches,
     PairCache,
     PairCacheConfig,
     build_pair_cache,
@@ -44,7 +43,9 @@ def test_both_clips_of_a_pair_show_one_scene(folder: Path) -> None:
     for bucket, fmt in zip(cache.buckets, SMALL.formats, strict=True):
         assert len(bucket) == 4
         for shard, i in bucket:
-            small, large = cache.pair(shard, i)
+            pair = cache.pair(shard, i)
+            small, large = pair.small, pair.large
+            assert not pair.given
             seed = shard * SMALL.shard_pairs + i
             scene = sample_mixed(seed, fmt, TaskMix(SMALL.weights), scenes=SMALL.scenes).scene
             large_format = replace(fmt, width=2 * fmt.width, height=2 * fmt.height)
@@ -73,8 +74,8 @@ def test_wear_grows_with_the_noise() -> None:
 
     def far(noise: float) -> float:
         config = replace(SMALL, exact_share=0.0, base_noise=noise)
-        small, _ = render_pair(config, cached_vae(VAE), 3, fmt)
-        exact, _ = render_pair(replace(config, exact_share=1.0), cached_vae(VAE), 3, fmt)
+        small = render_pair(config, cached_vae(VAE), 3, fmt).small
+        exact = render_pair(replace(config, exact_share=1.0), cached_vae(VAE), 3, fmt).small
         return float(np.square(small.astype(float) - exact).mean())
 
     assert 0 < far(0.0) < far(1.0)
@@ -85,11 +86,13 @@ def test_crops_of_both_sizes_lie_over_each_other(folder: Path) -> None:
     batches = PairBatches(cache, PairBatchConfig(batch_size=3, side=16, frames=3, image_share=0.5))
     shapes = set()
     for step in range(8):
-        small, large = batches.batch(step)
+        batch = batches.batch(step)
+        small, large = batch.small_BTHWC, batch.large_BTHWC
         shapes.add(small.shape)
         assert large.shape == (*small.shape[:2], 32, 32, 3)
         again = pickle.loads(pickle.dumps(batches)).batch(step)
-        assert np.array_equal(again[0], small) and np.array_equal(again[1], large)
+        assert np.array_equal(again.small_BTHWC, small)
+        assert np.array_equal(again.large_BTHWC, large)
         blocks = large.reshape(*large.shape[:2], 16, 2, 16, 2, 3).mean((3, 5))
         assert np.abs(blocks - small).mean() < 12
         assert np.abs(blocks - small[:, :, ::-1, ::-1]).mean() > np.abs(blocks - small).mean()
@@ -120,6 +123,6 @@ def test_crops_that_do_not_fit_are_refused(folder: Path) -> None:
 @pytest.mark.parametrize("capability", ["C10", "C20", "C24"])
 def test_answers_that_are_more_than_their_scene_are_told_at_both_sizes(capability: str) -> None:
     config = replace(SMALL, weights={capability: 1.0}, exact_share=1.0)
-    small, large = render_pair(config, cached_vae(VAE), 5, SMALL.formats[0])
-    blocks = large.reshape(5, 32, 2, 32, 2, 3).mean((2, 4))
-    assert np.abs(blocks - small).mean() < 6
+    pair = render_pair(config, cached_vae(VAE), 5, SMALL.formats[0])
+    blocks = pair.large.reshape(5, 32, 2, 32, 2, 3).mean((2, 4))
+    assert np.abs(blocks - pair.small).mean() < 6

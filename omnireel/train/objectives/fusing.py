@@ -1,0 +1,110 @@
+"""Choosing pixels: the large clip from an enlarged one and the media that it was made from.
+
+The loss is that of :mod:`omnireel.train.objectives.enlarging`. The enlarger stays as it is, so that
+the network is trained on exactly the clips that it will be given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from omnireel.generate.frames import video_to_frames
+from omnireel.train.callbacks import ValidationReport
+from omnireel.train.comparison import Comparison
+from omnireel.train.objective import LossReport
+from omnireel.train.objectives.autoencoding import psnr, to_video
+from omnireel.train.objectives.enlarging import all_interpolated, log_error
+from omnireel.train.pair_batches import PairBatch
+from omnireel.train.pair_cache import Pair
+from omnireel.types import Frames
+from omnireel.upscale.enlarger import Enlarger
+from omnireel.upscale.fusion import ReferenceFusion, fused
+
+_SHOWN = 4
+"""Held-out pairs that validation shows."""
+
+
+class Fusing:
+    """Trains a :class:`ReferenceFusion` behind a finished enlarger."""
+
+    def __init__(
+        self,
+        fusion: ReferenceFusion,
+        enlarger: Enlarger,
+        held_out: Sequence[Pair],
+        device: str = "cpu",
+    ) -> None:
+        """``held_out`` are whole clips with their media."""
+        self.fusion = fusion.to(device)
+        self._enlarger = enlarger.to(device).eval().requires_grad_(False)
+        self._held_out = tuple(held_out)
+        self._device = device
+
+    def modules(self) -> Mapping[str, nn.Module]:
+        """The fusion alone."""
+        return {"fusion": self.fusion}
+
+    def loss(self, batch: PairBatch, rng: torch.Generator) -> LossReport:
+        """One batch of crops; ``gain`` is what given pixels win over the enlarged clip, in dB."""
+        del rng
+        large_BCTHW = to_video(batch.large_BTHWC, self._device)
+        made_BCTHW, features_BCTHW = self._enlarged(to_video(batch.small_BTHWC, self._device))
+        shown_BCTHW = torch.stack(
+            [
+                self._shown(*clip)
+                for clip in zip(made_BCTHW, features_BCTHW, batch.given, strict=True)
+            ]
+        )
+        square_B = (shown_BCTHW - large_BCTHW).square().flatten(1).mean(1)
+        with torch.no_grad():
+            before_B = (made_BCTHW - large_BCTHW).square().flatten(1).mean(1)
+            gain_B = 10 * (before_B + 1e-6).log10() - 10 * (square_B + 1e-6).log10()
+        metrics = {"psnr": psnr(float(square_B.detach().mean())), "gain": float(gain_B.mean())}
+        return LossReport(log_error(square_B), metrics, len(large_BCTHW))
+
+    def validate(self) -> ValidationReport:
+        """Mean PSNR in dB of enlarged clips and of results, and some clips of both."""
+        before: list[float] = []
+        after: list[float] = []
+        shown: list[Comparison] = []
+        for i, pair in enumerate(self._held_out):
+            large_CTHW = to_video(pair.large[None], self._device)[0]
+            made, features = self._enlarged(to_video(pair.small[None], self._device))
+            result_CTHW = self._shown(made[0], features[0], pair.given)
+            for scores, video in ((before, made[0]), (after, result_CTHW)):
+                scores.append(psnr(float((video - large_CTHW).square().mean())))
+            if i < _SHOWN:
+                columns = {
+                    "enlarged": video_to_frames(made[0]),
+                    "truth": pair.large,
+                    "this run": video_to_frames(result_CTHW),
+                }
+                shown.append(Comparison(f"clip {i + 1}", columns))
+        found, was = float(np.mean(after)), float(np.mean(before))
+        return ValidationReport(
+            {"psnr": found, "psnr_enlarged": was, "gain": found - was}, tuple(shown)
+        )
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """Nothing beyond the weights."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Nothing to restore."""
+
+    @torch.no_grad()
+    def _enlarged(self, small_BCTHW: Tensor) -> tuple[Tensor, Tensor]:
+        """The clips as the pipeline makes them large, and the enlarger's features."""
+        features_BCTHW = self._enlarger.features(small_BCTHW)
+        plain_BCTHW = all_interpolated(small_BCTHW, self._enlarger.factor)
+        made_BCTHW = plain_BCTHW + self._enlarger.detail(features_BCTHW).float()
+        return made_BCTHW.clamp(-1, 1), features_BCTHW
+
+    def _shown(self, made_CTHW: Tensor, features_CTHW: Tensor, given: Sequence[Frames]) -> Tensor:
+        videos = [to_video(frames[None], self._device)[0] for frames in given]
+        return fused(self.fusion, self._enlarger, made_CTHW, features_CTHW, videos).float()
