@@ -71,7 +71,7 @@ def load_enlarger(
 def load_fusion(
     component: LoadedComponent, folder: Path, device: str | torch.device = "cpu"
 ) -> ReferenceFusion | None:
-    """What shows given pixels in the super-resolver's clips; None where fixed rules do."""
+    """What shows given pixels in the super-resolver's clips; None where none are."""
     upscale = component.config["upscale"]
     data = upscale.get(FUSION)
     if data is None:

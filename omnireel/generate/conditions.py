@@ -6,7 +6,7 @@ Training encodes its data with this same class, so what the model learnt is what
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from omnireel.generate.frames import (
     resize_video,
     token_grid_size,
 )
-from omnireel.generate.keep import KEEP_LARGE, changed_share, show_given, still_share
+from omnireel.generate.keep import changed_share, show_given, still_share
 from omnireel.model.sequence import PATCH, OmniSample, Segment
 from omnireel.model.text import Tokenizer
 from omnireel.model.vae import SPACE_STRIDE, TIME_STRIDE, VideoVAE
@@ -95,38 +95,17 @@ class ConditionEncoder:
         with torch.no_grad():
             video_CTHW = self.vae.decode(latents_CTHW[None])[0]
             shown_CTHW = video_CTHW
-            for declared, clip in _given(prompt, media):
+            for declared, clip in _kept(prompt, media):
                 given_CTHW = self._video(clip, declared.kind, declared.role, fmt)
                 decoded_CTHW = self.vae.decode(self._encode(given_CTHW)[None])[0]
                 if declared.kind is MediaKind.VIDEO:
-                    share_1THW = changed_share(video_CTHW, (decoded_CTHW,))
+                    share_1THW = changed_share(video_CTHW, decoded_CTHW)
                 else:
                     at = -1 if declared.role is Role.LAST_FRAME else 0
                     share_1THW = still_share(video_CTHW, decoded_CTHW, at)
-                    (given_CTHW,) = _lasting(fmt, given_CTHW)
+                    given_CTHW = given_CTHW.expand(-1, fmt.num_frames, -1, -1)
                 shown_CTHW = show_given(shown_CTHW, given_CTHW, share_1THW)
         return shown_CTHW
-
-    def keep_large(self, large_CTHW: Tensor, base: Clip, prompt: Prompt, media: MediaSet) -> Tensor:
-        """An enlarged clip ``[3, T, H, W]``; where its ``base`` shows a given video or frame, it
-        does so as well, in its own pixels. What is smaller than the result has none to show."""
-        height, width = large_CTHW.shape[2:]
-        fmt = base.format
-        large = replace(fmt, height=height, width=width)
-        with torch.no_grad():
-            base_CTHW = frames_to_video(base.frames_THWC).to(large_CTHW)
-            for declared, clip in _given(prompt, media):
-                if clip.format.height < height or clip.format.width < width:
-                    continue
-                small_CTHW = self._video(clip, declared.kind, declared.role, fmt)
-                decoded_CTHW = self.vae.decode(self._encode(small_CTHW)[None])[0]
-                given_CTHW = self._video(clip, declared.kind, declared.role, large)
-                looks = [small_CTHW.to(base_CTHW), decoded_CTHW]
-                if declared.kind is MediaKind.IMAGE:
-                    given_CTHW, *looks = _lasting(fmt, given_CTHW, *looks)
-                share_1THW = changed_share(base_CTHW, looks, KEEP_LARGE)
-                large_CTHW = show_given(large_CTHW, given_CTHW, share_1THW)
-        return large_CTHW
 
     def _video(self, clip: Clip, kind: MediaKind, role: Role, fmt: VideoFormat) -> Tensor:
         frames = clip.frames_THWC
@@ -147,19 +126,11 @@ class ConditionEncoder:
             return self.vae.encode(video_CTHW[None].to(device))[0].float()
 
 
-def kept_inputs(prompt: Prompt) -> list[Input]:
-    """Those whose pixels a result may show; of two that it both shows, the later counts."""
+def _kept(prompt: Prompt, media: MediaSet) -> list[tuple[Input, Clip]]:
+    """What a result may show pixels of; of two that it both shows, the later counts."""
     declared = [i for i in prompt.inputs if (i.role, i.kind) in _KEPT]
-    return sorted(declared, key=lambda i: _KEPT.index((i.role, i.kind)))
-
-
-def _given(prompt: Prompt, media: MediaSet) -> list[tuple[Input, Clip]]:
-    return [(i, _clips(media, i.name)[0]) for i in kept_inputs(prompt)]
-
-
-def _lasting(fmt: VideoFormat, *pictures_CTHW: Tensor) -> list[Tensor]:
-    """Pictures for as long as the clip is."""
-    return [picture.expand(-1, fmt.num_frames, -1, -1) for picture in pictures_CTHW]
+    declared.sort(key=lambda i: _KEPT.index((i.role, i.kind)))
+    return [(i, _clips(media, i.name)[0]) for i in declared]
 
 
 def _clips(media: Mapping[str, tuple[Clip, ...]], name: str) -> tuple[Clip, ...]:

@@ -7,9 +7,8 @@
 3. The result is ``enlarged + decode(z) - decode(z_low)``: only what the transformer changed passes
    the autoencoder, so detail that the enlarged clip already has is never lost to it.
 4. Where that looks like the media it was made from, at the same place, their own pixels are shown
-   if they are as large as the result: as a learned comparison says
-   (:mod:`omnireel.upscale.fusion`), or without one by fixed thresholds
-   (:mod:`omnireel.generate.keep`).
+   if they are as large as the result, as a learned comparison says
+   (:mod:`omnireel.upscale.fusion`).
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ class UpscaleConfig:
     enlarger: EnlargerConfig | None = None
     """The network that enlarges the base clip; None: interpolation alone does."""
     fusion: FusionConfig | None = None
-    """The network that says which given pixels to show; None: fixed thresholds do."""
+    """The network that says which given pixels to show; None: none are."""
 
 
 class UpscalePipeline:
@@ -199,7 +198,7 @@ class UpscalePipeline:
     def show_given(self, large_CTHW: Tensor, base: Clip, prompt: Prompt, media: MediaSet) -> Tensor:
         """A clip made from ``base``, with the pixels of large media it shows ``[3, T, H, W]``."""
         if self.fusion is None or self.enlarger is None:
-            return self.conditions.keep_large(large_CTHW, base, prompt, media)
+            return large_CTHW
         _, _, height, width = large_CTHW.shape
         large = replace(base.format, width=width, height=height)
         given = [video.to(large_CTHW) for video in given_videos(prompt, media, large)]

@@ -35,7 +35,7 @@ class PixelPartRecipe:
 
     title: ClassVar[str] = "Omnireel super-resolver"
     part: ClassVar[str]
-    """Its name in the component, after "a" or "an" in messages."""
+    """Its name in the component."""
 
     trainer: TrainerConfig
     vae: Path = SHIPPED_TINY / "vae"
@@ -74,8 +74,8 @@ class PixelPartRecipe:
         """
         if place.started_from is None:
             raise InvalidInput(
-                f"{self.part} is a part of a super-resolver: name its component with --init-from, "
-                f"for example --init-from {SHIPPED_TINY / 'upscaler'}",
+                f"the {self.part} is a part of a super-resolver: name its component with "
+                f"--init-from, for example --init-from {SHIPPED_TINY / 'upscaler'}",
                 field="init_from",
             )
         component = load_component(place.started_from, kind="upscaler")

@@ -21,7 +21,7 @@ def clips(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
 def keep_source(
     result: torch.Tensor, source: torch.Tensor, decoded: torch.Tensor, config: KeepConfig = KEEP
 ) -> torch.Tensor:
-    return show_given(result, source, changed_share(result, (decoded,), config))
+    return show_given(result, source, changed_share(result, decoded, config))
 
 
 def test_an_edit_that_changes_nothing_is_the_source() -> None:
@@ -62,25 +62,6 @@ def test_frames_after_the_source_ends_stay_as_they_are() -> None:
 def test_impossible_settings_are_named(fields: dict[str, float], named: str) -> None:
     with pytest.raises(InvalidInput, match=named):
         KeepConfig(**fields)  # type: ignore[arg-type]
-
-
-def test_a_result_that_shows_the_source_itself_or_decoded_is_no_change() -> None:
-    source, decoded = clips()
-    half = torch.cat([source[..., :16], decoded[..., 16:]], dim=-1)
-    assert bool(changed_share(half, (decoded,)).any())
-    share = changed_share(half, (source, decoded), KeepConfig(window=1))
-    assert share.shape == (1, 5, 32, 32) and not share.any()
-
-
-def test_shares_told_on_a_coarser_grid_blend_a_larger_clip() -> None:
-    rng = torch.Generator().manual_seed(2)
-    result, source = (torch.rand(3, 5, 64, 64, generator=rng) for _ in range(2))
-    share = torch.zeros(1, 4, 32, 32)
-    share[..., 16:] = 1.0
-    shown = show_given(result, source, share)
-    torch.testing.assert_close(shown[:, :4, :, :30], source[:, :4, :, :30])
-    torch.testing.assert_close(shown[:, :4, :, 34:], result[:, :4, :, 34:])
-    assert torch.equal(shown[:, 4:], result[:, 4:])
 
 
 def test_a_given_frame_counts_strictly_for_all_frames_but_itself() -> None:
