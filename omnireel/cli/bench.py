@@ -147,7 +147,7 @@ def _print(data: dict[str, Any]) -> None:
         ):
             if by := found.get(name):
                 out().print(f"{what} add {by[0]:+.2f} [{by[1]:+.2f}..{by[2]:+.2f}] dB")
-        for name, what in (("keeping", "with pixels to keep"), ("others", "all others")):
+        for name, what in (("keeping", "with media that it may show"), ("others", "all others")):
             if part := found.get(name):
                 closed = (
                     "" if part["closed"] is None else f", {100 * part['closed']:.0f} % of the gap"

@@ -12,25 +12,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from omnireel.generate.enlarging import interpolated
-from omnireel.generate.frames import video_to_frames
 from omnireel.train.callbacks import ValidationReport
-from omnireel.train.comparison import Comparison
 from omnireel.train.counted import PassCounter
 from omnireel.train.objective import LossReport
 from omnireel.train.objectives.autoencoding import psnr, to_video
+from omnireel.train.objectives.pair_validation import validate_pairs
 from omnireel.train.pair_batches import PairBatch
 from omnireel.train.pair_cache import Pair
 from omnireel.train.work import Work
 from omnireel.upscale.enlarger import Enlarger
 
 _FLOOR = 1e-3
-_SHOWN = 4
-"""Held-out pairs that validation shows."""
 
 
 def log_error(square_B: Tensor) -> Tensor:
@@ -73,26 +69,7 @@ class Enlarging:
 
     def validate(self) -> ValidationReport:
         """Mean PSNR in dB of interpolation and of the result, and some clips of both."""
-        before: list[float] = []
-        after: list[float] = []
-        shown: list[Comparison] = []
-        for i, pair in enumerate(self._held_out):
-            small, large = (to_video(f[None], self._device) for f in (pair.small, pair.large))
-            plain = self._plain(small)
-            made = (plain + self.enlarger(small).float()).clamp(-1, 1)
-            for scores, video in ((before, plain), (after, made)):
-                scores.append(psnr(float((video - large).square().mean())))
-            if i < _SHOWN:
-                columns = {
-                    "interpolated": video_to_frames(plain[0]),
-                    "truth": pair.large,
-                    "this run": video_to_frames(made[0]),
-                }
-                shown.append(Comparison(f"clip {i + 1}", columns))
-        found, was = float(np.mean(after)), float(np.mean(before))
-        return ValidationReport(
-            {"psnr": found, "psnr_interpolated": was, "gain": found - was}, tuple(shown)
-        )
+        return validate_pairs(self._held_out, self._made, before="interpolated")
 
     def state_dict(self) -> Mapping[str, Any]:
         """Nothing beyond the weights."""
@@ -100,6 +77,11 @@ class Enlarging:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Nothing to restore."""
+
+    def _made(self, pair: Pair) -> tuple[Tensor, Tensor]:
+        small = to_video(pair.small[None], self._device)
+        plain = self._plain(small)
+        return plain[0], (plain + self.enlarger(small).float()).clamp(-1, 1)[0]
 
     def _plain(self, small_BCTHW: Tensor) -> Tensor:
         return all_interpolated(small_BCTHW, self.enlarger.factor)

@@ -9,24 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from omnireel.generate.frames import video_to_frames
 from omnireel.train.callbacks import ValidationReport
-from omnireel.train.comparison import Comparison
 from omnireel.train.objective import LossReport
 from omnireel.train.objectives.autoencoding import psnr, to_video
 from omnireel.train.objectives.enlarging import all_interpolated, log_error
+from omnireel.train.objectives.pair_validation import validate_pairs
 from omnireel.train.pair_batches import PairBatch
 from omnireel.train.pair_cache import Pair
 from omnireel.types import Frames
 from omnireel.upscale.enlarger import Enlarger
 from omnireel.upscale.fusion import ReferenceFusion, fused
-
-_SHOWN = 4
-"""Held-out pairs that validation shows."""
 
 
 class Fusing:
@@ -69,26 +64,7 @@ class Fusing:
 
     def validate(self) -> ValidationReport:
         """Mean PSNR in dB of enlarged clips and of results, and some clips of both."""
-        before: list[float] = []
-        after: list[float] = []
-        shown: list[Comparison] = []
-        for i, pair in enumerate(self._held_out):
-            large_CTHW = to_video(pair.large[None], self._device)[0]
-            made, features = self._enlarged(to_video(pair.small[None], self._device))
-            result_CTHW = self._shown(made[0], features[0], pair.given)
-            for scores, video in ((before, made[0]), (after, result_CTHW)):
-                scores.append(psnr(float((video - large_CTHW).square().mean())))
-            if i < _SHOWN:
-                columns = {
-                    "enlarged": video_to_frames(made[0]),
-                    "truth": pair.large,
-                    "this run": video_to_frames(result_CTHW),
-                }
-                shown.append(Comparison(f"clip {i + 1}", columns))
-        found, was = float(np.mean(after)), float(np.mean(before))
-        return ValidationReport(
-            {"psnr": found, "psnr_enlarged": was, "gain": found - was}, tuple(shown)
-        )
+        return validate_pairs(self._held_out, self._both, before="enlarged")
 
     def state_dict(self) -> Mapping[str, Any]:
         """Nothing beyond the weights."""
@@ -96,6 +72,10 @@ class Fusing:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Nothing to restore."""
+
+    def _both(self, pair: Pair) -> tuple[Tensor, Tensor]:
+        made, features = self._enlarged(to_video(pair.small[None], self._device))
+        return made[0], self._shown(made[0], features[0], pair.given)
 
     @torch.no_grad()
     def _enlarged(self, small_BCTHW: Tensor) -> tuple[Tensor, Tensor]:

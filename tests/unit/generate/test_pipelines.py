@@ -18,7 +18,9 @@ from omnireel.mvl import parse
 from omnireel.mvl.prompt import Element, Input
 from omnireel.registry import load_component, save_component
 from omnireel.sampling import Guidance
+from omnireel.shipped import SHIPPED_TINY
 from omnireel.types import Clip, MediaKind, Role, VideoFormat
+from omnireel.world.tasks.mix import TaskMix, sample_mixed
 from tests.support.engines.random_weights import save_random_weights
 
 FORMAT = VideoFormat(32, 32, 5, 8.0)
@@ -156,23 +158,27 @@ def test_the_upscaler_doubles_the_size_and_sees_the_base_and_the_references(gene
     assert not np.array_equal(made, upscaled(base, {**media, "Look": (clip(1, seed=9),)}))
 
 
-def test_an_edit_is_enlarged_with_the_pixels_of_a_source_that_is_large_enough(upscaler):
-    prompt = parse("make @Clip snowy", (Input("Clip", MediaKind.VIDEO, Role.SOURCE),), ())
-    source = clip(5, 64, 64)
-    small = video_to_frames(resize_video(frames_to_video(source.frames_THWC), 32, 32))
-    changed = small.copy()
-    changed[:, 20:] = 255 - changed[:, 20:]
+def test_a_removal_is_enlarged_with_the_pixels_of_a_source_that_is_large_enough():
+    pipeline = UpscalePipeline.load(SHIPPED_TINY)
+    fmt = VideoFormat(64, 64, 5, 8.0)
+    small, large = (
+        sample_mixed(11, size, TaskMix({"C5": 1.0}), split="held_out")
+        for size in (fmt, replace(fmt, width=128, height=128))
+    )
+    settings = replace(SETTINGS, format=fmt, num_inference_steps=1)
 
-    def upscaled(frames, source):
-        media = {"Clip": (source,)}
-        return upscaler.upscale(Clip(frames, fps=8.0), prompt, media, SETTINGS).clip.frames_THWC
+    def distance(media, where):
+        made = pipeline.upscale(small.target, large.prompt, media, settings).clip.frames_THWC
+        off = np.abs(made.astype(int) - large.target.frames_THWC).mean(-1)
+        return off[where].mean()
 
-    assert np.array_equal(upscaled(small, source), source.frames_THWC)
-    made = upscaled(changed, source)
-    assert np.array_equal(made[:, :28], source.frames_THWC[:, :28])
-    assert (made[:, 48:] == source.frames_THWC[:, 48:]).all(axis=-1).mean() < 0.1
-    smaller = Clip(source.frames_THWC[:, :62], fps=8.0)
-    assert not np.array_equal(upscaled(small, smaller)[:, :28], source.frames_THWC[:, :28])
+    removed = large.edit_mask_THW
+    assert 0.01 < removed.mean() < 0.9
+    # Elsewhere the source itself is shown; where it was edited, as good as nothing of it.
+    assert distance(large.media, ~removed) < 0.4 * distance(small.media, ~removed)
+    source = large.media[large.prompt.inputs[0].name][0].frames_THWC
+    far = np.abs(source.astype(int) - large.target.frames_THWC).mean(-1)[removed].mean()
+    assert distance(large.media, removed) < 0.3 * far
 
 
 def test_a_clip_that_begins_as_given_shows_the_given_frame_itself(generator):
