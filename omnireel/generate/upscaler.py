@@ -202,6 +202,8 @@ class UpscalePipeline:
         _, _, height, width = large_CTHW.shape
         large = replace(base.format, width=width, height=height)
         given = [video.to(large_CTHW) for video in given_videos(prompt, media, large)]
+        if not given:
+            return large_CTHW
         features_CTHW = self.enlarger.features(self._video(base)[None])[0]
         return fused(self.fusion, self.enlarger, large_CTHW, features_CTHW, given)
 
