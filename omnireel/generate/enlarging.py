@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -15,11 +17,20 @@ def interpolated(small_CTHW: Tensor, factor: int) -> Tensor:
     return resize_video(small_CTHW, height * factor, width * factor)
 
 
+@dataclass(frozen=True, eq=False)
+class Enlarged:
+    """A large clip in -1..1, and what the enlarger saw in the small one; None without one."""
+
+    video_CTHW: Tensor
+    features_CTHW: Tensor | None = None
+
+
 @torch.no_grad()
-def enlarged(small_CTHW: Tensor, factor: int, enlarger: Enlarger | None) -> Tensor:
+def enlarged(small_CTHW: Tensor, factor: int, enlarger: Enlarger | None) -> Enlarged:
     """The same with the detail that ``enlarger`` adds, in -1..1; None adds none."""
     plain_CTHW = interpolated(small_CTHW, factor)
     if enlarger is None:
-        return plain_CTHW
-    detail_CTHW: Tensor = enlarger(small_CTHW[None])[0]
-    return (plain_CTHW + detail_CTHW).clamp(-1.0, 1.0)
+        return Enlarged(plain_CTHW)
+    features_CTHW = enlarger.features(small_CTHW[None])[0]
+    detail_CTHW = enlarger.detail(features_CTHW[None])[0]
+    return Enlarged((plain_CTHW + detail_CTHW).clamp(-1.0, 1.0), features_CTHW)

@@ -24,7 +24,7 @@ from torch import Tensor
 from omnireel.errors import InvalidInput
 from omnireel.generate import components
 from omnireel.generate.conditions import ConditionEncoder, latent_shape, source_ids
-from omnireel.generate.enlarging import enlarged, interpolated
+from omnireel.generate.enlarging import Enlarged, enlarged, interpolated
 from omnireel.generate.frames import frames_to_video, video_to_frames
 from omnireel.generate.given import given_videos
 from omnireel.generate.pipeline import Generated, seeded_noise
@@ -142,7 +142,8 @@ class UpscalePipeline:
                 "generator's own result",
                 field="base",
             )
-        enlarged_CTHW = self.enlarge(base)
+        large = enlarged(self._video(base), self.config.factor, self.enlarger)
+        enlarged_CTHW = large.video_CTHW
         sample = self._sample(base.format, enlarged_CTHW, prompt, media)
         guided = chain(sample, self.conditions.tokenizer.empty(), settings.guidance)
         vae = self.conditions.vae
@@ -173,7 +174,9 @@ class UpscalePipeline:
             )
         low = sample.segments[-1].latents_CTHW
         composed_CTHW = self.compose(enlarged_CTHW, low, latents)
-        frames = video_to_frames(self.show_given(composed_CTHW, base, prompt, media))
+        frames = video_to_frames(
+            self.show_given(replace(large, video_CTHW=composed_CTHW), base.format, prompt, media)
+        )
         return Generated(
             latents_CTHW=latents,
             clip=Clip(frames, fps=base.fps),
@@ -186,7 +189,7 @@ class UpscalePipeline:
 
     def enlarge(self, base: Clip) -> Tensor:
         """The base clip at the new size, as its pixels tell ``[3, T, H, W]``."""
-        return enlarged(self._video(base), self.config.factor, self.enlarger)
+        return enlarged(self._video(base), self.config.factor, self.enlarger).video_CTHW
 
     def compose(self, enlarged_CTHW: Tensor, low: Tensor, latents: Tensor) -> Tensor:
         """The enlarged clip plus what ``latents`` change in its own, ``low`` ``[3, T, H, W]``."""
@@ -195,17 +198,18 @@ class UpscalePipeline:
         return composed_CTHW
 
     @torch.no_grad()
-    def show_given(self, large_CTHW: Tensor, base: Clip, prompt: Prompt, media: MediaSet) -> Tensor:
-        """A clip made from ``base``, with the pixels of large media it shows ``[3, T, H, W]``."""
-        if self.fusion is None or self.enlarger is None:
-            return large_CTHW
-        _, _, height, width = large_CTHW.shape
-        large = replace(base.format, width=width, height=height)
-        given = [video.to(large_CTHW) for video in given_videos(prompt, media, large)]
-        if not given:
-            return large_CTHW
-        features_CTHW = self.enlarger.features(self._video(base)[None])[0]
-        return fused(self.fusion, self.enlarger, large_CTHW, features_CTHW, given)
+    def show_given(
+        self, large: Enlarged, fmt: VideoFormat, prompt: Prompt, media: MediaSet
+    ) -> Tensor:
+        """A clip that was made from one of ``fmt``, with the pixels that it shows of large media
+        ``[3, T, H, W]``."""
+        made_CTHW = large.video_CTHW
+        if self.fusion is None or self.enlarger is None or large.features_CTHW is None:
+            return made_CTHW
+        _, _, height, width = made_CTHW.shape
+        videos = given_videos(prompt, media, replace(fmt, width=width, height=height))
+        given = [video.to(made_CTHW) for video in videos]
+        return fused(self.fusion, self.enlarger, made_CTHW, large.features_CTHW, given)
 
     def _video(self, base: Clip) -> Tensor:
         return frames_to_video(base.frames_THWC).to(self.conditions.vae.latent_mean.device)

@@ -202,7 +202,8 @@ class SampleEncoder:
             large = VideoFormat(fmt.width * factor, fmt.height * factor, fmt.num_frames, fmt.fps)
             rng = torch.Generator().manual_seed(seed)
             spread = self._config.base_noise * float(torch.rand((), generator=rng))
-            low = enlarged(worn(self._vae, base, spread, rng), factor, self._enlarger)
+            worn_CTHW = worn(self._vae, base, spread, rng)
+            low = enlarged(worn_CTHW, factor, self._enlarger).video_CTHW
             condition = Segment(
                 self._vae.encode(low[None])[0],
                 Role.LOW_RESOLUTION,

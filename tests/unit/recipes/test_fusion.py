@@ -12,6 +12,8 @@ import torch
 from omnireel.errors import InvalidInput
 from omnireel.generate import UpscalePipeline
 from omnireel.generate.components import FUSION, PIXEL_PARTS, part_weights, transformer_weights
+from omnireel.generate.enlarging import enlarged
+from omnireel.generate.frames import frames_to_video
 from omnireel.mvl.prompt import Input, Prompt, TextPart
 from omnireel.recipes.export import export_run
 from omnireel.recipes.fusion import debug_fusion
@@ -69,14 +71,14 @@ def test_a_result_shows_its_media_only_where_they_are_large_enough(fusing: Path)
     base = Clip(rng.integers(0, 256, (5, 32, 32, 3), np.uint8), fps=8.0)
     pipeline = UpscalePipeline.open(fusing, VAE)
     prompt = Prompt((TextPart("go on"),), (Input("A", MediaKind.IMAGE, Role.FIRST_FRAME),))
-    made = pipeline.enlarge(base)
+    made = enlarged(frames_to_video(base.frames_THWC), 2, pipeline.enlarger)
     large, small = (
         {"A": (Clip(rng.integers(0, 256, (1, side, side, 3), np.uint8), fps=8.0),)}
         for side in (64, 32)
     )
-    assert torch.equal(pipeline.show_given(made, base, prompt, small), made)
-    shown = pipeline.show_given(made, base, prompt, large)
-    assert shown.shape == made.shape and not torch.equal(shown, made)
+    assert torch.equal(pipeline.show_given(made, base.format, prompt, small), made.video_CTHW)
+    shown = pipeline.show_given(made, base.format, prompt, large)
+    assert shown.shape == made.video_CTHW.shape and not torch.equal(shown, made.video_CTHW)
 
 
 def test_it_goes_on_from_a_fusion_of_its_size(fusing: Path, tmp_path: Path) -> None:
