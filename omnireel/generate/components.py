@@ -13,6 +13,7 @@ from torch import Tensor
 
 from omnireel.errors import IntegrityError
 from omnireel.generate.settings import ModelLimits, SamplingDefaults
+from omnireel.model.keeper import Keeper, KeeperConfig
 from omnireel.model.positions import RotaryConfig
 from omnireel.model.text import Tokenizer
 from omnireel.model.transformer import OmniTransformer, TransformerConfig
@@ -24,15 +25,34 @@ from omnireel.upscale.fusion import FusionConfig, ReferenceFusion
 
 ENLARGER, FUSION = PIXEL_PARTS = ("enlarger", "fusion")
 """Parts of a super-resolver that work on pixels, as its ``upscale`` and tensors name them."""
-_BESIDE = tuple(f"{part}." for part in PIXEL_PARTS)
+KEEPER = "keeper"
+"""The same of an autoencoder, as its configuration and tensors name it."""
+_BESIDE = tuple(f"{part}." for part in (*PIXEL_PARTS, KEEPER))
 
 
 def load_vae(folder: Path, device: str | torch.device = "cpu") -> VideoVAE:
     """The autoencoder in ``folder``, ready to encode and decode."""
     component = load_component(folder, kind="vae", device=device)
-    vae = VideoVAE(VAEConfig(**component.config))
-    _load_state(vae, component.state_dict, folder)
+    vae = VideoVAE(vae_config(component))
+    _load_state(vae, own_weights(component.state_dict), folder)
     return vae.to(device).eval().requires_grad_(False)
+
+
+def vae_config(component: LoadedComponent) -> VAEConfig:
+    """The configuration of an autoencoder alone, without what compares its clips."""
+    return VAEConfig(**{k: v for k, v in component.config.items() if k != KEEPER})
+
+
+def load_keeper(folder: Path, device: str | torch.device = "cpu") -> Keeper | None:
+    """What shows given pixels in the clips of the autoencoder in ``folder``; None where none
+    are."""
+    component = load_component(folder, kind="vae", device=device)
+    data = component.config.get(KEEPER)
+    if data is None:
+        return None
+    keeper = Keeper(KeeperConfig(**data))
+    _load_state(keeper, part_weights(component.state_dict, KEEPER), folder)
+    return keeper.to(device).eval().requires_grad_(False)
 
 
 def tokenizer_of(config: TransformerConfig) -> Tokenizer:
@@ -52,7 +72,7 @@ def load_transformer(
     """The transformer of a generator or upscaler folder, and the component it came from."""
     component = load_component(folder, kind=kind, device=device)
     model = OmniTransformer(transformer_config(component.config["transformer"]))
-    _load_state(model, transformer_weights(component.state_dict), folder)
+    _load_state(model, own_weights(component.state_dict), folder)
     return model.to(device).eval().requires_grad_(False), component
 
 
@@ -83,7 +103,7 @@ def load_fusion(
 
 
 def part_weights(state: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
-    """Those of a super-resolver's tensors that are this part's, by their names in it."""
+    """Those of a component's tensors that are this part's, by their names in it."""
     prefix = f"{part}."
     return {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
 
@@ -91,17 +111,17 @@ def part_weights(state: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
 def with_part(
     state: Mapping[str, Tensor], part: str, weights: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """The tensors of a super-resolver that has this part as well."""
+    """The tensors of a component that has this part as well."""
     return {**state, **{f"{part}.{n}": t for n, t in weights.items()}}
 
 
 def pixel_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Those of a super-resolver's tensors that work on pixels, beside its transformer."""
+    """Those of a component's tensors that work on pixels, beside its main network."""
     return {n: t for n, t in state.items() if n.startswith(_BESIDE)}
 
 
-def transformer_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The others: those of its transformer."""
+def own_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The others: those of its transformer or autoencoder."""
     return {n: t for n, t in state.items() if not n.startswith(_BESIDE)}
 
 

@@ -18,21 +18,17 @@ from omnireel.generate.frames import (
     resize_video,
     token_grid_size,
 )
-from omnireel.generate.keep import changed_share, show_given, still_share
+from omnireel.generate.given import given_videos
+from omnireel.generate.keep import kept
+from omnireel.model.keeper import Keeper
 from omnireel.model.sequence import PATCH, OmniSample, Segment
 from omnireel.model.text import Tokenizer
 from omnireel.model.vae import SPACE_STRIDE, TIME_STRIDE, VideoVAE
-from omnireel.mvl.prompt import Input, Prompt
+from omnireel.mvl.prompt import Prompt
 from omnireel.types import Clip, MediaKind, MediaSet, Role, VideoFormat
 
 _ON_TARGET_GRID = frozenset(
     {Role.SOURCE, Role.FIRST_FRAME, Role.LAST_FRAME, Role.ANNOTATION, Role.MOTION, Role.CAMERA}
-)
-
-_KEPT = (
-    (Role.LAST_FRAME, MediaKind.IMAGE),
-    (Role.FIRST_FRAME, MediaKind.IMAGE),
-    (Role.SOURCE, MediaKind.VIDEO),
 )
 
 
@@ -57,6 +53,8 @@ class ConditionEncoder:
     short_side: int
     patch: int = PATCH
     """Of the network (:class:`~omnireel.model.transformer.TransformerConfig`)."""
+    keeper: Keeper | None = None
+    """What shows given pixels in results; None: none are."""
 
     def sample(self, prompt: Prompt, media: MediaSet, fmt: VideoFormat) -> OmniSample:
         """The model's view of a prompt.
@@ -90,22 +88,15 @@ class ConditionEncoder:
     def decode(
         self, latents_CTHW: Tensor, prompt: Prompt, media: MediaSet, fmt: VideoFormat
     ) -> Tensor:
-        """The video ``[3, T, H, W]`` of a result; what it left alone of a video that is edited, or
-        of a given first or last frame, has their pixels."""
+        """The video ``[3, T, H, W]`` of a result, with the given pixels that it shows."""
         with torch.no_grad():
-            video_CTHW = self.vae.decode(latents_CTHW[None])[0]
-            shown_CTHW = video_CTHW
-            for declared, clip in _kept(prompt, media):
-                given_CTHW = self._video(clip, declared.kind, declared.role, fmt)
-                decoded_CTHW = self.vae.decode(self._encode(given_CTHW)[None])[0]
-                if declared.kind is MediaKind.VIDEO:
-                    share_1THW = changed_share(video_CTHW, decoded_CTHW)
-                else:
-                    at = -1 if declared.role is Role.LAST_FRAME else 0
-                    share_1THW = still_share(video_CTHW, decoded_CTHW, at)
-                    given_CTHW = given_CTHW.expand(-1, fmt.num_frames, -1, -1)
-                shown_CTHW = show_given(shown_CTHW, given_CTHW, share_1THW)
-        return shown_CTHW
+            made_CTHW = self.vae.decode(latents_CTHW[None])[0]
+            if self.keeper is None:
+                return made_CTHW
+            videos = given_videos(prompt, media, fmt, smaller=True)
+            given = [video.to(made_CTHW) for video in videos]
+            looks = [self.vae.decode(self._encode(video)[None])[0] for video in given]
+            return kept(self.keeper, made_CTHW, given, looks)
 
     def _video(self, clip: Clip, kind: MediaKind, role: Role, fmt: VideoFormat) -> Tensor:
         frames = clip.frames_THWC
@@ -124,13 +115,6 @@ class ConditionEncoder:
         device = self.vae.latent_mean.device
         with torch.no_grad():
             return self.vae.encode(video_CTHW[None].to(device))[0].float()
-
-
-def _kept(prompt: Prompt, media: MediaSet) -> list[tuple[Input, Clip]]:
-    """What a result may show pixels of; of two that it both shows, the later counts."""
-    declared = [i for i in prompt.inputs if (i.role, i.kind) in _KEPT]
-    declared.sort(key=lambda i: _KEPT.index((i.role, i.kind)))
-    return [(i, _clips(media, i.name)[0]) for i in declared]
 
 
 def _clips(media: Mapping[str, tuple[Clip, ...]], name: str) -> tuple[Clip, ...]:

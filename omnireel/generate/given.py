@@ -1,4 +1,4 @@
-"""What a large result may show of the media it was made from, pixel by pixel, on its own grid.
+"""What a result may show of the media it was made from, pixel by pixel, on its own grid.
 
 Pictures and videos of the same place line up with the result wherever nothing moved: the frame that
 it begins or ends with, the picture that was drawn on, the video that is edited, the shot before.
@@ -21,20 +21,22 @@ _STILLS = 3
 
 
 def given_inputs(prompt: Prompt) -> list[Input]:
-    """Those that a large result may show pixels of, in the order of declaration."""
+    """Those that a result may show pixels of, in the order of declaration."""
     return [i for i in prompt.inputs if i.role in _ROLES]
 
 
-def given_videos(prompt: Prompt, media: MediaSet, fmt: VideoFormat) -> list[Tensor]:
+def given_videos(
+    prompt: Prompt, media: MediaSet, fmt: VideoFormat, *, smaller: bool = False
+) -> list[Tensor]:
     """Those media on the grid of ``fmt``: ``[3, T, H, W]`` each, in -1..1.
 
     T is 1 for a picture, which may be seen at any time, and that of ``fmt`` for a video that is
-    edited. What is smaller than ``fmt`` has no detail to show and is left out.
+    edited. What is smaller than ``fmt`` has no detail to show and is left out, unless ``smaller``.
     """
     found: list[Tensor] = []
     for declared in given_inputs(prompt):
         for clip in media.get(declared.name, ()):
-            if clip.format.height < fmt.height or clip.format.width < fmt.width:
+            if not smaller and (clip.format.height < fmt.height or clip.format.width < fmt.width):
                 continue
             found += _videos(clip, declared, fmt)
     return found

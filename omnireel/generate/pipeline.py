@@ -3,7 +3,7 @@
 1. Conditions are encoded (:mod:`omnireel.generate.conditions`).
 2. The guidance chain is laid out and its conditions' keys and values computed once.
 3. The sampler integrates from seeded noise; progress after each step, cancel before each.
-4. The latents are decoded to frames; an edit keeps the pixels that it left alone
+4. The latents are decoded to frames; what they show of the media has its own pixels
    (:mod:`omnireel.generate.keep`).
 """
 
@@ -97,6 +97,7 @@ class GeneratorPipeline:
             tokenizer=components.tokenizer_of(model.config),
             short_side=limits.short_side,
             patch=model.config.patch,
+            keeper=components.load_keeper(vae, device),
         )
         return cls(model, encoder, components.sampling_defaults(component), limits, version)
 

@@ -82,6 +82,28 @@ class ResidualBlock(nn.Module):
         return y
 
 
+class SymmetricBlock(nn.Module):
+    """The same, but a frame sees both of its neighbours."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm_space = ChannelNorm(channels)
+        self.space = SpatialConv(channels, channels)
+        self.norm_time = ChannelNorm(channels)
+        self.time = nn.Conv2d(channels, channels, (3, 1), padding=(1, 0))
+        nn.init.zeros_(self.time.weight)
+        assert self.time.bias is not None
+        nn.init.zeros_(self.time.bias)
+
+    def forward(self, x_BCTHW: Tensor) -> Tensor:
+        """Same shape in and out."""
+        h = self.space(F.silu(self.norm_space(x_BCTHW)))
+        # Time as rows and all pixels as columns, as in CausalTimeConv.
+        neighbours = self.time(F.silu(self.norm_time(h)).flatten(3)).view_as(h)
+        y: Tensor = x_BCTHW + h + neighbours
+        return y
+
+
 def fold(x_BCTHW: Tensor, time: int, space: int) -> Tensor:
     """Move ``time x space x space`` blocks of positions into channels (space-to-depth)."""
     b, c, t, h, w = x_BCTHW.shape

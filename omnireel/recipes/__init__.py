@@ -53,6 +53,13 @@ RECIPES: dict[str, RecipeEntry] = {
     "vae-tiny-decoder": RecipeEntry(
         "omnireel.recipes.vae:tiny_vae_decoder", "a better decoder for the autoencoder's latents"
     ),
+    "keeper-debug": RecipeEntry(
+        "omnireel.recipes.keeper:debug_keeper", "keeper of given pixels, one minute, no use"
+    ),
+    "keeper-tiny": RecipeEntry(
+        "omnireel.recipes.keeper:tiny_keeper",
+        "the autoencoder: which pixels of their media its clips show",
+    ),
     "generator-debug": RecipeEntry(
         "omnireel.recipes.generator_tiny:debug_generator", "generator, one minute, no use"
     ),

@@ -15,7 +15,7 @@ from omnireel.generate.components import (
     ENLARGER,
     FUSION,
     load_enlarger,
-    transformer_weights,
+    own_weights,
     with_part,
 )
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
@@ -53,7 +53,7 @@ class EnlargerRecipe(PixelPartRecipe):
         before = load_component(self.origin(place))
         upscale = {k: v for k, v in before.config["upscale"].items() if k != FUSION}
         upscale[ENLARGER] = asdict(self.model)
-        state = transformer_weights(before.state_dict)
+        state = own_weights(before.state_dict)
         state = with_part(state, ENLARGER, module_weights(weights, "enlarger"))
         return self.with_parts(place, upscale, state)
 

@@ -93,6 +93,10 @@ def tiny_ladder() -> Ladder:
         (
             Rung("vae", "clips to latents and back", "vae", "vae-tiny", "vae-debug"),
             Rung(
+                "keeper", "pixels of the media that a clip was made from", "vae",
+                "keeper-tiny", "keeper-debug", start="vae",
+            ),
+            Rung(
                 "images", "what things look like", "generator",
                 "generator-tiny-images", "generator-debug", smoke_overrides=(SMOKE_FRAME,),
             ),
@@ -145,7 +149,7 @@ def tiny_ladder() -> Ladder:
                 "enlarger-tiny", "enlarger-debug", start="upscaler-distilled",
             ),
             Rung(
-                "fusion", "pixels of the media that a clip was made from", "upscaler",
+                "fusion", "the same in clips of twice the size", "upscaler",
                 "fusion-tiny", "fusion-debug", start="enlarger",
             ),
             Rung(

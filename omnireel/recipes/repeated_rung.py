@@ -46,9 +46,9 @@ class RecordedClimb:
         return "--smoke" in self.command.options
 
     @property
-    def vae(self) -> Rung | None:
-        """The rung that trained an autoencoder for those after it."""
-        return next((rung for rung in self.rungs if rung.part == "vae"), None)
+    def vaes(self) -> tuple[Rung, ...]:
+        """The rungs that trained an autoencoder for those after them, one from the other."""
+        return tuple(rung for rung in self.rungs if rung.part == "vae")
 
     def given(self, part: Part) -> Path | None:
         """A part of the model that the climb began with, if that is here."""

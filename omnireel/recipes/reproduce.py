@@ -154,18 +154,28 @@ class _Chain:
         climb = RecordedClimb.of(command, label)
         rung = climb.rung_of(self.stages[number - 1], label)
         vae = climb.given("vae")
-        if climb.vae is not None and rung.part != "vae":
-            key = repr(command)
-            if key not in self._vaes:
-                begin = {} if vae is None else {START: vae}
-                stage = RecordedStage(
-                    f"the rung {climb.vae.name} before {label}", {},
-                    self._out / f"{number}-{climb.vae.name}", begin,
-                )  # fmt: skip
-                run = climb.run_of(climb.vae, None, begin)
-                self._vaes[key] = self._train(stage, [f"{stage.label} has no card"], [run])
-            vae = self._vaes[key]
+        if climb.vaes and rung.part != "vae":
+            vae = self._autoencoder(label, number, command, climb)
         return climb.run_of(rung, vae, starts)
+
+    def _autoencoder(
+        self, label: str, number: int, command: Recorded, climb: RecordedClimb
+    ) -> Path | None:
+        """The one that a ladder trained on its way, rung by rung."""
+        vae, key = climb.given("vae"), repr(command)
+        if key in self._vaes:
+            return self._vaes[key]
+        for rung in climb.vaes:
+            begin = {} if vae is None else {START: vae}
+            stage = RecordedStage(
+                f"the rung {rung.name} before {label}",
+                {},
+                self._out / f"{number}-{rung.name}",
+                begin,
+            )
+            run = climb.run_of(rung, None, begin)
+            vae = self._vaes[key] = self._train(stage, [f"{stage.label} has no card"], [run])
+        return vae
 
     def _train(
         self, stage: RecordedStage, lines: Sequence[str], commands: Sequence[Recorded]

@@ -26,7 +26,7 @@ from omnireel.train.objectives.autoencoding import Autoencoding, AutoencodingCon
 from omnireel.train.warm_start import warm_start
 from omnireel.types import VideoFormat
 
-_LIMITS = (
+LIMITS = (
     "Learnt from Omnireel's procedural world only; real footage comes out blurred.",
     "Sides must be multiples of 8 and clips 1 + 4k frames long.",
 )
@@ -94,7 +94,7 @@ class VaeRecipe:
             f"({', '.join(f'{f.width}x{f.height}' for f in clips.formats)}, "
             f"{clips.formats[0].num_frames} frames)"
         )
-        card: dict[str, Any] = {"data": data, "limits": list(_LIMITS)}
+        card: dict[str, Any] = {"data": data, "limits": list(LIMITS)}
         return ComponentParts("vae", asdict(self.model), vae.state_dict(), card)
 
     def _clips(self, place: Workplace) -> Path:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from omnireel.errors import InvalidInput
-from omnireel.train.pair_cache import FACTOR, Pair, PairCache
+from omnireel.train.pair_cache import Pair, PairCache
 from omnireel.types import Frames
 
 
@@ -42,6 +42,8 @@ class PairBatch:
     large_BTHWC: Frames
     given: tuple[tuple[Frames, ...], ...]
     """Of each clip, the same place of its large media, ``frames_THWC`` (T may be 1)."""
+    looks: tuple[tuple[Frames, ...], ...]
+    """The same of what :attr:`~omnireel.train.pair_cache.Pair.looks` holds."""
 
 
 class PairBatches:
@@ -72,6 +74,7 @@ class PairBatches:
             np.stack([crop.small for crop in crops]),
             np.stack([crop.large for crop in crops]),
             tuple(crop.given for crop in crops),
+            tuple(crop.looks for crop in crops),
         )
 
     def _crop(self, rng: np.random.Generator, frames: int) -> Pair:
@@ -83,7 +86,8 @@ class PairBatches:
         top, left = (2 * int(rng.integers((size - side) // 2 + 1)) for size in (h, w))
         step = -1 if rng.random() < 0.5 else 1
 
-        def cut(clip: Frames, scale: int = FACTOR) -> Frames:
+        def cut(clip: Frames) -> Frames:
+            scale = clip.shape[1] // h
             # A picture is there at any time.
             times = slice(start, start + frames) if len(clip) > 1 else slice(None)
             rows = slice(scale * top, scale * (top + side))
@@ -91,4 +95,9 @@ class PairBatches:
             crop: Frames = clip[times, rows, columns][:, :, ::step]
             return crop
 
-        return Pair(cut(pair.small, 1), cut(pair.large), tuple(map(cut, pair.given)))
+        return Pair(
+            cut(pair.small),
+            cut(pair.large),
+            tuple(map(cut, pair.given)),
+            tuple(map(cut, pair.looks)),
+        )

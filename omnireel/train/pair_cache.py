@@ -1,11 +1,11 @@
-"""Clips at both sizes on disk, memory-mapped: what the super-resolver's pixels learn from.
+"""Base clips and better ones on disk, memory-mapped: what networks in pixels learn from.
 
 Pair i of shard s is task number ``seed + s * shard_pairs + i`` of the mixture, rendered at the base
-size and at twice of it. Most base clips are worn, as a generator's are: decoded by the autoencoder
-from latents with noise; the others are as the renderer made them. A shard holds one format; it is
-``small_000000.npy`` and ``large_000000.npy``, both ``frames_NTHWC`` uint8. With ``given`` the large
-media that the clip was made from are there too: ``given_000000.npy`` holds the ``frames_NHWC`` of
-all, one after the other, and ``spans_000000.npy`` the pair, first frame and frames of each.
+size and at ``factor`` times of it. Most base clips are worn, as a generator's are: decoded by the
+autoencoder from latents with noise; the others are as the renderer made them. A shard holds one
+format; it is ``small_000000.npy`` and ``large_000000.npy``, both ``frames_NTHWC`` uint8. With
+``given`` the media that the clip was made from are there too, at the size of the large one, see
+:mod:`omnireel.train.given_frames`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from omnireel.model.vae import VideoVAE
 from omnireel.processes import Report, build_missing
 from omnireel.registry.folders import sha256_file
 from omnireel.train.clip_cache import BASE_FORMATS
+from omnireel.train.given_frames import load_given, save_given
 from omnireel.train.latent_cache import cached_vae, prepare_worker
 from omnireel.train.shards import open_cache_folder, read_manifest, save_array, world_version
 from omnireel.types import Frames, VideoFormat
@@ -45,6 +46,8 @@ class Pair:
     large: Frames
     given: tuple[Frames, ...] = ()
     """``frames_THWC`` of each: one of a picture, as many as the clip's of a video."""
+    looks: tuple[Frames, ...] = ()
+    """With ``factor`` 1, the same media after a trip through the autoencoder."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class PairCacheConfig:
     """Share of pairs whose base clip is as rendered."""
     base_noise: float = 0.3
     """The others: the largest spread of noise on the latents (which have spread 1)."""
+    factor: int = FACTOR
+    """How many times as large the large clip is; with 1 it is the base clip as rendered."""
     given: bool = False
     """Keep the media that a large result may show, see :mod:`omnireel.generate.given`."""
 
@@ -71,6 +76,8 @@ class PairCacheConfig:
             raise InvalidInput("count and shard_pairs must be 1 or more", field="data.count")
         if not 0 <= self.exact_share <= 1:
             raise InvalidInput("exact_share must be in 0 to 1", field="data.exact_share")
+        if self.factor not in (1, FACTOR):
+            raise InvalidInput(f"factor is 1 or {FACTOR}", field="data.factor")
         if not self.base_noise >= 0:
             raise InvalidInput("base_noise must not be negative", field="data.base_noise")
         if self.num_shards < len(self.formats):
@@ -122,14 +129,8 @@ def _render_shard(config: PairCacheConfig, vae: Path, path: Path, shard: int) ->
         return path.with_name(path.name.replace("small", name))
 
     if config.given:
-        frames = [given for pair in pairs for given in pair.given]
-        lengths = [len(given) for given in frames]
-        owners = [i for i, pair in enumerate(pairs) for _ in pair.given]
-        starts = np.cumsum([0, *lengths])[:-1]
-        spans = np.array([owners, starts, lengths], dtype=np.int64).T
-        none = np.zeros((0, *pairs[0].large.shape[1:]), dtype=np.uint8)
-        save_array(beside("given"), np.concatenate([none, *frames]))
-        save_array(beside("spans"), spans)
+        given = [(*pair.given, *pair.looks) for pair in pairs]
+        save_given(beside("given"), beside("spans"), given, pairs[0].large.shape[1:3])
     save_array(beside("large"), np.stack([pair.large for pair in pairs]))
     save_array(path, np.stack([pair.small for pair in pairs]))
 
@@ -149,11 +150,12 @@ def render_pair(config: PairCacheConfig, vae: VideoVAE, seed: int, fmt: VideoFor
     exact, spread = torch.rand(2, generator=rng).tolist()
     if exact >= config.exact_share:
         small = video_to_frames(worn(vae, frames_to_video(small), config.base_noise * spread, rng))
-    twice = replace(fmt, width=fmt.width * FACTOR, height=fmt.height * FACTOR)
-    sample = rendered(twice)
-    given = given_videos(sample.prompt, sample.media, twice) if config.given else []
-    shown = tuple(video_to_frames(video) for video in given)
-    return Pair(small, sample.target.frames_THWC, shown)
+    big = replace(fmt, width=fmt.width * config.factor, height=fmt.height * config.factor)
+    sample = rendered(big)
+    given = given_videos(sample.prompt, sample.media, big) if config.given else []
+    looks = [worn(vae, video, 0.0, rng) for video in given] if config.factor == 1 else []
+    shown, worn_out = (tuple(map(video_to_frames, videos)) for videos in (given, looks))
+    return Pair(small, sample.target.frames_THWC, shown, worn_out)
 
 
 class PairCache:
@@ -166,6 +168,7 @@ class PairCache:
         self.folder = folder
         self.formats = tuple(VideoFormat(**f) for f in manifest["formats"])
         self._count = count
+        self._looks = int(manifest["factor"]) == 1
         shards = -(-count // int(manifest["shard_pairs"]))
         self._files: list[tuple[Frames, Frames]] = []
         self._given: list[list[list[Frames]]] = []
@@ -193,14 +196,14 @@ class PairCache:
     def pair(self, shard: int, i: int) -> Pair:
         """One of a shard (views of the files)."""
         small, large = self._files[shard]
-        return Pair(small[i], large[i], tuple(self._given[shard][i]))
+        given = tuple(self._given[shard][i])
+        number = len(given) // 2 if self._looks else len(given)
+        return Pair(small[i], large[i], given[:number], given[number:])
 
     def _load_given(self, small: Path) -> list[list[Frames]]:
         """By pair of a shard; nothing in a cache without such media."""
-        found: list[list[Frames]] = [[] for _ in range(len(self._files[-1][0]))]
-        spans = small.with_name(small.name.replace("small", "spans"))
-        if spans.is_file():
-            frames = np.load(small.with_name(small.name.replace("small", "given")), mmap_mode="r")
-            for i, start, length in np.load(spans):
-                found[i].append(frames[start : start + length])
-        return found
+        items = len(self._files[-1][0])
+        frames, spans = (
+            small.with_name(small.name.replace("small", name)) for name in ("given", "spans")
+        )
+        return load_given(frames, spans, items) if spans.is_file() else [[] for _ in range(items)]

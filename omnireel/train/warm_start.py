@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from omnireel.errors import InvalidInput
-from omnireel.generate.components import transformer_weights
+from omnireel.generate.components import own_weights
 from omnireel.model.sequence import PATCH
 from omnireel.model.transformer import OmniTransformer
 from omnireel.registry import load_component
@@ -45,7 +45,7 @@ def warm_start(module: nn.Module, folder: Path, kinds: tuple[str, ...]) -> str:
             field="init_from",
         )
     own = module.state_dict()
-    given = thin_blocks(transformer_weights(component.state_dict), num_blocks(own))
+    given = thin_blocks(own_weights(component.state_dict), num_blocks(own))
     if isinstance(module, OmniTransformer):
         before = component.config.get("transformer", {}).get("patch", PATCH)
         given = resize_tokens(given, before, module.config.patch)

@@ -15,7 +15,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from omnireel.model.convolution import ChannelNorm, SpatialConv, fold, unfold
+from omnireel.model.convolution import (
+    ChannelNorm,
+    SpatialConv,
+    SymmetricBlock,
+    fold,
+    unfold,
+)
 
 PATCH = 2
 """Small pixels along a side of one position of the network: half the cost of each, twice the
@@ -79,25 +85,3 @@ class Enlarger(nn.Module):
         adding = [name for name in own if ".space." in name or ".time." in name]
         silent = {name: torch.zeros_like(own[name]) for name in adding}
         self.load_state_dict({**own, **silent, **other.state_dict()})
-
-
-class SymmetricBlock(nn.Module):
-    """As the autoencoder's, but a frame sees both of its neighbours."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.norm_space = ChannelNorm(channels)
-        self.space = SpatialConv(channels, channels)
-        self.norm_time = ChannelNorm(channels)
-        self.time = nn.Conv2d(channels, channels, (3, 1), padding=(1, 0))
-        nn.init.zeros_(self.time.weight)
-        assert self.time.bias is not None
-        nn.init.zeros_(self.time.bias)
-
-    def forward(self, x_BCTHW: Tensor) -> Tensor:
-        """Same shape in and out."""
-        h = self.space(F.silu(self.norm_space(x_BCTHW)))
-        # Time as rows and all pixels as columns, as in omnireel.model.convolution.CausalTimeConv.
-        neighbours = self.time(F.silu(self.norm_time(h)).flatten(3)).view_as(h)
-        y: Tensor = x_BCTHW + h + neighbours
-        return y

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from omnireel.model.convolution import ChannelNorm, SpatialConv, fold, unfold
-from omnireel.upscale.enlarger import PATCH, Enlarger, SymmetricBlock
+from omnireel.model.convolution import ChannelNorm, SpatialConv, SymmetricBlock, fold, unfold
+from omnireel.upscale.enlarger import PATCH, Enlarger
 
 _RANGE = 4.0
 """Of differences, so that those that matter (a twentieth of the range) are as large as features."""

@@ -1,72 +1,71 @@
-"""An edit shows the source's own pixels where it changed nothing, and only there."""
+"""A result shows what it was made from where it shows the same, and nowhere else."""
 
 from __future__ import annotations
+
+from functools import cache
 
 import pytest
 import torch
 
-from omnireel.errors import InvalidInput
-from omnireel.generate.keep import KEEP, KeepConfig, changed_share, show_given, still_share
+from omnireel.generate.conditions import ConditionEncoder
+from omnireel.generate.frames import frames_to_video, video_to_frames
+from omnireel.generate.keep import kept
+from omnireel.generate.pipeline import GeneratorPipeline
+from omnireel.model.keeper import Keeper, KeeperConfig
+from omnireel.mvl.prompt import Input, Prompt, TextPart
+from omnireel.shipped import SHIPPED_TINY
+from omnireel.types import Clip, Frames, MediaKind, Role, VideoFormat
+from omnireel.world.tasks import TaskSample
+from omnireel.world.tasks.mix import TaskMix, sample_mixed
 
-SHAPE = (3, 5, 32, 32)
-
-
-def clips(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    """A source, and the source as an autoencoder leaves it."""
-    rng = torch.Generator().manual_seed(seed)
-    source = torch.rand(SHAPE, generator=rng) * 1.6 - 0.8
-    return source, source + 0.3 * torch.randn(SHAPE, generator=rng)
-
-
-def keep_source(
-    result: torch.Tensor, source: torch.Tensor, decoded: torch.Tensor, config: KeepConfig = KEEP
-) -> torch.Tensor:
-    return show_given(result, source, changed_share(result, decoded, config))
+FMT = VideoFormat(64, 64, 17, 8.0)
 
 
-def test_an_edit_that_changes_nothing_is_the_source() -> None:
-    source, decoded = clips()
-    noise = 0.04 * torch.randn(SHAPE, generator=torch.Generator().manual_seed(1))
-    torch.testing.assert_close(keep_source(decoded + noise, source, decoded), source)
+@cache
+def _conditions() -> ConditionEncoder:
+    return GeneratorPipeline.load(SHIPPED_TINY).conditions
 
 
-def test_what_changed_is_the_result_and_what_is_far_from_it_the_source() -> None:
-    source, decoded = clips()
-    result = decoded.clone()
-    result[:, :, 8:24, 8:24] += 0.8
-    shown = keep_source(result, source, decoded)
-    inside, far = (..., slice(12, 20), slice(12, 20)), (..., slice(0, 3), slice(None))
-    torch.testing.assert_close(shown[inside], result[inside])
-    torch.testing.assert_close(shown[far], source[far])
+def _decoded(sample: TaskSample, conditions: ConditionEncoder) -> Frames:
+    """The exact answer, as the system shows it."""
+    latents = conditions.vae.encode(frames_to_video(sample.target.frames_THWC)[None])[0]
+    return video_to_frames(conditions.decode(latents, sample.prompt, sample.media, FMT))
 
 
-def test_the_blend_between_is_continuous() -> None:
-    source, decoded = clips()
-    ramp = torch.linspace(0.0, 0.4, 32).expand(SHAPE)
-    shown = keep_source(decoded + ramp, source, decoded, KeepConfig(window=1))
-    share = ((shown - source) / (decoded + ramp - source)).median(dim=0).values[0, 0]
-    assert bool((share.diff() >= -1e-4).all())
-    assert share[0] == pytest.approx(0, abs=1e-4) and share[-1] == pytest.approx(1, abs=1e-4)
+def _without_keeper() -> ConditionEncoder:
+    return ConditionEncoder(_conditions().vae, _conditions().tokenizer, 64)
 
 
-def test_frames_after_the_source_ends_stay_as_they_are() -> None:
-    source, decoded = clips()
-    shown = keep_source(decoded, source[:, :3], decoded[:, :3])
-    torch.testing.assert_close(shown[:, :3], source[:, :3])
-    assert torch.equal(shown[:, 3:], decoded[:, 3:])
+def _error(a: Frames, b: Frames) -> float:
+    return float((torch.from_numpy(a).float() - torch.from_numpy(b).float()).square().mean())
 
 
-@pytest.mark.parametrize(
-    ("fields", "named"), [({"window": 4}, "window"), ({"same_below": 0.5}, "same_below")]
-)
-def test_impossible_settings_are_named(fields: dict[str, float], named: str) -> None:
-    with pytest.raises(InvalidInput, match=named):
-        KeepConfig(**fields)  # type: ignore[arg-type]
+def test_nothing_given_changes_nothing() -> None:
+    made = torch.rand(3, 5, 32, 32)
+    assert kept(Keeper(KeeperConfig(channels=8, blocks=1)), made, [], []) is made
 
 
-def test_a_given_frame_counts_strictly_for_all_frames_but_itself() -> None:
-    still = torch.rand(3, 1, 32, 32, generator=torch.Generator().manual_seed(3)) - 0.5
-    shown = still.expand(SHAPE) + 0.12
-    for at, other in ((0, 4), (-1, 0)):
-        share = still_share(shown, still, at)
-        assert float(share[:, at].max()) < 0.1 < 0.4 < float(share[:, other].min())
+@pytest.mark.parametrize("capability", ["C4", "C6", "C13", "C18", "C22"])
+def test_the_exact_answer_is_shown_better(capability: str) -> None:
+    # What C22 and C13 share with the answer was decoded from latents before this comparison.
+    for seed in (7_000_001, 7_000_002):
+        sample = sample_mixed(seed, FMT, TaskMix({capability: 1.0}))
+        exact = sample.target.frames_THWC
+        before, after = (
+            _error(_decoded(sample, conditions), exact)
+            for conditions in (_without_keeper(), _conditions())
+        )
+        assert after < before
+
+
+def test_an_answer_that_shows_something_else_is_left_alone() -> None:
+    rng = torch.Generator().manual_seed(0)
+    other, sample = (sample_mixed(s, FMT, TaskMix({"C20": 1.0})) for s in (1, 2))
+    given = Clip(other.target.frames_THWC[:1], fps=8.0)
+    prompt = Prompt((TextPart("go on"),), (Input("A", MediaKind.IMAGE, Role.REFERENCE),))
+    conditions = _conditions()
+    latents = conditions.vae.encode(frames_to_video(sample.target.frames_THWC)[None])[0]
+    latents = latents + 0.05 * torch.randn(latents.shape, generator=rng)
+    shown = conditions.decode(latents, prompt, {"A": (given,)}, FMT)
+    plain = conditions.vae.decode(latents[None])[0]
+    assert float((shown - plain).abs().median()) < 0.01

@@ -13,8 +13,8 @@ from omnireel.generate import UpscalePipeline
 from omnireel.generate.components import (
     ENLARGER,
     PIXEL_PARTS,
+    own_weights,
     part_weights,
-    transformer_weights,
     with_part,
 )
 from omnireel.recipes.export import export_run
@@ -41,7 +41,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tmp_path_factory.mktemp("plain") / "upscaler",
         kind="upscaler",
         config={**shipped.config, "upscale": upscale},
-        state_dict=transformer_weights(shipped.state_dict),
+        state_dict=own_weights(shipped.state_dict),
         card={"recipe": "upscaler-tiny", "command": "omnireel train upscaler-tiny"},
     )
 
@@ -59,7 +59,7 @@ def test_the_component_is_the_old_transformer_with_a_new_enlarger(
 ) -> None:
     before, after = load_component(plain), load_component(enlarging, kind="upscaler")
     assert after.config["upscale"]["enlarger"] == {"channels": 8, "blocks": 1}
-    rest = transformer_weights(after.state_dict)
+    rest = own_weights(after.state_dict)
     assert rest.keys() == before.state_dict.keys()
     assert all(torch.equal(rest[name], tensor) for name, tensor in before.state_dict.items())
     assert [stage["recipe"] for stage in after.card["earlier"]] == ["upscaler-tiny"]
@@ -130,7 +130,7 @@ def test_pairs_for_the_transformer_are_enlarged_as_it_is_served(
     changed = {n: t + 1.0 for n, t in part_weights(other.state_dict, ENLARGER).items()}
     another = save_component(
         tmp_path / "another", kind="upscaler", config=other.config,
-        state_dict=with_part(transformer_weights(other.state_dict), ENLARGER, changed), card={},
+        state_dict=with_part(own_weights(other.state_dict), ENLARGER, changed), card={},
     )  # fmt: skip
     with pytest.raises(InvalidInput, match=r"set data\.enlarger="):
         check_enlarger(another, enlarged)

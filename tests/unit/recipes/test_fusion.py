@@ -11,7 +11,7 @@ import torch
 
 from omnireel.errors import InvalidInput
 from omnireel.generate import UpscalePipeline
-from omnireel.generate.components import FUSION, PIXEL_PARTS, part_weights, transformer_weights
+from omnireel.generate.components import FUSION, PIXEL_PARTS, own_weights, part_weights
 from omnireel.generate.enlarging import enlarged
 from omnireel.generate.frames import frames_to_video
 from omnireel.mvl.prompt import Input, Prompt, TextPart
@@ -63,7 +63,7 @@ def test_the_component_is_the_old_one_with_a_fusion(plain: Path, fusing: Path) -
     rest = {n: t for n, t in after.state_dict.items() if not n.startswith(f"{FUSION}.")}
     assert rest.keys() == before.state_dict.keys()
     assert all(torch.equal(rest[name], tensor) for name, tensor in before.state_dict.items())
-    assert transformer_weights(after.state_dict).keys() == transformer_weights(rest).keys()
+    assert own_weights(after.state_dict).keys() == own_weights(rest).keys()
 
 
 def test_a_result_shows_its_media_only_where_they_are_large_enough(fusing: Path) -> None:

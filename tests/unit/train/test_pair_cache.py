@@ -105,6 +105,7 @@ def test_crops_of_both_sizes_lie_over_each_other(folder: Path) -> None:
         ({"count": 1}, "data.count"),
         ({"exact_share": 1.5}, "data.exact_share"),
         ({"base_noise": -0.1}, "data.base_noise"),
+        ({"factor": 3}, "data.factor"),
     ],
 )
 def test_wrong_settings_are_named(change: dict[str, float], field: str) -> None:
