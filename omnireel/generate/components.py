@@ -166,8 +166,17 @@ def latent_space_sha256(vae_folder: Path) -> str:
     that was made for them.
     """
     state = load_component(vae_folder, kind="vae").state_dict
+    return _sha256_of({n: t for n, t in state.items() if n.startswith(("encoder.", "latent_"))})
+
+
+def autoencoder_sha256(vae_folder: Path) -> str:
+    """Hash of what decides how an autoencoder shows clips: all of it but its keeper."""
+    return _sha256_of(own_weights(load_component(vae_folder, kind="vae").state_dict))
+
+
+def _sha256_of(state: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
-    for name in sorted(n for n in state if n.startswith(("encoder.", "latent_"))):
+    for name in sorted(state):
         digest.update(name.encode() + b"\0" + state[name].float().numpy().tobytes())
     return digest.hexdigest()
 

@@ -32,6 +32,9 @@ _ON_TARGET_GRID = frozenset(
 )
 
 
+_AT = {Role.FIRST_FRAME: 0, Role.LAST_FRAME: -1}
+
+
 def source_ids(prompt: Prompt) -> dict[str, int]:
     """Source id (1, 2, ..) of every input and element, in the order of declaration."""
     names = [i.name for i in prompt.inputs] + [e.name for e in prompt.elements]
@@ -88,15 +91,21 @@ class ConditionEncoder:
     def decode(
         self, latents_CTHW: Tensor, prompt: Prompt, media: MediaSet, fmt: VideoFormat
     ) -> Tensor:
-        """The video ``[3, T, H, W]`` of a result, with the given pixels that it shows."""
+        """The video ``[3, T, H, W]`` of a result, with the given pixels that it shows; a given
+        first or last frame is that frame."""
         with torch.no_grad():
-            made_CTHW = self.vae.decode(latents_CTHW[None])[0]
-            if self.keeper is None:
-                return made_CTHW
-            videos = given_videos(prompt, media, fmt, smaller=True)
-            given = [video.to(made_CTHW) for video in videos]
-            looks = [self.vae.decode(self._encode(video)[None])[0] for video in given]
-            return kept(self.keeper, made_CTHW, given, looks)
+            shown_CTHW = self.vae.decode(latents_CTHW[None])[0]
+            if self.keeper is not None:
+                videos = given_videos(prompt, media, fmt, smaller=True)
+                given = [video.to(shown_CTHW) for video in videos]
+                looks = [self.vae.decode(self._encode(video)[None])[0] for video in given]
+                shown_CTHW = kept(self.keeper, shown_CTHW, given, looks)
+            for declared in prompt.inputs:
+                if declared.role in _AT:
+                    clip = _clips(media, declared.name)[0]
+                    frame_C1HW = self._video(clip, declared.kind, declared.role, fmt)[:, :1]
+                    shown_CTHW[:, _AT[declared.role]] = frame_C1HW[:, 0].to(shown_CTHW)
+        return shown_CTHW
 
     def _video(self, clip: Clip, kind: MediaKind, role: Role, fmt: VideoFormat) -> Tensor:
         frames = clip.frames_THWC

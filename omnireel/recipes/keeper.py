@@ -17,10 +17,10 @@ from torch import Tensor
 from omnireel.errors import IntegrityError, InvalidInput
 from omnireel.generate.components import (
     KEEPER,
+    autoencoder_sha256,
     load_keeper,
     own_weights,
     vae_config,
-    weights_sha256,
     with_part,
 )
 from omnireel.model.keeper import Keeper, KeeperConfig
@@ -51,7 +51,7 @@ class KeeperRecipe(PairRecipe):
 
     data: PairCacheConfig = field(
         default_factory=lambda: PairCacheConfig(
-            count=4_800, factor=1, given=True, weights=_WEIGHTS, exact_share=0.0, base_noise=0.15
+            count=2_400, factor=1, given=True, weights=_WEIGHTS, exact_share=0.0, base_noise=0.15
         )
     )
     batches: PairBatchConfig = field(
@@ -115,7 +115,7 @@ class KeeperRecipe(PairRecipe):
         """
         origin = self.autoencoder(place)
         before = load_component(origin, kind="vae")
-        if weights_sha256(before) != place.pinned["autoencoder"]:
+        if autoencoder_sha256(origin) != place.pinned["autoencoder"]:
             raise IntegrityError(
                 f"{origin} is not the autoencoder any more that the run began with; put that one "
                 "back, or train the keeper of the new one"

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from omnireel.generate.components import autoencoder_sha256
 from omnireel.recipes.base import Workplace
-from omnireel.registry.folders import sha256_file
 from omnireel.train import TrainerConfig
 from omnireel.train.pair_batches import PairBatchConfig, PairBatches
 from omnireel.train.pair_cache import Pair, PairCache, PairCacheConfig, build_pair_cache
@@ -34,7 +34,7 @@ class PairRecipe:
     def prepare(self, place: Workplace) -> Mapping[str, str]:
         """Render training and held-out pairs; their folders by name."""
         vae = self.autoencoder(place)
-        found = {"autoencoder": sha256_file(vae / "model.safetensors")}
+        found = {"autoencoder": autoencoder_sha256(vae)}
         for name, config, what in (
             ("pairs", self.data, "rendering pairs"),
             ("held_out", self._held_out(), "rendering tests"),

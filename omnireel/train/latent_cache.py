@@ -21,7 +21,12 @@ import numpy as np
 import torch
 
 from omnireel.errors import InvalidInput
-from omnireel.generate.components import latent_space_sha256, load_enlarger, load_vae
+from omnireel.generate.components import (
+    autoencoder_sha256,
+    latent_space_sha256,
+    load_enlarger,
+    load_vae,
+)
 from omnireel.generate.conditions import ConditionEncoder, source_ids
 from omnireel.generate.enlarging import enlarged
 from omnireel.generate.frames import frames_to_video
@@ -136,7 +141,7 @@ def _content(config: LatentCacheConfig, vae: Path) -> dict[str, Any]:
     content["formats"] = [asdict(f) for f in config.formats]
     if config.upscale > 1:
         # Base clips are decoded, so the decoder decides too.
-        content["autoencoder"] = sha256_file(vae / "model.safetensors")
+        content["autoencoder"] = autoencoder_sha256(vae)
     if config.enlarger is not None:
         content["enlarger"] = sha256_file(located(config.enlarger) / "model.safetensors")
     return {**content, "kind": "latents", "latent_space": latent_space_sha256(vae)}

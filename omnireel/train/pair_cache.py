@@ -11,20 +11,23 @@ format; it is ``small_000000.npy`` and ``large_000000.npy``, both ``frames_NTHWC
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from omnireel.errors import InvalidInput
+from omnireel.generate.components import autoencoder_sha256
 from omnireel.generate.frames import frames_to_video, video_to_frames
 from omnireel.generate.given import given_videos
+from omnireel.generate.pipeline import GeneratorPipeline
+from omnireel.generate.redraw import redrawn
 from omnireel.generate.wear import worn
 from omnireel.model.vae import VideoVAE
 from omnireel.processes import Report, build_missing
 from omnireel.registry.folders import sha256_file
+from omnireel.shipped import located
 from omnireel.train.clip_cache import BASE_FORMATS
 from omnireel.train.given_frames import load_given, save_given
 from omnireel.train.latent_cache import cached_vae, prepare_worker
@@ -66,6 +69,9 @@ class PairCacheConfig:
     """Share of pairs whose base clip is as rendered."""
     base_noise: float = 0.3
     """The others: the largest spread of noise on the latents (which have spread 1)."""
+    generator: Path | None = None
+    """Component folder of the generator that draws half of the other worn clips again, each from
+    another of its steps on; None: noise wears all of them."""
     factor: int = FACTOR
     """How many times as large the large clip is; with 1 it is the base clip as rendered."""
     given: bool = False
@@ -106,10 +112,12 @@ def build_pair_cache(
 
     An interrupted build goes on at the first missing shard.
     """
-    content: dict[str, Any] = {k: v for k, v in asdict(config).items() if k != "count"}
+    content = {k: v for k, v in asdict(config).items() if k not in ("count", "generator")}
     content["formats"] = [asdict(f) for f in config.formats]
     content |= {"kind": "pairs", "world": world_version()}
-    content["autoencoder"] = sha256_file(vae / "model.safetensors")
+    content["autoencoder"] = autoencoder_sha256(vae)
+    if config.generator is not None:
+        content["generator"] = sha256_file(located(config.generator) / "model.safetensors")
     folder = open_cache_folder(root, "pairs", content)
     paths = [folder / f"small_{s:06d}.npy" for s in range(config.num_shards)]
     make = partial(_render_shard, config, vae)
@@ -121,8 +129,10 @@ def _render_shard(config: PairCacheConfig, vae: Path, path: Path, shard: int) ->
     """Render one shard; its small clips are written last and say that it is complete."""
     fmt = config.formats[shard % len(config.formats)]
     first = config.seed + shard * config.shard_pairs
+    generator = None if config.generator is None else _cached_generator(config.generator, vae)
     pairs = [
-        render_pair(config, cached_vae(vae), first + i, fmt) for i in range(config.shard_pairs)
+        render_pair(config, cached_vae(vae), first + i, fmt, generator)
+        for i in range(config.shard_pairs)
     ]
 
     def beside(name: str) -> Path:
@@ -135,8 +145,19 @@ def _render_shard(config: PairCacheConfig, vae: Path, path: Path, shard: int) ->
     save_array(path, np.stack([pair.small for pair in pairs]))
 
 
+@cache
+def _cached_generator(folder: Path, vae: Path) -> GeneratorPipeline:
+    return GeneratorPipeline.open(folder, vae)
+
+
 @torch.inference_mode()
-def render_pair(config: PairCacheConfig, vae: VideoVAE, seed: int, fmt: VideoFormat) -> Pair:
+def render_pair(
+    config: PairCacheConfig,
+    vae: VideoVAE,
+    seed: int,
+    fmt: VideoFormat,
+    generator: GeneratorPipeline | None = None,
+) -> Pair:
     """Task number ``seed`` as base clip, worn or exact, and at twice the size."""
     mix = TaskMix(config.weights)
 
@@ -145,10 +166,15 @@ def render_pair(config: PairCacheConfig, vae: VideoVAE, seed: int, fmt: VideoFor
             seed, size, mix, split=config.split, scenes=config.scenes, with_mask=False
         )
 
-    small = rendered(fmt).target.frames_THWC
+    base = rendered(fmt)
+    small = base.target.frames_THWC
     rng = torch.Generator().manual_seed(seed)
     exact, spread = torch.rand(2, generator=rng).tolist()
-    if exact >= config.exact_share:
+    if generator is not None and exact >= (1 + config.exact_share) / 2:
+        step = int(spread * generator.defaults.num_inference_steps)
+        drawn = redrawn(generator, base.target, base.prompt, base.media, step, seed)
+        small = video_to_frames(drawn)
+    elif exact >= config.exact_share:
         small = video_to_frames(worn(vae, frames_to_video(small), config.base_noise * spread, rng))
     big = replace(fmt, width=fmt.width * config.factor, height=fmt.height * config.factor)
     sample = rendered(big)

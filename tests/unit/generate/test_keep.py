@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -33,7 +34,7 @@ def _decoded(sample: TaskSample, conditions: ConditionEncoder) -> Frames:
 
 
 def _without_keeper() -> ConditionEncoder:
-    return ConditionEncoder(_conditions().vae, _conditions().tokenizer, 64)
+    return replace(_conditions(), keeper=None)
 
 
 def _error(a: Frames, b: Frames) -> float:
@@ -47,7 +48,6 @@ def test_nothing_given_changes_nothing() -> None:
 
 @pytest.mark.parametrize("capability", ["C4", "C6", "C13", "C18", "C22"])
 def test_the_exact_answer_is_shown_better(capability: str) -> None:
-    # What C22 and C13 share with the answer was decoded from latents before this comparison.
     for seed in (7_000_001, 7_000_002):
         sample = sample_mixed(seed, FMT, TaskMix({capability: 1.0}))
         exact = sample.target.frames_THWC
@@ -69,3 +69,22 @@ def test_an_answer_that_shows_something_else_is_left_alone() -> None:
     shown = conditions.decode(latents, prompt, {"A": (given,)}, FMT)
     plain = conditions.vae.decode(latents[None])[0]
     assert float((shown - plain).abs().median()) < 0.01
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_given_frame_is_that_frame(keeps: bool) -> None:
+    conditions = _conditions() if keeps else _without_keeper()
+    rng = torch.Generator().manual_seed(5)
+    pictures = {
+        name: (Clip(torch.randint(0, 256, (1, 80, 64, 3), generator=rng).byte().numpy(), fps=8.0),)
+        for name in ("A", "B")
+    }
+    inputs = (
+        Input("A", MediaKind.IMAGE, Role.FIRST_FRAME),
+        Input("B", MediaKind.IMAGE, Role.LAST_FRAME),
+    )
+    latents = torch.randn((48, 5, 8, 8), generator=rng)
+    prompt = Prompt((TextPart("go on"),), inputs)
+    frames = video_to_frames(conditions.decode(latents, prompt, pictures, FMT))
+    for at, name in ((0, "A"), (-1, "B")):
+        assert _error(frames[at], pictures[name][0].frames_THWC[0, 8:72]) == 0

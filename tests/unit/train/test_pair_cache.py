@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from omnireel.errors import InvalidInput
+from omnireel.generate.pipeline import GeneratorPipeline
 from omnireel.shipped import SHIPPED_TINY
 from omnireel.train.latent_cache import cached_vae
 from omnireel.train.pair_batches import PairBatchConfig, PairBatches
@@ -79,6 +80,21 @@ def test_wear_grows_with_the_noise() -> None:
         return float(np.square(small.astype(float) - exact).mean())
 
     assert 0 < far(0.0) < far(1.0)
+
+
+def test_half_of_the_worn_clips_are_drawn_by_a_generator() -> None:
+    config = replace(SMALL, factor=1, given=True, weights={"C18": 1.0}, exact_share=0.0)
+    vae, generator = cached_vae(VAE), GeneratorPipeline.open(SHIPPED_TINY / "generator", VAE)
+    changed, fmt = [], VideoFormat(64, 64, 5, 8.0)
+    for seed in range(6):
+        worn = render_pair(config, vae, seed, fmt)
+        drawn = render_pair(config, vae, seed, fmt, generator)
+        assert np.array_equal(worn.large, drawn.large)
+        assert np.array_equal(worn.given[0], drawn.given[0])
+        changed.append(not np.array_equal(worn.small, drawn.small))
+        assert worn.looks[0].shape == worn.given[0].shape == (1, 64, 64, 3)
+        assert 0 < np.abs(worn.looks[0].astype(int) - worn.given[0]).mean() < 30
+    assert 0 < sum(changed) < 6
 
 
 def test_crops_of_both_sizes_lie_over_each_other(folder: Path) -> None:
