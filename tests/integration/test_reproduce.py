@@ -60,6 +60,7 @@ def test_two_ways_from_a_rung_and_their_mean(omnireel: Omnireel, tmp_path: Path)
     # The rung is told once, for both ways; its autoencoder is made on the way.
     assert sorted(p.name for p in (tmp_path / "again").glob("*-component")) == [
         "1-generator-debug-component",
+        "1-keeper-component",
         "1-vae-component",
         "2-generator-debug-component",
         "3-generator-debug-component",

@@ -45,7 +45,7 @@ def test_a_ladder_is_climbed_step_by_step_and_a_gate_stops_it(tmp_path: Path) ->
     assert done.returncode == 0, done.stdout + done.stderr
 
     climb = tmp_path / "train_ladder/work"
-    for rung in ("vae", "images"):
+    for rung in ("vae", "keeper", "images"):
         assert (climb / rung / "component/card.json").is_file()
     # What the steps handed on, as typed artefacts.
     verdict = json.loads(artefact(tmp_path, "train_ladder", "gate-rung", "verdict").read_text())
@@ -57,7 +57,7 @@ def test_a_ladder_is_climbed_step_by_step_and_a_gate_stops_it(tmp_path: Path) ->
     # Their lineage is MLflow's.
     images = Registry.open(uri).resolve(found["version"])
     assert images.content_hash == found["content_hash"]
-    assert images.parents == ("omnireel-tiny-smoke-vae/1",)
+    assert images.parents == ("omnireel-tiny-smoke-vae/2",)
 
     # A rung that has fallen: its gate fails, and nothing comes after it.
     metrics = climb / "vae/run/metrics.jsonl"

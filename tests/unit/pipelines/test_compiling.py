@@ -128,7 +128,7 @@ def test_settings_are_read_by_type_and_refused_by_name() -> None:
 
 
 def test_every_rung_but_the_last_has_a_gate_behind_it() -> None:
-    pipeline = WORKFLOWS["train_ladder"].pipeline(CLUSTER, ["last=clips", "cases=0"])
+    pipeline = WORKFLOWS["train_ladder"].pipeline(CLUSTER, ["last=images", "cases=0"])
     found = documents(compiled(pipeline))["pipeline_spec"]["root"]["dag"]["tasks"]
     order = {name: task.get("dependentTasks", []) for name, task in found.items()}
     assert order == {
