@@ -31,8 +31,8 @@ _ON_TARGET_GRID = frozenset(
     {Role.SOURCE, Role.FIRST_FRAME, Role.LAST_FRAME, Role.ANNOTATION, Role.MOTION, Role.CAMERA}
 )
 
-
 _AT = {Role.FIRST_FRAME: 0, Role.LAST_FRAME: -1}
+"""Frames of a result that are given."""
 
 
 def source_ids(prompt: Prompt) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ _HELD_OUT_SEED = 1_000_000
 
 
 @dataclass(frozen=True)
-class PairRecipe:
+class PairRecipe(ABC):
     """Training on pairs of clips; what of a component is trained, the recipes themselves say."""
 
     trainer: TrainerConfig

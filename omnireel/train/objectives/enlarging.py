@@ -34,6 +34,17 @@ def log_error(square_B: Tensor) -> Tensor:
     return (square_B + _FLOOR).log().mean()
 
 
+def chosen_report(shown_BCTHW: Tensor, made_BCTHW: Tensor, exact_BCTHW: Tensor) -> LossReport:
+    """Of clips ``made`` as they are ``shown`` with chosen pixels; ``gain`` is what these win over
+    the former, in dB."""
+    square_B = (shown_BCTHW - exact_BCTHW).square().flatten(1).mean(1)
+    with torch.no_grad():
+        before_B = (made_BCTHW - exact_BCTHW).square().flatten(1).mean(1)
+        gain_B = 10 * (before_B + 1e-6).log10() - 10 * (square_B + 1e-6).log10()
+    metrics = {"psnr": psnr(float(square_B.detach().mean())), "gain": float(gain_B.mean())}
+    return LossReport(log_error(square_B), metrics, len(exact_BCTHW))
+
+
 def all_interpolated(small_BCTHW: Tensor, factor: int) -> Tensor:
     """Every clip enlarged with nothing learned."""
     return torch.stack([interpolated(clip, factor) for clip in small_BCTHW])

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from omnireel.train.callbacks import ValidationReport
 from omnireel.train.objective import LossReport
-from omnireel.train.objectives.autoencoding import psnr, to_video
-from omnireel.train.objectives.enlarging import all_interpolated, log_error
+from omnireel.train.objectives.autoencoding import to_video
+from omnireel.train.objectives.enlarging import all_interpolated, chosen_report
 from omnireel.train.objectives.pair_validation import validate_pairs
 from omnireel.train.pair_batches import PairBatch
 from omnireel.train.pair_cache import Pair
@@ -45,7 +45,7 @@ class Fusing:
         return {"fusion": self.fusion}
 
     def loss(self, batch: PairBatch, rng: torch.Generator) -> LossReport:
-        """One batch of crops; ``gain`` is what given pixels win over the enlarged clip, in dB."""
+        """One batch of crops."""
         del rng
         large_BCTHW = to_video(batch.large_BTHWC, self._device)
         made_BCTHW, features_BCTHW = self._enlarged(to_video(batch.small_BTHWC, self._device))
@@ -55,12 +55,7 @@ class Fusing:
                 for clip in zip(made_BCTHW, features_BCTHW, batch.given, strict=True)
             ]
         )
-        square_B = (shown_BCTHW - large_BCTHW).square().flatten(1).mean(1)
-        with torch.no_grad():
-            before_B = (made_BCTHW - large_BCTHW).square().flatten(1).mean(1)
-            gain_B = 10 * (before_B + 1e-6).log10() - 10 * (square_B + 1e-6).log10()
-        metrics = {"psnr": psnr(float(square_B.detach().mean())), "gain": float(gain_B.mean())}
-        return LossReport(log_error(square_B), metrics, len(large_BCTHW))
+        return chosen_report(shown_BCTHW, made_BCTHW, large_BCTHW)
 
     def validate(self) -> ValidationReport:
         """Mean PSNR in dB of enlarged clips and of results, and some clips of both."""

@@ -15,8 +15,8 @@ from omnireel.generate.keep import kept
 from omnireel.model.keeper import Keeper
 from omnireel.train.callbacks import ValidationReport
 from omnireel.train.objective import LossReport
-from omnireel.train.objectives.autoencoding import psnr, to_video
-from omnireel.train.objectives.enlarging import log_error
+from omnireel.train.objectives.autoencoding import to_video
+from omnireel.train.objectives.enlarging import chosen_report
 from omnireel.train.objectives.pair_validation import validate_pairs
 from omnireel.train.pair_batches import PairBatch
 from omnireel.train.pair_cache import Pair
@@ -37,19 +37,14 @@ class Keeping:
         return {"keeper": self.keeper}
 
     def loss(self, batch: PairBatch, rng: torch.Generator) -> LossReport:
-        """One batch of crops; ``gain`` is what given pixels win over the decoded clip, in dB."""
+        """One batch of crops."""
         del rng
         made_BCTHW, exact_BCTHW = (
             to_video(frames, self._device) for frames in (batch.small_BTHWC, batch.large_BTHWC)
         )
         clips = zip(made_BCTHW, batch.given, batch.looks, strict=True)
         shown_BCTHW = torch.stack([self._shown(*clip) for clip in clips])
-        square_B = (shown_BCTHW - exact_BCTHW).square().flatten(1).mean(1)
-        with torch.no_grad():
-            before_B = (made_BCTHW - exact_BCTHW).square().flatten(1).mean(1)
-            gain_B = 10 * (before_B + 1e-6).log10() - 10 * (square_B + 1e-6).log10()
-        metrics = {"psnr": psnr(float(square_B.detach().mean())), "gain": float(gain_B.mean())}
-        return LossReport(log_error(square_B), metrics, len(exact_BCTHW))
+        return chosen_report(shown_BCTHW, made_BCTHW, exact_BCTHW)
 
     def validate(self) -> ValidationReport:
         """Mean PSNR in dB of decoded clips and of results, and some clips of both."""
