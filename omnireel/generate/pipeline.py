@@ -29,7 +29,7 @@ from omnireel.generate.settings import (
 from omnireel.model.sequence import OmniSample, PackedSequence, grid_tokens, pack
 from omnireel.model.transformer import OmniTransformer
 from omnireel.mvl.prompt import Prompt
-from omnireel.sampling import sampler, shifted_sigmas
+from omnireel.sampling import sampler
 from omnireel.sampling.guidance import chain
 from omnireel.sampling.sharing import SharedDenoiser
 from omnireel.types import Clip, Frames, MediaSet, VideoFormat
@@ -130,6 +130,24 @@ class GeneratorPipeline:
             InvalidInput: settings outside the model's limits, media missing.
             Cancelled: ``cancelled()`` became true; at most one denoising step later.
         """
+        latents, evaluations = self.sample(
+            prompt, media, settings, start=start, on_step=on_step, cancelled=cancelled
+        )
+        fmt = settings.format
+        frames = video_to_frames(self.conditions.decode(latents, prompt, media, fmt))
+        return Generated(latents, Clip(frames, fps=fmt.fps), evaluations)
+
+    def sample(
+        self,
+        prompt: Prompt,
+        media: MediaSet,
+        settings: GenerationSettings,
+        *,
+        start: sampler.SamplerState | None = None,
+        on_step: Callable[[StepEvent], None] = lambda event: None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> tuple[Tensor, int]:
+        """The latents of :meth:`generate` and its network evaluations; raises what it raises."""
         self.limits.check(settings)
         fmt = settings.format
         sample = self.conditions.sample(prompt, media, fmt)
@@ -153,20 +171,13 @@ class GeneratorPipeline:
                 seeded_noise(
                     settings.seed, self.model.config.latent_channels, latent_shape(fmt), device
                 ),
-                shifted_sigmas(
-                    settings.num_inference_steps, self.defaults.shift, last=self.defaults.last
-                ),
+                self.defaults.sigmas(settings.num_inference_steps),
                 pack_here,
                 start=start,
                 on_step=report,
                 cancelled=cancelled,
             )
-        frames = video_to_frames(self.conditions.decode(latents, prompt, media, fmt))
-        return Generated(
-            latents_CTHW=latents,
-            clip=Clip(frames, fps=fmt.fps),
-            num_function_evaluations=settings.num_inference_steps * len(guided.variants),
-        )
+        return latents, settings.num_inference_steps * len(guided.variants)
 
 
 def seeded_noise(

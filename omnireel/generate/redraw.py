@@ -10,7 +10,6 @@ from omnireel.generate.frames import frames_to_video
 from omnireel.generate.pipeline import GeneratorPipeline, seeded_noise
 from omnireel.generate.settings import GenerationSettings
 from omnireel.mvl.prompt import Prompt
-from omnireel.sampling import shifted_sigmas
 from omnireel.sampling.sampler import SamplerState
 from omnireel.types import Clip, MediaSet
 
@@ -39,8 +38,8 @@ def redrawn(
     )
     video = frames_to_video(clip.frames_THWC).to(vae.latent_mean.device)
     latents = vae.encode(video[None])[0]
-    sigmas = shifted_sigmas(defaults.num_inference_steps, defaults.shift, last=defaults.last)
+    sigmas = defaults.sigmas(defaults.num_inference_steps)
     noise = seeded_noise(seed, latents.shape[0], tuple(latents.shape[1:]), latents.device)  # type: ignore[arg-type]
     start = SamplerState(step, (1 - sigmas[step]) * latents + sigmas[step] * noise)
-    made = pipeline.generate(prompt, media, settings, start=start)
-    return vae.decode(made.latents_CTHW[None])[0]
+    made, _ = pipeline.sample(prompt, media, settings, start=start)
+    return vae.decode(made[None])[0]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from omnireel.errors import FieldViolation, InvalidInput
+from omnireel.sampling import shifted_sigmas
 from omnireel.sampling.guidance import Guidance
 from omnireel.sampling.sampler import SamplerState
 from omnireel.types import Frames, VideoFormat
@@ -25,6 +26,10 @@ class SamplingDefaults:
     last: float = 0.0
     """Noise level of the last evaluation, see :func:`omnireel.sampling.shifted_sigmas`."""
     guidance: Guidance = field(default_factory=Guidance)
+
+    def sigmas(self, num_steps: int) -> Tensor:
+        """Noise levels of so many steps, see :func:`omnireel.sampling.shifted_sigmas`."""
+        return shifted_sigmas(num_steps, self.shift, last=self.last)
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ from omnireel.generate.settings import (
 from omnireel.model.sequence import OmniSample, PackedSequence, Segment
 from omnireel.model.transformer import OmniTransformer
 from omnireel.mvl.prompt import Prompt
-from omnireel.sampling import sampler, shifted_sigmas
+from omnireel.sampling import sampler
 from omnireel.sampling.guidance import chain
 from omnireel.sampling.sharing import SharedDenoiser
 from omnireel.types import Clip, Frames, MediaSet, Role, VideoFormat
@@ -164,9 +164,7 @@ class UpscalePipeline:
                 self.denoiser,
                 guided,
                 seeded_noise(settings.seed, channels, sample.target_shape, device),
-                shifted_sigmas(
-                    settings.num_inference_steps, self.defaults.shift, last=self.defaults.last
-                ),
+                self.defaults.sigmas(settings.num_inference_steps),
                 pack_here,
                 start=start,
                 on_step=report,

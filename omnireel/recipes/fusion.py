@@ -13,9 +13,10 @@ from torch import Tensor
 from omnireel.errors import InvalidInput
 from omnireel.generate.components import FUSION, load_enlarger, load_fusion, with_part
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
+from omnireel.recipes.on_pairs import CHOOSING_TRAINER, go_on_from
 from omnireel.recipes.pixel_part import PixelPartRecipe
 from omnireel.registry import load_component
-from omnireel.train import EmaConfig, FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
+from omnireel.train import TrainerConfig
 from omnireel.train.objectives.fusing import Fusing
 from omnireel.train.pair_batches import PairBatchConfig
 from omnireel.train.pair_cache import FACTOR, PairCacheConfig
@@ -72,15 +73,8 @@ class FusionRecipe(PixelPartRecipe):
         pinned = self.pinned(place)
         torch.manual_seed(self.trainer.seed)
         fusion = ReferenceFusion(self.model, FACTOR, enlarger.config.channels)
-        before = load_fusion(component, origin)
-        if init_from is not None and before is not None:
-            if before.config != self.model:
-                raise InvalidInput(
-                    f"{origin} has a fusion of {before.config.channels} channels and "
-                    f"{before.config.blocks} blocks; set model to the same",
-                    field="model",
-                )
-            fusion.load_state_dict(before.state_dict())
+        if init_from is not None:
+            go_on_from(fusion, load_fusion(component, origin), origin, "fusion")
         objective = Fusing(fusion, enlarger, self.tests(pinned), self.trainer.device)
         return Assembly(objective, self.crops(pinned), pinned)
 
@@ -109,22 +103,4 @@ def debug_fusion() -> FusionRecipe:
 
 def tiny_fusion() -> FusionRecipe:
     """The fusion of the shipped super-resolver: 40 minutes on two CPU cores."""
-    return FusionRecipe(
-        trainer=TrainerConfig(
-            num_steps=50_000,
-            max_minutes=40.0,
-            log_every=50,
-            validate_every=100_000,
-            checkpoint_every=250,
-            threads=2,
-            optimizer=OptimizerConfig(
-                muon_lr=0.01,
-                adamw_lr=1e-3,
-                muon_kernels=True,
-                adamw_patterns=(r"gain", r"\.out\."),
-            ),
-            schedule=ScheduleConfig(kind="wsd", warmup_steps=50, decay_fraction=0.6),
-            ema=EmaConfig(decays=(0.99,)),
-            feed=FeedConfig(workers=1, depth=3),
-        ),
-    )
+    return FusionRecipe(trainer=CHOOSING_TRAINER)

@@ -25,11 +25,11 @@ from omnireel.generate.components import (
 )
 from omnireel.model.keeper import Keeper, KeeperConfig
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
-from omnireel.recipes.on_pairs import PairRecipe
+from omnireel.recipes.on_pairs import CHOOSING_TRAINER, PairRecipe, go_on_from
 from omnireel.recipes.vae import LIMITS
 from omnireel.registry import load_component
 from omnireel.shipped import SHIPPED_TINY
-from omnireel.train import EmaConfig, FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
+from omnireel.train import TrainerConfig
 from omnireel.train.objectives.keeping import Keeping
 from omnireel.train.pair_batches import PairBatchConfig
 from omnireel.train.pair_cache import PairCacheConfig
@@ -94,15 +94,8 @@ class KeeperRecipe(PairRecipe):
         pinned = self.prepare(place)
         torch.manual_seed(self.trainer.seed)
         keeper = Keeper(self.model)
-        before = load_keeper(origin)
-        if init_from is not None and before is not None:
-            if before.config != self.model:
-                raise InvalidInput(
-                    f"{origin} has a keeper of {before.config.channels} channels and "
-                    f"{before.config.blocks} blocks; set model to the same",
-                    field="model",
-                )
-            keeper.load_state_dict(before.state_dict())
+        if init_from is not None:
+            go_on_from(keeper, load_keeper(origin), origin, "keeper")
         objective = Keeping(keeper, self.tests(pinned), self.trainer.device)
         return Assembly(objective, self.crops(pinned), pinned)
 
@@ -144,22 +137,4 @@ def debug_keeper() -> KeeperRecipe:
 
 def tiny_keeper() -> KeeperRecipe:
     """The keeper of the shipped autoencoder: 40 minutes on two CPU cores."""
-    return KeeperRecipe(
-        trainer=TrainerConfig(
-            num_steps=50_000,
-            max_minutes=40.0,
-            log_every=50,
-            validate_every=100_000,
-            checkpoint_every=250,
-            threads=2,
-            optimizer=OptimizerConfig(
-                muon_lr=0.01,
-                adamw_lr=1e-3,
-                muon_kernels=True,
-                adamw_patterns=(r"gain", r"\.out\.", r"stem\."),
-            ),
-            schedule=ScheduleConfig(kind="wsd", warmup_steps=50, decay_fraction=0.6),
-            ema=EmaConfig(decays=(0.99,)),
-            feed=FeedConfig(workers=1, depth=3),
-        ),
-    )
+    return KeeperRecipe(trainer=CHOOSING_TRAINER)

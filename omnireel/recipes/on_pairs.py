@@ -6,15 +6,40 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from omnireel.errors import InvalidInput
 from omnireel.generate.components import autoencoder_sha256
+from omnireel.model.keeper import Keeper
 from omnireel.recipes.base import Workplace
-from omnireel.train import TrainerConfig
+from omnireel.train import EmaConfig, FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
 from omnireel.train.pair_batches import PairBatchConfig, PairBatches
 from omnireel.train.pair_cache import Pair, PairCache, PairCacheConfig, build_pair_cache
+from omnireel.upscale.fusion import ReferenceFusion
 
 _HELD_OUT_SEED = 1_000_000
+
+CHOOSING_TRAINER = TrainerConfig(
+    num_steps=50_000,
+    max_minutes=40.0,
+    log_every=50,
+    validate_every=100_000,
+    checkpoint_every=250,
+    threads=2,
+    optimizer=OptimizerConfig(
+        muon_lr=0.01,
+        adamw_lr=1e-3,
+        muon_kernels=True,
+        adamw_patterns=(r"gain", r"\.out\.", r"stem\."),
+    ),
+    schedule=ScheduleConfig(kind="wsd", warmup_steps=50, decay_fraction=0.6),
+    ema=EmaConfig(decays=(0.99,)),
+    feed=FeedConfig(workers=1, depth=3),
+)
+"""Of networks that choose pixels: 40 minutes on two CPU cores."""
+
+
+Chooser = TypeVar("Chooser", Keeper, ReferenceFusion)
 
 
 @dataclass(frozen=True)
@@ -73,3 +98,21 @@ class PairRecipe(ABC):
             self.data,
             count=self.held_out, shard_pairs=shard, split="held_out", seed=_HELD_OUT_SEED,
         )  # fmt: skip
+
+
+def go_on_from(network: Chooser, before: Chooser | None, origin: Path, name: str) -> None:
+    """Give ``network`` the weights of the ``name`` that ``origin`` has, if any.
+
+    Raises:
+        InvalidInput: that one is of another size.
+
+    """
+    if before is None:
+        return
+    if before.config != network.config:
+        raise InvalidInput(
+            f"{origin} has a {name} of {before.config.channels} channels and "
+            f"{before.config.blocks} blocks; set model to the same",
+            field="model",
+        )
+    network.load_state_dict(before.state_dict())
