@@ -27,10 +27,12 @@ from omnireel.types import Clip, MediaKind, Role, VideoFormat
 from omnireel.world.captions import caption, structured
 from omnireel.world.holdout import Split, split_of
 from omnireel.world.lexicon import NOUNS, PLACE_NOUNS, STYLE_NOUNS
-from omnireel.world.render import render_image
+from omnireel.world.order import from_left
+from omnireel.world.render import frame_times, render_image
 from omnireel.world.scene import Level, Scene
 from omnireel.world.tasks.catalog import BUILDERS, MAX_DRAWS
 from omnireel.world.tasks.film import draw as draw_picture
+from omnireel.world.tasks.film import panel_frames
 from omnireel.world.tasks.plan import (
     Draw,
     Footage,
@@ -234,17 +236,19 @@ def _names(plan: Plan) -> dict[str, str]:
 
 
 def _sees(plan: Plan) -> str:
-    """What each picture shows: colour and kind of its bodies, and the place and style."""
+    """What each picture shows: colour and kind of its bodies from left to right (no picture tells
+    another order), and the place and style."""
     said = []
     for g in plan.given:
         if not _is_seen(g):
             continue
         scene = _shown(g, plan.scene)
+        shown = from_left(scene, _time_s(g))
         if isinstance(g.shots[0], Sketch):  # no colours, and hardly a place
-            kinds = " and ".join(NOUNS[b.kind][0] for b in scene.bodies)
+            kinds = " and ".join(NOUNS[b.kind][0] for b in shown)
             said.append(f"@{g.name} drawing {kinds}")
             continue
-        bodies = " and ".join(f"{b.material.color} {NOUNS[b.kind][0]}" for b in scene.bodies)
+        bodies = " and ".join(f"{b.material.color} {NOUNS[b.kind][0]}" for b in shown)
         place = f" {PLACE_NOUNS[scene.place]}" if g.role is not Role.ELEMENT else ""
         style = "" if scene.style == "natural" else f" {STYLE_NOUNS[scene.style]}"
         said.append(f"@{g.name} {bodies or 'empty'}{place}{style}")
@@ -260,16 +264,25 @@ def _shown(given: Given, target: Scene) -> Scene:
     return target if isinstance(shot, TargetFrame | Storyboard) else shot.scene
 
 
+def _time_s(given: Given) -> float:
+    """The moment of its scene that the first picture of an input shows."""
+    match given.shots[0]:
+        case Picture(time_s=time_s):
+            return time_s
+        case TargetFrame(index=index) if index < 0:
+            return DURATION_S
+        case Storyboard(side=side):
+            return float(frame_times(PICTURES)[panel_frames(side, PICTURES.num_frames)[0]])
+        case _:
+            return 0.0
+
+
 def _first_frame(given: Given, plan: Plan) -> Clip:
-    shot, time_s = given.shots[0], 0.0
+    shot = given.shots[0]
     if isinstance(shot, Storyboard | Marked | Sketch):
         return Clip(draw_picture(shot, plan, PICTURES))
-    if isinstance(shot, Picture):
-        time_s = shot.time_s
-    elif isinstance(shot, TargetFrame) and shot.index < 0:
-        time_s = DURATION_S
     scene = _shown(given, plan.scene)
-    return Clip(render_image(scene, PICTURE_SIDE, PICTURE_SIDE, time_s))
+    return Clip(render_image(scene, PICTURE_SIDE, PICTURE_SIDE, _time_s(given)))
 
 
 def _prompt(text: str, given: tuple[Given, ...]) -> Prompt:

@@ -33,7 +33,7 @@ _POOL = 8
 """Batches that are cut from one pool of examples sorted by length, so that little is padding."""
 SHARD = 500
 """Examples of one file."""
-_VERSION = 3
+_VERSION = 4
 """Raised when the same settings make other examples."""
 
 

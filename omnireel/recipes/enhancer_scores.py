@@ -27,7 +27,7 @@ def score(enhancer: TinyEnhancer, lessons: Sequence[Lesson]) -> dict[str, float]
 
     Of the first draft, unchecked: ``parsed`` valid JSON; ``facts_kept``: of all facts stated, how
     many the description states; ``prompts_intact``: prompts that keep every fact and mention;
-    ``seen_color``, ``seen_kind``: first body of each given picture named rightly;
+    ``seen_color``, ``seen_kind``: leftmost body of each given picture named rightly;
     ``puzzles_solved``: puzzles of which the description states who, what, where of the solution;
     ``exact``: the description equals the reference word for word.
 

@@ -11,6 +11,7 @@ from omnireel.enhancer.tiny.facts import Fact, Lexicon
 from omnireel.world import lexicon as world
 from omnireel.world import phrases
 from omnireel.world.scene import CAMERA_MOVES, COLORS, EFFECTS, PROPS
+from omnireel.world.tasks.groups.shots import ANGLES
 
 COLOR_WORDS: dict[str, tuple[str, ...]] = {
     "red": ("crimson", "scarlet", "ruby"),
@@ -103,6 +104,8 @@ CAMERA_WORDS: dict[str, tuple[str, ...]] = {
     "rise": ("rising camera",),
     "shake": ("shaky camera", "handheld"),
 }
+VIEW_NAMES = {"near": "closer", "far": "distance"}
+"""Where a view has another name here: one of a word that captions know."""
 EFFECT_WRITTEN: dict[str, tuple[str, ...]] = {
     "sparkles": ("sparkles",),
     "fire": ("fire",),
@@ -146,6 +149,8 @@ def lexicon() -> Lexicon:
     styles = {s: STYLE_WRITTEN.get(s, (s,)) for s in phrases.VAGUE_STYLE}
     facts += _group("style", phrases.VAGUE_STYLE, STYLE_WORDS, styles)
     facts += _group("camera", {}, CAMERA_WORDS, CAMERA_WRITTEN)
+    views = {f"from_{VIEW_NAMES.get(name, name)}": said for name, said in ANGLES.items()}
+    facts += _group("view", {}, {}, views)
     facts += _group("effect", {}, {}, {e: EFFECT_WRITTEN[e] for e in EFFECTS if e != "none"})
     facts += _group("weather", {"snow": ("snow",)}, {}, WEATHER_WRITTEN)
     facts += _group("texture", {}, {}, TEXTURE_WRITTEN)

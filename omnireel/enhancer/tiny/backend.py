@@ -15,9 +15,9 @@ from omnireel.enhancer.tiny.dialogue import Dialogue, read_prompt
 from omnireel.enhancer.tiny.facts import Lexicon
 from omnireel.enhancer.tiny.modeling import TinyEnhancer as Model
 from omnireel.enhancer.tiny.modeling import TinyEnhancerConfig
-from omnireel.enhancer.tiny.restraint import EndsAsSaid, names_a_color, restrained
+from omnireel.enhancer.tiny.restraint import EndsAsSaid, Without, names_a_color, restrained
 from omnireel.enhancer.tiny.sft import thought_tokens
-from omnireel.enhancer.tiny.writing import Drafts, write
+from omnireel.enhancer.tiny.writing import Drafts, Rule, most_likely, write
 from omnireel.mvl.prompt import Prompt
 from omnireel.registry import load_component
 from omnireel.types import MediaSet
@@ -118,7 +118,11 @@ class TinyEnhancer:
         """The drafts of these numbers (0 is the model's best guess); ``as_said``: with the colours
         of the user alone, see :class:`~omnireel.enhancer.tiny.restraint.EndsAsSaid`."""
         said, count = dialogue.text, len(numbers)
-        rule = restrained(Drafts(numbers), self.lexicon, self.tokenizer, said, prompt)
+        rule: Rule = Without(
+            restrained(Drafts(numbers), self.lexicon, self.tokenizer, said, prompt),
+            self.tokenizer,
+            dialogue.empty_slots,
+        )
         if as_said:
             rule = EndsAsSaid(rule, self.lexicon, self.tokenizer, said)
         prefix = [*dialogue.ids, *self.tokenizer.convert_tokens_to_ids(list(thought.tokens))]
@@ -147,6 +151,7 @@ class TinyEnhancer:
                 dialogue.pixels_ICHW,
                 max_new_tokens=MAX_SIGHT_TOKENS,
                 end_id=self.tokenizer.convert_tokens_to_ids(v.SIGHT_END),
+                rule=Without(most_likely, self.tokenizer, dialogue.empty_slots),
             )
             tokens = self.tokenizer.convert_ids_to_tokens(list(seen.ids))
             unsure = unsure_words(tokens, seen.sure)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from omnireel.enhancer.schema import StructureError
+from omnireel.enhancer.tiny.binding import lost_sides, swapped_motions
 from omnireel.enhancer.tiny.dialogue import Dialogue
 from omnireel.enhancer.tiny.facts import Fact, Lexicon
 from omnireel.enhancer.tiny.vocabulary import THINK_END
@@ -21,6 +22,8 @@ from omnireel.types import MediaKind, Role
 SURE = 0.5
 """Least probability of a colour or kind that the model says it sees."""
 _COPY = re.compile(r"<w\d>")
+_NUMBER = re.compile(r"\b(two|three|four)\b")
+"""Numbers among the words that are known; all others are copied through."""
 _BORROWED_PLACE = re.compile(r"(background of|place of|scene shown in|scene of) (<m|@)")
 _PUZZLE = re.compile(
     r"\b((the|its|of that|next) color (of|is)|(that|next) color|"
@@ -37,6 +40,10 @@ _SOME_SUBJECT = re.compile(rf"\b{_SOME}\b")
 _COMPANY = re.compile(rf"\b(plus|and|with) ((an?|some) )?(little )?{_SOME}\b")
 """How people ask for a second subject and leave open which."""
 _CLAUSE = re.compile(r"[,;.]| and ")
+_UNWANTED = re.compile(r"\b(no|without)\b")
+_REMOVES = re.compile(r"\b(remove|erase|delete|without|go away|disappear)\b")
+_TWICE = re.compile(r"\b([a-z]+) \1\b")
+"""A slip of small models that no caption has."""
 _REPLACES = re.compile(r"\b(place of|into|for|with)\b")
 _STRETCH = r"(?:(?! and )[^,;.])*"
 _NEWCOMER = re.compile(
@@ -80,7 +87,7 @@ def untaught(lexicon: Lexicon, prompt: Prompt, said: str, tasks: Sequence[str]) 
     """Why a model that rewrites ``tasks`` (names of capabilities) should not touch a prompt whose
     text with slots is ``said``: it would write of the one task that looks most like it."""
     videos = {i.role for i in prompt.inputs if i.kind is MediaKind.VIDEO}
-    shots = Role.REFERENCE in videos
+    shots = _has_shot(prompt)
     if "C13" not in tasks and shots:
         return "the tiny enhancer was not taught shots before and after a video"
     if PUZZLES not in tasks and not shots and _PUZZLE.search(said):
@@ -90,6 +97,10 @@ def untaught(lexicon: Lexicon, prompt: Prompt, said: str, tasks: Sequence[str]) 
     if MARKS not in tasks and prompt.inputs and not videos and _MARKS.search(said):
         return "the tiny enhancer does not see what marks on a picture stand for"
     return ""
+
+
+def _numbers(text: str) -> set[str]:
+    return set(_NUMBER.findall(text.lower()))
 
 
 def _asks_for_more(lexicon: Lexicon, said: str) -> bool:
@@ -111,6 +122,8 @@ def check_draft(
     if dropped := set(_COPY.findall(said)) - set(_COPY.findall(written)):
         words = ", ".join(f"'{dialogue.restore(w)}'" for w in sorted(dropped))
         raise StructureError(f"the tiny enhancer does not know {words}")
+    if not _PUZZLE.search(said) and (dropped := _numbers(said) - _numbers(written)):
+        raise StructureError(f"the rewritten prompt would have lost '{min(dropped)}'")
     if added := added_subjects(lexicon, said, prompt, written):
         raise StructureError(f"the rewritten prompt would have added {_names(added)}")
     if lonely(lexicon, said, prompt, dialogue.names, written):
@@ -121,10 +134,25 @@ def check_draft(
         raise StructureError(
             f"the rewritten prompt would not put {_names(left_out)} in the place of another"
         )
+    if left_in := lost_removals(lexicon, said, prompt, written):
+        raise StructureError(f"the rewritten prompt would not remove {_names(left_in)}")
+    if made_up := made_up_things(lexicon, said, prompt, written):
+        raise StructureError(f"the rewritten prompt would have added {_names(made_up)}")
+    if stutter := _TWICE.search(written.lower()):
+        raise StructureError(f"the rewritten prompt would say '{stutter[1]}' twice in a row")
     if mixed := mixed_up(lexicon, said, written):
         raise StructureError(
             f"the rewritten prompt would have mixed up the colour of {_names(mixed)}"
         )
+    if not _PUZZLE.search(said):
+        if swapped := swapped_motions(lexicon, said, written):
+            raise StructureError(
+                f"the rewritten prompt would have mixed up what {_names(swapped)} does"
+            )
+        if moved := lost_sides(lexicon, said, written):
+            raise StructureError(
+                f"the rewritten prompt would have put {_names(moved)} in another place"
+            )
     stated = {fact for facts in lexicon.stated(said) for fact in facts}
     guessed = [
         facts[0]
@@ -144,6 +172,8 @@ def lost_facts(lexicon: Lexicon, said: str, prompt: Prompt, written: str) -> lis
     ignore = {"motion"} if roles & {Role.MOTION, Role.SOURCE} else set[str]()
     if _BORROWED_PLACE.search(written):
         ignore.add("place")
+    if not _has_shot(prompt):
+        ignore.add("view")  # a ball that "rolls in from the left" is no camera
     if Role.ANNOTATION in roles:
         ignore.add("style")  # who gives a sketch speaks of it, and does not ask for one
     if _PUZZLE.search(said):
@@ -157,7 +187,7 @@ def added_subjects(lexicon: Lexicon, said: str, prompt: Prompt, written: str) ->
     Edits speak of what the video shows, and "something" or a prompt without any subject asks for
     one, so there only a doubled kind counts.
     """
-    if any(i.role is Role.SOURCE for i in prompt.inputs):
+    if _edits(prompt):
         return []
     kinds = [facts[0] for facts in lexicon.stated(written) if facts[0].group == "kind"]
     doubled = [fact for fact, count in Counter(kinds).items() if count > 1]
@@ -170,7 +200,7 @@ def added_subjects(lexicon: Lexicon, said: str, prompt: Prompt, written: str) ->
 def lonely(lexicon: Lexicon, said: str, prompt: Prompt, names: Sequence[str], written: str) -> bool:
     """Whether a description names one subject where the user wants company for it ("plus
     something"). ``names`` are those of the slots."""
-    if not _COMPANY.search(said) or any(i.role is Role.SOURCE for i in prompt.inputs):
+    if not _COMPANY.search(said) or _edits(prompt):
         return False
     kinds = sum(facts[0].group == "kind" for facts in lexicon.stated(written))
     shown = _subject_names(prompt)
@@ -180,7 +210,7 @@ def lonely(lexicon: Lexicon, said: str, prompt: Prompt, names: Sequence[str], wr
 def replaced_by_itself(lexicon: Lexicon, prompt: Prompt, written: str) -> list[Fact]:
     """Kinds that an edit would put in the place of their own, in the same colour: "the red cube
     into a red cube"."""
-    if all(i.role is not Role.SOURCE for i in prompt.inputs):
+    if not _edits(prompt):
         return []
     same: list[Fact] = []
     for clause in _CLAUSE.split(written):
@@ -193,7 +223,7 @@ def replaced_by_itself(lexicon: Lexicon, prompt: Prompt, written: str) -> list[F
 def lost_newcomers(lexicon: Lexicon, said: str, prompt: Prompt, written: str) -> list[Fact]:
     """Kinds that the user wants in the place of another ("a cone instead"), where an edit puts
     another, or none ("recolor the cone"), or takes one of them away of which nobody spoke."""
-    if all(i.role is not Role.SOURCE for i in prompt.inputs):
+    if not _edits(prompt):
         return []
     there = Counter(fact for facts in _newcomers(lexicon, written) for fact in facts)
     changes = ", ".join(c for c in _CLAUSE.split(written.lower()) if _NEWCOMER.search(c))
@@ -204,6 +234,30 @@ def lost_newcomers(lexicon: Lexicon, said: str, prompt: Prompt, written: str) ->
         for facts in _newcomers(lexicon, said)
         if not any(there[fact] and named[fact] <= spoken[fact] for fact in facts)
     ]
+
+
+def lost_removals(lexicon: Lexicon, said: str, prompt: Prompt, written: str) -> list[Fact]:
+    """Kinds that an edit shall take away ("no black cylinder") and the description keeps."""
+    if not _edits(prompt):
+        return []
+    gone = {fact for c in _CLAUSE.split(written.lower()) if _REMOVES.search(c)
+            for facts in lexicon.stated(c) for fact in facts}  # fmt: skip
+    unwanted = [c for c in _CLAUSE.split(said.lower()) if _UNWANTED.search(c)]
+    kinds = [f for c in unwanted for f in lexicon.stated(c) if f[0].group == "kind"]
+    return [facts[0] for facts in kinds if gone.isdisjoint(facts)]
+
+
+def made_up_things(lexicon: Lexicon, said: str, prompt: Prompt, written: str) -> list[Fact]:
+    """Things to wear that an edit gives to a subject, of which nobody spoke."""
+    if not _edits(prompt):
+        return []  # there they are not written in the first place, see ``restraint``
+    spoken = {fact for facts in lexicon.stated(said) for fact in facts}
+    worn = [facts[0] for facts in lexicon.stated(written) if facts[0].group == "prop"]
+    return [fact for fact in worn if fact not in spoken]
+
+
+def _edits(prompt: Prompt) -> bool:
+    return any(i.role is Role.SOURCE for i in prompt.inputs)
 
 
 def _newcomers(lexicon: Lexicon, text: str) -> list[tuple[Fact, ...]]:
@@ -222,13 +276,21 @@ def mixed_up(lexicon: Lexicon, said: str, written: str) -> list[Fact]:
 
 
 def asked_kinds(lexicon: Lexicon, said: str, prompt: Prompt) -> frozenset[Fact] | None:
-    """The only kinds that a description may name; None: the user leaves the subject open."""
+    """The only kinds that a description may name; None: the user leaves the subject open, or goes
+    on from a shot, and whoever is in it plays on."""
+    if _has_shot(prompt):
+        return None
     asked = {fact for facts in lexicon.stated(said) for fact in facts if fact.group == "kind"}
     subjects = _subject_names(prompt)
     named = any(isinstance(p, MentionPart) and p.name in subjects for p in prompt.parts)
     if _SOME_SUBJECT.search(said) or not (asked or named or _COPY.search(said)):
         return None
     return frozenset(asked)
+
+
+def _has_shot(prompt: Prompt) -> bool:
+    """Whether a prompt goes on from a video, or asks for another view of it."""
+    return any(i.kind is MediaKind.VIDEO and i.role is Role.REFERENCE for i in prompt.inputs)
 
 
 def _subject_names(prompt: Prompt) -> set[str]:

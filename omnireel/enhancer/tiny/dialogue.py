@@ -41,6 +41,11 @@ class Dialogue:
     names: tuple[str, ...]
     copies: tuple[str, ...]
 
+    @property
+    def empty_slots(self) -> frozenset[str]:
+        """Slots of the vocabulary that stand for nothing here: an answer must not use them."""
+        return frozenset((*v.MENTIONS[len(self.names) :], *v.COPIES[len(self.copies) :]))
+
     def restore(self, text: str) -> str:
         """``text`` with slots replaced by mentions and by the words copied through."""
 

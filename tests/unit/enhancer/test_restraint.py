@@ -6,7 +6,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from omnireel.enhancer.tiny.restraint import EndsAsSaid, Restraint, names_a_color, restrained
+from omnireel.enhancer.tiny.dialogue import read_prompt
+from omnireel.enhancer.tiny.restraint import (
+    EndsAsSaid,
+    Restraint,
+    Without,
+    names_a_color,
+    restrained,
+)
 from omnireel.enhancer.tiny.vocabulary import AND, OPEN, build_tokenizer, key_token
 from omnireel.enhancer.tiny.writing import most_likely
 from omnireel.mvl import Input, parse
@@ -82,6 +89,26 @@ def test_subjects_of_an_edit_end_as_the_user_says() -> None:
     ends_BV[0, TOKENIZER.convert_tokens_to_ids(key_token("motion"))] = 0.9
     rule(ends_BV)
     assert rule(odds_BV).tolist() == [red, green]  # the first row has left its subjects behind
+
+
+@pytest.mark.parametrize("said", ["go on with @V", "next shot of @V, a cube going left"])
+def test_whoever_a_shot_shows_may_be_named_when_it_goes_on(said: str) -> None:
+    shot = [Input("V", MediaKind.VIDEO, Role.REFERENCE)]
+    assert _choose(said, ["star", "star", "cube"], shot) == ["star", "ball", "cube"]
+    image = [Input("V", MediaKind.IMAGE, Role.REFERENCE)]  # a picture names its subject itself
+    assert _choose("@V jumps", ["star"], image) == ["moves"]
+
+
+def test_slots_that_stand_for_nothing_are_not_written() -> None:
+    image = [Input("V", MediaKind.IMAGE, Role.REFERENCE)]
+    dialogue = read_prompt(parse("a zorbly cube and @V", image), {}, TOKENIZER, 32)
+    rule = Without(most_likely, TOKENIZER, dialogue.empty_slots)
+    odds_BV = torch.zeros(1, len(TOKENIZER))
+    ids = TOKENIZER.convert_tokens_to_ids(["<w1>", "<m1>", "<w0>", "<m0>"])
+    for share, token in zip((0.4, 0.3, 0.2, 0.1), ids, strict=True):
+        odds_BV[0, token] = share
+    assert rule(odds_BV).tolist() == [ids[2]]
+    assert Without(most_likely, TOKENIZER, frozenset())(odds_BV).tolist() == [ids[0]]
 
 
 def test_rows_remember_on_their_own() -> None:

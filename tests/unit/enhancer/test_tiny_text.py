@@ -8,7 +8,10 @@ import pytest
 from omnireel.enhancer import StructuredPrompt, StructureError, parse_structured
 from omnireel.enhancer.tiny.checks import (
     lonely,
+    lost_facts,
     lost_newcomers,
+    lost_removals,
+    made_up_things,
     replaced_by_itself,
     untaught,
 )
@@ -234,6 +237,52 @@ def test_who_comes_in_the_place_of_another_is_not_mixed_up(
     lexicon = enhancer_words.lexicon()
     assert [f.name for f in lost_newcomers(lexicon, said, source, written)] == lost
     assert lost_newcomers(lexicon, said, parse("a ball"), written) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "lost"),
+    [
+        ("Film <m0> again from down low, with nothing else changed.", []),
+        ("Show the scene of <m0> from high above the ground.", ["from_low"]),
+        ("A new camera angle of <m0>: the view is from the left.", ["from_low"]),
+    ],
+)
+def test_the_view_that_was_asked_for_is_kept(written: str, lost: list[str]) -> None:
+    lexicon, said = enhancer_words.lexicon(), "look at <m0> from low above the ground"
+    shot = parse("@V", [Input("V", MediaKind.VIDEO, Role.REFERENCE)])
+    assert [fact.name for fact in lost_facts(lexicon, said, shot, written)] == lost
+    assert lost_facts(lexicon, "a ball rolls in from the left", parse("a ball"), "a ball") == []
+
+
+def test_closer_is_a_view_of_a_shot_and_a_motion_of_a_subject() -> None:
+    lexicon = enhancer_words.lexicon()
+    assert lexicon.noted("look at <m0> from closer") == "from closer"
+    assert lexicon.noted("the cat coming closer") == "cat approach"
+
+
+@pytest.mark.parametrize(
+    ("said", "written", "kept"),
+    [
+        ("no black ring, meadow", "remove the black ring and change the background.", []),
+        ("no black ring, meadow", "replace the cat with a black ring.", ["ring"]),
+        ("no black ring, meadow", "replace the black ring with a cat.", ["ring"]),
+        ("without the kid please", "make the boy in red go away.", []),
+        ("a black ring instead", "replace the cat with a black ring.", []),
+    ],
+)
+def test_what_shall_go_is_removed(said: str, written: str, kept: list[str]) -> None:
+    lexicon = enhancer_words.lexicon()
+    source = parse("@V", [Input("V", MediaKind.VIDEO, Role.SOURCE)])
+    assert [kind.name for kind in lost_removals(lexicon, said, source, written)] == kept
+    assert lost_removals(lexicon, said, parse(said), written) == []
+
+
+def test_edits_put_nothing_on_a_subject_that_nobody_spoke_of() -> None:
+    lexicon, written = enhancer_words.lexicon(), "swap the cat for a red robot with a blue hat."
+    source = parse("@V", [Input("V", MediaKind.VIDEO, Role.SOURCE)])
+    made_up = made_up_things(lexicon, "a robot instead", source, written)
+    assert [fact.name for fact in made_up] == ["hat"]
+    assert made_up_things(lexicon, "a robot with a hat instead", source, written) == []
 
 
 def test_company_that_was_asked_for_is_not_left_out() -> None:
