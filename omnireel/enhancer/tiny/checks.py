@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from omnireel.enhancer.schema import StructureError
@@ -43,7 +43,6 @@ _CLAUSE = re.compile(r"[,;.]| and ")
 _UNWANTED = re.compile(r"\b(no|without)\b")
 _REMOVES = re.compile(r"\b(remove|erase|delete|without|go away|disappear)\b")
 _TWICE = re.compile(r"\b([a-z]+) \1\b")
-"""A slip of small models that no caption has."""
 _REPLACES = re.compile(r"\b(place of|into|for|with)\b")
 _STRETCH = r"(?:(?! and )[^,;.])*"
 _NEWCOMER = re.compile(
@@ -138,8 +137,8 @@ def check_draft(
         raise StructureError(f"the rewritten prompt would not remove {_names(left_in)}")
     if made_up := made_up_things(lexicon, said, prompt, written):
         raise StructureError(f"the rewritten prompt would have added {_names(made_up)}")
-    if stutter := _TWICE.search(written.lower()):
-        raise StructureError(f"the rewritten prompt would say '{stutter[1]}' twice in a row")
+    if again := said_twice(written):
+        raise StructureError(f"the rewritten prompt would say '{again}' twice")
     if mixed := mixed_up(lexicon, said, written):
         raise StructureError(
             f"the rewritten prompt would have mixed up the colour of {_names(mixed)}"
@@ -237,14 +236,16 @@ def lost_newcomers(lexicon: Lexicon, said: str, prompt: Prompt, written: str) ->
 
 
 def lost_removals(lexicon: Lexicon, said: str, prompt: Prompt, written: str) -> list[Fact]:
-    """Kinds that an edit shall take away ("no black cylinder") and the description keeps."""
+    """Kinds that an edit shall take away ("no black cylinder") and the description keeps, or both
+    removes and speaks of."""
     if not _edits(prompt):
         return []
-    gone = {fact for c in _CLAUSE.split(written.lower()) if _REMOVES.search(c)
-            for facts in lexicon.stated(c) for fact in facts}  # fmt: skip
-    unwanted = [c for c in _CLAUSE.split(said.lower()) if _UNWANTED.search(c)]
-    kinds = [f for c in unwanted for f in lexicon.stated(c) if f[0].group == "kind"]
-    return [facts[0] for facts in kinds if gone.isdisjoint(facts)]
+    clauses = _CLAUSE.split(written.lower())
+    gone = _named(lexicon, [c for c in clauses if _REMOVES.search(c)])
+    there = _named(lexicon, [c for c in clauses if not _REMOVES.search(c)])
+    unwanted = " , ".join(c for c in _CLAUSE.split(said.lower()) if _UNWANTED.search(c))
+    kinds = [facts for facts in lexicon.stated(unwanted) if facts[0].group == "kind"]
+    return [facts[0] for facts in kinds if not (gone - there).intersection(facts)]
 
 
 def made_up_things(lexicon: Lexicon, said: str, prompt: Prompt, written: str) -> list[Fact]:
@@ -254,6 +255,19 @@ def made_up_things(lexicon: Lexicon, said: str, prompt: Prompt, written: str) ->
     spoken = {fact for facts in lexicon.stated(said) for fact in facts}
     worn = [facts[0] for facts in lexicon.stated(written) if facts[0].group == "prop"]
     return [fact for fact in worn if fact not in spoken]
+
+
+def _named(lexicon: Lexicon, clauses: Iterable[str]) -> set[Fact]:
+    return {fact for clause in clauses for facts in lexicon.stated(clause) for fact in facts}
+
+
+def said_twice(written: str) -> str:
+    """A word that stands twice in a row, or a clause that stands twice; empty without one."""
+    if word := _TWICE.search(written.lower()):
+        return word[1]
+    clauses = Counter(clause.strip() for clause in _CLAUSE.split(written.lower()))
+    whole = (clause for clause, count in clauses.items() if count > 1 and clause.count(" ") > 1)
+    return next(whole, "")
 
 
 def _edits(prompt: Prompt) -> bool:

@@ -13,6 +13,7 @@ from omnireel.enhancer.tiny.checks import (
     lost_removals,
     made_up_things,
     replaced_by_itself,
+    said_twice,
     untaught,
 )
 from omnireel.enhancer.tiny.dialogue import read_prompt
@@ -266,6 +267,7 @@ def test_closer_is_a_view_of_a_shot_and_a_motion_of_a_subject() -> None:
         ("no black ring, meadow", "remove the black ring and change the background.", []),
         ("no black ring, meadow", "replace the cat with a black ring.", ["ring"]),
         ("no black ring, meadow", "replace the black ring with a cat.", ["ring"]),
+        ("no black ring, meadow", "remove the black ring and paint the black ring.", ["ring"]),
         ("without the kid please", "make the boy in red go away.", []),
         ("a black ring instead", "replace the cat with a black ring.", []),
     ],
@@ -283,6 +285,19 @@ def test_edits_put_nothing_on_a_subject_that_nobody_spoke_of() -> None:
     made_up = made_up_things(lexicon, "a robot instead", source, written)
     assert [fact.name for fact in made_up] == ["hat"]
     assert made_up_things(lexicon, "a robot with a hat instead", source, written) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "again"),
+    [
+        ("a red red cat jumps.", "red"),
+        ("remove the cat, add fog and remove the cat.", "remove the cat"),
+        ("a cat turns around and around, and a ball jumps again and again.", ""),
+        ("a cat in the front stands still, and a ball in the back stands still.", ""),
+    ],
+)
+def test_nothing_is_said_twice(written: str, again: str) -> None:
+    assert said_twice(written) == again
 
 
 def test_company_that_was_asked_for_is_not_left_out() -> None:
