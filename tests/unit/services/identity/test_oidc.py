@@ -66,9 +66,6 @@ def test_no_tenant_no_entry(issuer: Issuer, tenant: object) -> None:
     [
         {"aud": "another service"},
         {"iss": "https://elsewhere.example.com"},
-        {"exp": time.time() - 60},
-        {"nbf": time.time() + 600},
-        {"iat": time.time() + 600},
         {"exp": None},
         {"sub": None},
         {"aud": None},
@@ -76,6 +73,13 @@ def test_no_tenant_no_entry(issuer: Issuer, tenant: object) -> None:
     ],
 )
 def test_what_is_not_valid(issuer: Issuer, claims: dict[str, object]) -> None:
+    with pytest.raises(Unauthenticated):
+        verifier(issuer).verify(issuer.token(**claims))
+
+
+@pytest.mark.parametrize(("claim", "from_now_s"), [("exp", -60), ("nbf", 600), ("iat", 600)])
+def test_times_that_are_over_or_to_come(issuer: Issuer, claim: str, from_now_s: int) -> None:
+    claims = {claim: time.time() + from_now_s}  # now, not when the tests were collected
     with pytest.raises(Unauthenticated):
         verifier(issuer).verify(issuer.token(**claims))
 
