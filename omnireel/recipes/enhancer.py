@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from omnireel.enhancer.tiny.backend import TinyEnhancer
-from omnireel.enhancer.tiny.checks import ADDITIONS, MARKS, PUZZLES
 from omnireel.enhancer.tiny.modeling import TinyEnhancer as Model
 from omnireel.enhancer.tiny.modeling import TinyEnhancerConfig, tiny_config
+from omnireel.enhancer.tiny.untaught import ADDITIONS, MARKS, PUZZLES
 from omnireel.enhancer.tiny.vocabulary import build_tokenizer
 from omnireel.recipes import enhancer_words as words
 from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights

@@ -16,9 +16,10 @@ from omnireel.enhancer.schema import (
     to_prompt,
 )
 from omnireel.enhancer.tiny.backend import TinyEnhancer
-from omnireel.enhancer.tiny.checks import IN_PUZZLES, lost_facts
+from omnireel.enhancer.tiny.checks import lost_facts
 from omnireel.enhancer.tiny.dialogue import Dialogue
 from omnireel.enhancer.tiny.facts import Fact, Lexicon
+from omnireel.enhancer.tiny.untaught import IN_PUZZLES
 from omnireel.recipes.enhancer_data import Lesson
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from omnireel.enhancer.base import Enhancement
 from omnireel.enhancer.schema import StructuredPrompt, StructureError, parse_structured, to_prompt
 from omnireel.enhancer.tiny import vocabulary as v
-from omnireel.enhancer.tiny.checks import Draft, check_draft, unsure_words, untaught
+from omnireel.enhancer.tiny.checks import Draft, check_draft, unsure_words
 from omnireel.enhancer.tiny.dialogue import Dialogue, read_prompt
 from omnireel.enhancer.tiny.facts import Lexicon
 from omnireel.enhancer.tiny.modeling import TinyEnhancer as Model
 from omnireel.enhancer.tiny.modeling import TinyEnhancerConfig
 from omnireel.enhancer.tiny.restraint import EndsAsSaid, Without, names_a_color, restrained
 from omnireel.enhancer.tiny.sft import thought_tokens
+from omnireel.enhancer.tiny.untaught import untaught
 from omnireel.enhancer.tiny.writing import Drafts, Rule, most_likely, write
 from omnireel.mvl.prompt import Prompt
 from omnireel.registry import load_component

@@ -1,7 +1,8 @@
-"""Who does what, and on which side: what a clause says of the one subject that it names.
+"""Who has which colour, does what, and stands on which side.
 
 A model of a million parameters keeps both motions of "the cube spins, the cone stands still" and
-gives them to the wrong ones. Clauses with several subjects, or none, tell nothing here.
+gives them to the wrong ones. Clauses with several subjects, or none, tell nothing of motions and
+sides.
 """
 
 from __future__ import annotations
@@ -18,6 +19,15 @@ _SAID = re.compile(r"[,;.]|\b(?:and|while|plus|with)\b")
 _WRITTEN = re.compile(r"[,;.]|\b(?:and|while)\b")
 """Captions have no company after "with", but patterns: "with black stripes"."""
 _SIDE = re.compile(r"\b(?:on|at) the (left|right)\b|\bin the (front|back)(?! of)\b")
+
+
+def mixed_up(lexicon: Lexicon, said: str, written: str) -> list[Fact]:
+    """Kinds to which the user gives a colour, and the description ``written`` another one."""
+    return [
+        kind
+        for kind, color in lexicon.coloured(written)
+        if (given := lexicon.colors_said(said, kind)) and color not in given
+    ]
 
 
 def swapped_motions(lexicon: Lexicon, said: str, written: str) -> list[Fact]:

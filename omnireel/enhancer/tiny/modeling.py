@@ -51,7 +51,7 @@ class TinyEnhancerConfig(PretrainedConfig):  # type: ignore[misc]
         """Facts and the words for them, see ``facts.Lexicon``."""
         self.tasks = tasks or []
         """Capabilities whose prompts it was taught; prompts that look like none of them are left as
-        they are, see ``checks.untaught``."""
+        they are, see ``untaught``."""
         super().__init__(**kwargs)
 
 
