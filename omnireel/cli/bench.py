@@ -85,7 +85,7 @@ def bench(
         )
     made_by = generator or root / "generator"
     model = Model(made_by, root / "vae", steps or default_steps(made_by), words, seed)
-    with _progress() as report:
+    with progress() as report:
         run_bench(model, cases, folder, workers=workers, report=report)
     manifest = read_manifest(folder)
     if upscale:
@@ -106,7 +106,7 @@ def _upscaling(weights: Path, rows: tuple[str, ...], folder: Path, workers: int)
     from omnireel.evaluate.bench.suite import chosen
     from omnireel.evaluate.bench.upscaling import run_upscaling
 
-    with _progress() as report:
+    with progress() as report:
         return run_upscaling(
             weights / "upscaler",
             weights / "vae",
@@ -193,7 +193,7 @@ def write_results(
 
 
 @contextmanager
-def _progress() -> Iterator[Report]:
+def progress() -> Iterator[Report]:
     """A bar with the time to go; without a terminal, a line for every tenth part."""
     from rich.progress import (
         BarColumn,

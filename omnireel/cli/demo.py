@@ -179,7 +179,7 @@ def _make(
 def _enhanced(video: video_pb2.Video) -> str:
     enhancement = video.outputs.enhancement
     if enhancement.fallback_reason:
-        return f"(the prompt as it is: {enhancement.fallback_reason})"
+        return f"{enhancement.text} (not rewritten: {enhancement.fallback_reason})"
     return enhancement.text
 
 

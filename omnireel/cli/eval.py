@@ -14,6 +14,7 @@ from omnireel.cli.bench import bench, table
 from omnireel.cli.failures import failures
 from omnireel.cli.gate import gate
 from omnireel.cli.printing import err, out
+from omnireel.cli.prompts import prompts
 from omnireel.shipped import SHIPPED_TINY
 
 if TYPE_CHECKING:
@@ -219,6 +220,7 @@ def _save(evaluation: Evaluation, folder: Path, model: Mapping[str, Any]) -> dic
 
 
 app.command("bench")(bench)
+app.command("prompts")(prompts)
 app.command("table")(table)
 app.command("arena")(arena)
 app.command("failures")(failures)

@@ -43,8 +43,8 @@ def summary(video: video_pb2.Video) -> Text:
     enhancement = video.outputs.enhancement
     if enhancement.fallback_reason:
         facts.append(("enhanced", f"not: {enhancement.fallback_reason}"))
-    elif enhancement.text:
-        facts.append(("enhanced", enhancement.text))
+    if enhancement.text not in ("", prompt_text(video)):
+        facts.append(("made of" if enhancement.fallback_reason else "enhanced", enhancement.text))
     if video.settings.HasField("seed"):
         facts.append(("seed", str(video.settings.seed)))
     if video.outputs.HasField("video"):

@@ -15,12 +15,13 @@ class Enhancement:
     """The prompt to generate from and how it came about."""
 
     prompt: Prompt
-    """The enhanced prompt, or the user's own one when ``fallback_reason`` is set."""
+    """The enhanced prompt; when ``fallback_reason`` is set, the user's own one, or that one told
+    word for word in words that the generator knows."""
     structured: StructuredPrompt | None
     raw_output: str
     """Exactly what the model wrote, thinking included (empty for the ``off`` back-end)."""
     fallback_reason: str = ""
-    """Why the user's text was used unchanged; empty when the enhancement was used."""
+    """Why the user's text was not rewritten; empty when the enhancement was used."""
 
 
 class Enhancer(Protocol):

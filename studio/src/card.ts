@@ -134,8 +134,9 @@ export class Card {
   #showEnhancement(enhancement: Enhancement | undefined): void {
     if (!enhancement) return;
     const { fallback_reason: reason, text } = enhancement;
-    const said = reason ? `Used as written: ${reason}` : text;
-    fill(this.#enhanced, h("h3", {}, "Enhanced prompt"), h("p", {}, said));
+    const why = reason ? h("p", { class: "hint" }, `Not rewritten: ${reason}`) : null;
+    const title = reason ? "Prompt that was used" : "Enhanced prompt";
+    fill(this.#enhanced, h("h3", {}, title), h("p", {}, text), why);
     this.#enhanced.hidden = false;
   }
 

@@ -10,14 +10,16 @@ from pathlib import Path
 from omnireel.enhancer.base import Enhancement
 from omnireel.enhancer.schema import StructuredPrompt, StructureError, parse_structured, to_prompt
 from omnireel.enhancer.tiny import vocabulary as v
-from omnireel.enhancer.tiny.checks import Draft, check_draft, unsure_words
-from omnireel.enhancer.tiny.dialogue import Dialogue, read_prompt
+from omnireel.enhancer.tiny.checks import Draft, check_draft, check_subjects, unsure_words
+from omnireel.enhancer.tiny.copied import unknown_verbs
+from omnireel.enhancer.tiny.dialogue import Dialogue, known_words, read_prompt
 from omnireel.enhancer.tiny.facts import Lexicon
 from omnireel.enhancer.tiny.modeling import TinyEnhancer as Model
 from omnireel.enhancer.tiny.modeling import TinyEnhancerConfig
 from omnireel.enhancer.tiny.restraint import EndsAsSaid, Without, names_a_color, restrained
 from omnireel.enhancer.tiny.sft import thought_tokens
 from omnireel.enhancer.tiny.untaught import untaught
+from omnireel.enhancer.tiny.word_for_word import word_for_word
 from omnireel.enhancer.tiny.writing import Drafts, Rule, most_likely, write
 from omnireel.mvl.prompt import Prompt
 from omnireel.registry import load_component
@@ -45,6 +47,7 @@ class TinyEnhancer:
     def __init__(self, model: Model) -> None:
         self.model = model.eval()
         self.tokenizer = v.build_tokenizer(model.config.words)
+        self.known = known_words(self.tokenizer)
         self.lexicon = Lexicon.from_data(model.config.lexicon)
 
     @classmethod
@@ -63,14 +66,18 @@ class TinyEnhancer:
     def enhance(self, prompt: Prompt, media: MediaSet) -> Enhancement:
         """Enhance one prompt: the first draft that keeps every fact is used.
 
-        When none does, the user's text is used and the reply gives the fault of the first draft.
+        When none does, the user's text is used, word for word in those that the generator knows,
+        and the reply gives the fault of the first draft.
         """
         try:
             dialogue = self.read(prompt, media)
         except StructureError as error:
-            return Enhancement(prompt, None, "", f"{error}; your text is used unchanged")
+            return self._word_for_word(prompt, "", str(error))
         if reason := untaught(self.lexicon, prompt, dialogue.text, self.model.config.tasks):
             return Enhancement(prompt, None, "", f"{reason}; your text is used unchanged")
+        if verbs := unknown_verbs(self.lexicon, dialogue.text, dialogue.copies):
+            reason = f"the tiny enhancer does not know what '{verbs[0]}' means"
+            return self._word_for_word(prompt, "", reason)
         first: Enhancement | None = None
         for draft in self._drafts(prompt, dialogue):
             result = self.check(prompt, dialogue, draft)
@@ -88,6 +95,11 @@ class TinyEnhancer:
         """
         return read_prompt(prompt, media, self.tokenizer, self.model.config.image_side)
 
+    def _word_for_word(self, prompt: Prompt, raw: str, reason: str) -> Enhancement:
+        told = word_for_word(self.lexicon, prompt, self.known)
+        how = "unchanged" if told == prompt else "word for word, as far as the generator knows it"
+        return Enhancement(told, None, raw, f"{reason}; your text is used {how}")
+
     def _drafts(self, prompt: Prompt, dialogue: Dialogue) -> Iterator[Draft]:
         thought = self.think(dialogue)
         yield from self.write(prompt, dialogue, thought)
@@ -100,12 +112,13 @@ class TinyEnhancer:
         raw = draft.text
         try:
             raw = dialogue.restore(draft.text)
-            written = parse_structured(draft.text).description
-            check_draft(self.lexicon, prompt, dialogue, written, draft.unsure)
+            slotted = parse_structured(draft.text)
+            check_subjects(self.lexicon, slotted.subjects)
+            check_draft(self.lexicon, prompt, dialogue, slotted.description, draft.unsure)
             structured = _capitalised(parse_structured(raw))
             return Enhancement(to_prompt(structured, prompt), structured, raw)
         except StructureError as error:
-            return Enhancement(prompt, None, raw, f"{error}; your text is used unchanged")
+            return self._word_for_word(prompt, raw, str(error))
 
     def write(
         self,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from omnireel.enhancer.schema import StructureError
 from omnireel.enhancer.tiny.binding import lost_sides, mixed_up, swapped_motions
+from omnireel.enhancer.tiny.copied import misplaced
 from omnireel.enhancer.tiny.dialogue import Dialogue
 from omnireel.enhancer.tiny.edits import (
     CLAUSE,
@@ -31,6 +32,7 @@ from omnireel.types import Role
 SURE = 0.5
 """Least probability of a colour or kind that the model says it sees."""
 _COPY = re.compile(r"<w\d>")
+_SLOT = re.compile(r"<[mw]\d>")
 _NUMBER = re.compile(r"\b(two|three|four)\b")
 """Numbers among the words that are known; all others are copied through."""
 _BORROWED_PLACE = re.compile(r"(background of|place of|scene shown in|scene of) (<m|@)")
@@ -38,7 +40,7 @@ _SOME = "(thing|something|object|someone|figure|character|toy)"
 _SOME_SUBJECT = re.compile(rf"\b{_SOME}\b")
 _COMPANY = re.compile(rf"\b(plus|and|with) ((an?|some) )?(little )?{_SOME}\b")
 """How people ask for a second subject and leave open which."""
-_TWICE = re.compile(r"\b([a-z]+) \1\b")
+_TWICE = re.compile(r"(?<!\S)((?:[a-z0-9<>]+ ){0,2}[a-z0-9<>]+) \1(?!\w)")
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,9 @@ def check_draft(
     if dropped := set(_COPY.findall(said)) - set(_COPY.findall(written)):
         words = ", ".join(f"'{dialogue.restore(w)}'" for w in sorted(dropped))
         raise StructureError(f"the tiny enhancer does not know {words}")
+    if strange := misplaced(lexicon, said, written):
+        words = ", ".join(f"'{dialogue.restore(w)}'" for w in strange)
+        raise StructureError(f"the tiny enhancer does not know what {words} means here")
     puzzle = PUZZLE.search(said)
     if not puzzle and (dropped := _numbers(said) - _numbers(written)):
         raise StructureError(f"the rewritten prompt would have lost '{min(dropped)}'")
@@ -118,6 +123,18 @@ def check_draft(
     ]
     if guessed:
         raise StructureError("the tiny enhancer cannot make out what the given pictures show")
+
+
+def check_subjects(lexicon: Lexicon, subjects: Sequence[str]) -> None:
+    """Check that each of an answer's subjects (with slots) is somebody or something.
+
+    Raises:
+        StructureError: one is not, as "a blue evening".
+    """
+    for subject in subjects:
+        named = (facts[0].group == "kind" for facts in lexicon.stated(subject))
+        if not (_SLOT.search(subject) or _SOME_SUBJECT.search(subject) or any(named)):
+            raise StructureError(f"the rewritten prompt would speak of '{subject}'")
 
 
 def lost_facts(lexicon: Lexicon, said: str, prompt: Prompt, written: str) -> list[Fact]:

@@ -20,13 +20,12 @@ from transformers import PreTrainedTokenizerFast
 
 from omnireel.enhancer.schema import StructureError
 from omnireel.enhancer.tiny import vocabulary as v
+from omnireel.enhancer.tiny.everyday import read_words
 from omnireel.enhancer.tiny.modeling import PATCHES
-from omnireel.enhancer.tiny.spelling import repair
 from omnireel.mvl.prompt import MentionPart, Prompt
 from omnireel.types import Clip, Frames, MediaSet, Role
 
 MAX_WORDS = 64
-_WORD = re.compile(r"[^\W_]+|[^\w\s]|_", re.UNICODE)
 _SLOT = re.compile(r"<([mw])(\d)>")
 
 
@@ -37,7 +36,8 @@ class Dialogue:
     ids: tuple[int, ...]
     pixels_ICHW: Tensor
     text: str
-    """The user's words as the model sees them: lower case, slots, typos repaired."""
+    """The user's words as the model sees them, with slots; see
+    :func:`~omnireel.enhancer.tiny.everyday.read_words`."""
     names: tuple[str, ...]
     copies: tuple[str, ...]
 
@@ -75,7 +75,7 @@ def read_prompt(
         shown = _pictures(media.get(name, ()), role, image_side)
         tokens += [slot, v.ROLES[role], *[v.IMAGE] * (PATCHES * len(shown))]
         pictures += shown
-    words, copies = _words(prompt, names, _known(tokenizer))
+    words, copies = _words(prompt, names, known_words(tokenizer))
     tokens += [v.USER, *words, v.ANSWER]
     pixels = torch.stack(pictures) if pictures else torch.zeros(0, 3, image_side, image_side)
     return Dialogue(
@@ -108,7 +108,8 @@ def _declared(prompt: Prompt) -> list[tuple[str, Role]]:
     ]
 
 
-def _known(tokenizer: PreTrainedTokenizerFast) -> frozenset[str]:
+def known_words(tokenizer: PreTrainedTokenizerFast) -> frozenset[str]:
+    """Whole words and marks of a vocabulary."""
     return frozenset(t for t in tokenizer.get_vocab() if not t.startswith(("##", "<", '"', "{")))
 
 
@@ -121,9 +122,9 @@ def _words(
         if isinstance(part, MentionPart):
             words.append(v.MENTIONS[names.index(part.name)])
             continue
-        for word in _WORD.findall(part.text):
-            token = repair(word.lower(), known)
-            if token not in known:
+        for word in read_words(part.text, known):
+            token = word
+            if word not in known:
                 if word not in copies:
                     copies.append(word)
                 if len(copies) > len(v.COPIES):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -27,6 +27,17 @@ class Fact:
     name: str
     said: tuple[str, ...]
     written: tuple[str, ...]
+
+    @property
+    def told(self) -> str:
+        """How captions tell it right behind a subject, or in its place: "jumping", "ball"."""
+        gerunds = (form for form in self.written if re.search(r"ing\b", form))
+        return next(gerunds, self.written[0]) if self.group == "motion" else self.written[0]
+
+
+def _holds(words: Sequence[str], some: Sequence[str]) -> bool:
+    starts = range(len(words) - len(some) + 1)
+    return any(list(words[i : i + len(some)]) == list(some) for i in starts)
 
 
 class Lexicon:
@@ -63,6 +74,26 @@ class Lexicon:
             else:
                 i += 1
         return found
+
+    def as_captions_tell(self, words: Sequence[str]) -> list[str]:
+        """``words`` (lower case) with the phrases that captions do not write, and that have one
+        reading, replaced by what they do."""
+        told: list[str] = []
+        while words:
+            length = min(self._longest, len(words))
+            while length > 1 and tuple(words[:length]) not in self._said:
+                length -= 1
+            phrase, words = words[:length], words[length:]
+            facts = self._said.get(tuple(phrase), [])
+            written = any(_holds(phrase, form.split()) for fact in facts for form in fact.written)
+            if len(facts) != 1 or written:
+                told += phrase
+                continue
+            if facts[0].group == "camera" and told[-1:] != ["camera"]:
+                told += ["the", "camera"]
+            new = facts[0].told.split()
+            told += new if told[-len(new) :] != new else []
+        return told
 
     def lost(
         self, said: str, written: str, *, ignore: frozenset[str] = frozenset()

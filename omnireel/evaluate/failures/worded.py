@@ -10,7 +10,7 @@ from omnireel.evaluate.bench.suite import chosen, sample_of
 from omnireel.evaluate.failures.report import Failures
 
 _UNREADABLE = "no answer that can be read"
-_USED = "; your text is used unchanged"
+_USED = "; your text is used "
 
 
 def worst_worded(folder: Path, count: int) -> Failures:
@@ -23,7 +23,7 @@ def worst_worded(folder: Path, count: int) -> Failures:
         sample = sample_of(case)
         reply = enhancer.enhance(sample.vague_prompt, sample.media)
         if reply.fallback_reason:
-            reason = reply.fallback_reason.removesuffix(_USED)
+            reason = reply.fallback_reason.partition(_USED)[0]
             failed.append((sample.vague_prompt.text, _draft(reply.raw_output), reason))
     order = sorted(range(len(failed)), key=lambda i: _repeats(failed, i))
     head = ("Asked", "First draft", "Why it was thrown away")

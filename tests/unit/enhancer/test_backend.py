@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from omnireel.enhancer import open_enhancer
+from omnireel.enhancer.schema import StructureError
 from omnireel.enhancer.tiny import backend
 from omnireel.enhancer.tiny.backend import Thought, TinyEnhancer
-from omnireel.enhancer.tiny.checks import Draft, unsure_words
+from omnireel.enhancer.tiny.checks import Draft, check_subjects, unsure_words
 from omnireel.enhancer.tiny.dialogue import Dialogue
 from omnireel.enhancer.tiny.modeling import TinyEnhancer as Model
+from omnireel.enhancer.tiny.word_for_word import word_for_word
 from omnireel.enhancer.tiny.writing import Drafts, Written, write
 from omnireel.mvl import Input, Prompt, parse
 from omnireel.recipes import enhancer_words
@@ -39,7 +41,7 @@ class Scripted(TinyEnhancer):
         as_said: bool = False,
     ) -> list[Draft]:
         said = [self.says[min(n, len(self.says) - 1)] for n in numbers]
-        texts = [f'<think> x </think>{{"subjects":["x"],"description":"{s}"}}' for s in said]
+        texts = [f'<think> x </think>{{"subjects":["a ball"],"description":"{s}"}}' for s in said]
         return [Draft(text, self.unsure) for text in texts]
 
 
@@ -93,7 +95,7 @@ def test_facts_and_unknown_words_are_guarded(
     result = enhancer.enhance(prompt, {})
     if reason:
         assert reason in result.fallback_reason
-        assert result.prompt == prompt
+        assert result.prompt == word_for_word(enhancer.lexicon, prompt, enhancer.known)
     else:
         assert result.fallback_reason == ""
         assert result.prompt.text == f"A{said[1:]}".replace("<w0>", "zorple")
@@ -195,7 +197,20 @@ def test_the_shipped_model_keeps_plain_facts_and_owns_up_to_unknown_words() -> N
     assert result.fallback_reason == ""
     assert {"red", "ball", "meadow."} <= set(result.prompt.text.split())
     assert result.structured is not None
-    prompt = parse("a dragon playing chess against a wizard")
-    result = enhancer.enhance(prompt, {})
-    assert result.prompt == prompt
-    assert "'wizard'" in result.fallback_reason
+    result = enhancer.enhance(parse("a dragon playing chess with a lady at dusk"), {})
+    assert "'playing'" in result.fallback_reason
+    assert result.structured is None
+    assert result.prompt.text == "a dragon playing chess with a girl at sunset"
+
+
+def test_people_are_understood_in_their_own_words() -> None:
+    result = open_enhancer().enhance(parse("A KITTEN scampers through the forest, drizzling"), {})
+    assert result.fallback_reason == ""
+    assert {"cat", "meadow,", "rain."} <= set(result.prompt.text.split())
+
+
+def test_subjects_are_somebody_or_something() -> None:
+    lexicon = enhancer_words.lexicon()
+    check_subjects(lexicon, ["a red ball", "<m0>", "a <w0> thing", "some object"])
+    with pytest.raises(StructureError, match="speak of 'a blue evening'"):
+        check_subjects(lexicon, ["a red ball", "a blue evening"])

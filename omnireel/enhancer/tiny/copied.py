@@ -1,0 +1,87 @@
+"""Where words that the model does not know may stand in a draft: beside what they stood beside.
+
+They are copied as slots, as names and adjectives of subjects. Of other words, of verbs above all,
+a model of a million parameters makes such too: "the cat purrs" becomes "a purrs cat".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise, takewhile
+
+from omnireel.enhancer.tiny.facts import Fact, Lexicon
+
+_TOKEN = re.compile(r"<?[a-z0-9]+>?|[.,;]")
+_SLOT = re.compile(r"<w\d>")
+_REACH = 4
+_BORDERS = frozenset({"and", "with", "a", "an", "the", ",", ".", ";"})
+"""Where another phrase begins."""
+_SOMEONE = frozenset({"one", "someone", "somebody", "figure", "character", "person"})
+_VERB = re.compile(r"(?<![sui])s|ing|ed")
+"""How an unknown word ends that tells what somebody does."""
+
+
+def unknown_verbs(lexicon: Lexicon, said: str, copies: Sequence[str]) -> list[str]:
+    """Those of ``copies``, the words behind the slots of ``said``, that tell what somebody does:
+    right behind who does it, and with the ending of a verb."""
+    tokens = _TOKEN.findall(said)
+    found = []
+    for before, token in pairwise(tokens):
+        if _SLOT.fullmatch(token) and (_SLOT.fullmatch(before) or _kinds(lexicon, before)):
+            word = copies[int(token[2])]
+            if re.search(rf"[a-z]({_VERB.pattern})$", word.lower()):
+                found.append(word)
+    return found
+
+
+def misplaced(lexicon: Lexicon, said: str, written: str) -> list[str]:
+    """Slots of ``written`` that describe there whom they do not describe in ``said``, or what
+    somebody wears and cannot here. Who is not named in ``said`` ("the <w0> one") may be described
+    by any."""
+    asked, given = _TOKEN.findall(said.lower()), ["", *_TOKEN.findall(written.lower()), ""]
+    found = dict[str, None]()
+    for before, slot, after in zip(given, given[1:], given[2:], strict=False):
+        if not _SLOT.fullmatch(slot):
+            continue
+        places = [i for i, token in enumerate(asked) if token == slot]
+
+        def said_among(word: str, near: Sequence[Sequence[str]]) -> bool:
+            """Whether ``word``, where it is said at all, is said among these."""
+            anywhere = any(_same(lexicon, token, word) for token in asked)
+            return not anywhere or any(_same(lexicon, t, word) for tokens in near for t in tokens)
+
+        right_before = [asked[max(i - 1, 0) : i] for i in places]
+        wrong = _names(lexicon, after) and not said_among(
+            after, [_phrase(asked, i) for i in places]
+        )
+        wrong = wrong or (_names(lexicon, before) and not said_among(before, right_before))
+        if (before == "in" or after == "clothes") and [before] not in right_before:
+            around = (asked[max(i - _REACH, 0) : i + _REACH] for i in places)
+            wrong = wrong or not any(_dressed(lexicon, words) for words in around)
+        if wrong:
+            found[slot] = None
+    return list(found)
+
+
+def _phrase(tokens: Sequence[str], at: int) -> Sequence[str]:
+    """The words behind place ``at`` that may belong to one phrase with it."""
+    return list(takewhile(lambda t: t not in _BORDERS, tokens[at + 1 : at + 1 + _REACH]))
+
+
+def _names(lexicon: Lexicon, word: str) -> bool:
+    return bool(_SLOT.fullmatch(word) or _kinds(lexicon, word))
+
+
+def _dressed(lexicon: Lexicon, words: Sequence[str]) -> bool:
+    facts = {fact.group for facts in lexicon.stated(" ".join(words)) for fact in facts}
+    return bool(facts & {"kind", "color"} or _SOMEONE.intersection(words))
+
+
+def _kinds(lexicon: Lexicon, word: str) -> frozenset[Fact]:
+    facts = (fact for facts in lexicon.stated(word) for fact in facts)
+    return frozenset(fact for fact in facts if fact.group == "kind")
+
+
+def _same(lexicon: Lexicon, one: str, other: str) -> bool:
+    return one == other or bool(_kinds(lexicon, one) & _kinds(lexicon, other))

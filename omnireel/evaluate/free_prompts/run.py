@@ -1,0 +1,125 @@
+"""Every prompt twice: as it was written, and as the enhancer puts it; what the two clips show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from omnireel.enhancer import Enhancer, EnhancerSpec, open_enhancer
+from omnireel.errors import AlreadyExists
+from omnireel.evaluate.cases import QUICK_FORMAT
+from omnireel.evaluate.free_prompts.prompts import GROUPS, FreePrompt, read_prompts
+from omnireel.evaluate.perception import Observation, load_perception, observe
+from omnireel.files import atomic_write
+from omnireel.generate import GenerationSettings, GeneratorPipeline
+from omnireel.mvl import parse
+from omnireel.mvl.prompt import Prompt
+from omnireel.processes import Report, build_missing
+from omnireel.registry import verify
+from omnireel.types import Clip
+from omnireel.world.scene import CAMERA_MOVES, MOTIONS, PLACES, STYLES, WEATHERS
+
+WORDINGS = ("written", "enhanced")
+MANIFEST, RECORDS = "manifest.json", "records"
+
+
+@dataclass(frozen=True)
+class System:
+    """Component folders of what is measured."""
+
+    generator: Path
+    vae: Path
+    enhancer: Path
+
+    def hashes(self) -> dict[str, str]:
+        """Of the weights."""
+        folders = {"generator": self.generator, "vae": self.vae, "enhancer": self.enhancer}
+        return {k: str(verify(f)["sha256"]["model.safetensors"]) for k, f in folders.items()}
+
+
+def run_free_prompts(
+    system: System,
+    prompts: Sequence[FreePrompt],
+    folder: Path,
+    *,
+    workers: int = 2,
+    report: Report | None = None,
+) -> list[dict[str, Any]]:
+    """Make the missing records of ``prompts`` in ``folder`` and return all of them.
+
+    Raises:
+        AlreadyExists: the folder holds records of other weights.
+
+    """
+    (folder / RECORDS).mkdir(parents=True, exist_ok=True)
+    manifest = json.dumps(system.hashes(), indent=1) + "\n"
+    path = folder / MANIFEST
+    if path.exists() and path.read_text(encoding="utf-8") != manifest:
+        raise AlreadyExists(f"{folder} holds results of other weights; choose another --out")
+    atomic_write(path, manifest.encode())
+    paths = [folder / RECORDS / f"{prompt.id}.json" for prompt in prompts]
+    make = partial(_record, system)
+    build_missing(make, paths, workers=workers, report=report, first=_one_thread)
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def _record(system: System, path: Path, _index: int) -> None:
+    prompt = next(p for p in read_prompts() if p.id == path.stem)
+    written = parse(prompt.text)
+    enhanced = _enhancer(system.enhancer).enhance(written, {})
+    record: dict[str, Any] = {
+        "id": prompt.id,
+        "split": prompt.split,
+        "facts": {group: list(values) for group, values in prompt.facts.items()},
+        "fallback_reason": enhanced.fallback_reason,
+    }
+    for wording, asked in zip(WORDINGS, (written, enhanced.prompt), strict=True):
+        seen = observe(_clip(system, asked, prompt.seed).frames_THWC, load_perception())
+        record[wording] = {"text": asked.text, "seen": what_shows(seen)}
+    atomic_write(path, (json.dumps(record) + "\n").encode())
+
+
+@cache
+def _pipeline(generator: Path, vae: Path) -> GeneratorPipeline:
+    return GeneratorPipeline.open(generator, vae)
+
+
+@cache
+def _enhancer(folder: Path) -> Enhancer:
+    return open_enhancer(EnhancerSpec(path=str(folder)))
+
+
+def _clip(system: System, prompt: Prompt, seed: int) -> Clip:
+    pipeline = _pipeline(system.generator, system.vae)
+    defaults = pipeline.defaults
+    settings = GenerationSettings(
+        format=QUICK_FORMAT,
+        seed=seed,
+        num_inference_steps=defaults.num_inference_steps,
+        guidance=defaults.guidance,
+    )
+    return pipeline.generate(prompt, {}, settings).clip
+
+
+def what_shows(seen: Observation) -> dict[str, list[str]]:
+    """Values of every group of facts that a clip shows: those of all subjects, and of the whole."""
+    values = (
+        [subject.kind for subject in seen.subjects],
+        [subject.color for subject in seen.subjects],
+        [MOTIONS[int(subject.motion_M.argmax())] for subject in seen.subjects],
+        [PLACES[int(seen.place_P.argmax())]],
+        [WEATHERS[int(seen.weather_W.argmax())]],
+        [STYLES[int(seen.style_S.argmax())]],
+        [CAMERA_MOVES[int(seen.camera_M.argmax())]],
+    )
+    return dict(zip(GROUPS, values, strict=True))
