@@ -30,19 +30,24 @@ def prompts(
     folder: Annotated[
         Path, typer.Option("--out", help="Folder of the run; run again to go on.")
     ] = Path("out/prompts"),
+    record: Annotated[
+        bool, typer.Option("--record", help="Keep the shares in the enhancer's card.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json, no table.")] = False,
 ) -> None:
-    """Prompts as people write them: how much of what they say is shown, as written and enhanced.
+    """Prompts in free words: how much of what they say is shown, as written and enhanced.
 
-    120 held-out prompts in free words, two clips each; readers of the frames look for the facts
-    that are written beside each prompt. About four minutes on two cores.
+    120 held-out prompts, three clips each: as written, enhanced, and in exact words, which is the
+    most that an enhancer could win. Readers of the frames look for the facts that stand beside each
+    prompt. About six minutes on two cores.
 
     Example: omnireel eval prompts --out runs/prompts
     """
     from omnireel.cli.bench import progress
     from omnireel.errors import InvalidInput
     from omnireel.evaluate.free_prompts.prompts import SPLITS, read_prompts
-    from omnireel.evaluate.free_prompts.run import System, run_free_prompts
+    from omnireel.evaluate.free_prompts.record import record_shares
+    from omnireel.evaluate.free_prompts.run import SHEETS, System, run_free_prompts
     from omnireel.evaluate.free_prompts.summary import summary_of
     from omnireel.files import atomic_write
 
@@ -55,26 +60,33 @@ def prompts(
         records = run_free_prompts(system, chosen, folder, workers=workers, report=report)
     data = {"split": split, **system.hashes(), **summary_of(records), "records": records}
     atomic_write(folder / "results.json", (json.dumps(data, indent=1) + "\n").encode())
+    if record:
+        err().print(f"recorded in {record_shares(data, system.enhancer)}")
     if as_json:
         out().print_json(json.dumps(data))
         return
     _print(data)
-    err().print(str((folder / "results.json").resolve()))
+    err().print(str((folder / SHEETS).resolve()))
 
 
 def _print(data: dict[str, Any]) -> None:
-    lines = ["| Facts | Number | As written | Enhanced |", "|---|---:|---:|---:|"]
+    lines = [
+        "| Facts | Number | As written | Enhanced | Exact words |",
+        "|---|---:|---:|---:|---:|",
+    ]
     lines += [
-        f"| {group} | {row['facts']} | {row['written']:.0%} | {row['enhanced']:.0%} |"
+        f"| {group} | {row['facts']} | {row['written']:.0%} | {row['enhanced']:.0%} | "
+        f"{row['exact']:.0%} |"
         for group, row in data["groups"].items()
     ]
     out().print("\n".join(lines), markup=False)
-    written, enhanced, gain = (
-        [100 * value for value in data[name]] for name in ("written", "enhanced", "gain")
+    written, enhanced, exact, gain = (
+        [100 * value for value in data[name]] for name in ("written", "enhanced", "exact", "gain")
     )
     out().print(
         f"\nof {data['facts']} facts {written[0]:.0f} % are shown as written, {enhanced[0]:.0f} % "
-        f"enhanced: {gain[0]:+.0f} points ({gain[1]:+.0f} to {gain[2]:+.0f}); "
+        f"enhanced: {gain[0]:+.0f} points ({gain[1]:+.0f} to {gain[2]:+.0f}), {exact[0]:.0f} % in "
+        "exact words; "
         f"{data['not_rewritten']} of {data['prompts']} prompts were not rewritten",
         markup=False,
     )

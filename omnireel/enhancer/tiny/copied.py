@@ -14,7 +14,7 @@ from omnireel.enhancer.tiny.facts import Fact, Lexicon
 
 _TOKEN = re.compile(r"<?[a-z0-9]+>?|[.,;]")
 _SLOT = re.compile(r"<w\d>")
-_REACH = 4
+_REACH, _NEAR = 4, 2
 _BORDERS = frozenset({"and", "with", "a", "an", "the", ",", ".", ";"})
 """Where another phrase begins."""
 _SOMEONE = frozenset({"one", "someone", "somebody", "figure", "character", "person"})
@@ -57,7 +57,7 @@ def misplaced(lexicon: Lexicon, said: str, written: str) -> list[str]:
         )
         wrong = wrong or (_names(lexicon, before) and not said_among(before, right_before))
         if (before == "in" or after == "clothes") and [before] not in right_before:
-            around = (asked[max(i - _REACH, 0) : i + _REACH] for i in places)
+            around = (asked[max(i - _NEAR, 0) : i + 1 + _NEAR] for i in places)
             wrong = wrong or not any(_dressed(lexicon, words) for words in around)
         if wrong:
             found[slot] = None
@@ -75,7 +75,8 @@ def _names(lexicon: Lexicon, word: str) -> bool:
 
 def _dressed(lexicon: Lexicon, words: Sequence[str]) -> bool:
     facts = {fact.group for facts in lexicon.stated(" ".join(words)) for fact in facts}
-    return bool(facts & {"kind", "color"} or _SOMEONE.intersection(words))
+    several = sum(map(bool, map(_SLOT.fullmatch, words))) > 1
+    return several or bool(facts & {"kind", "color"} or _SOMEONE.intersection(words))
 
 
 def _kinds(lexicon: Lexicon, word: str) -> frozenset[Fact]:

@@ -1,4 +1,5 @@
-"""Every prompt twice: as it was written, and as the enhancer puts it; what the two clips show."""
+"""Every prompt three times: as written, as the enhancer puts it, and its facts in exact words; what
+the clips show."""
 
 from __future__ import annotations
 
@@ -9,15 +10,19 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from omnireel.enhancer import Enhancer, EnhancerSpec, open_enhancer
 from omnireel.errors import AlreadyExists
 from omnireel.evaluate.cases import QUICK_FORMAT
+from omnireel.evaluate.free_prompts.exact import exact_words
 from omnireel.evaluate.free_prompts.prompts import GROUPS, FreePrompt, read_prompts
 from omnireel.evaluate.perception import Observation, load_perception, observe
 from omnireel.files import atomic_write
 from omnireel.generate import GenerationSettings, GeneratorPipeline
+from omnireel.media import SheetStyle, contact_sheet, write_png
+from omnireel.media.sheet import Row
 from omnireel.mvl import parse
 from omnireel.mvl.prompt import Prompt
 from omnireel.processes import Report, build_missing
@@ -25,8 +30,10 @@ from omnireel.registry import verify
 from omnireel.types import Clip
 from omnireel.world.scene import CAMERA_MOVES, MOTIONS, PLACES, STYLES, WEATHERS
 
-WORDINGS = ("written", "enhanced")
-MANIFEST, RECORDS = "manifest.json", "records"
+WORDINGS = ("written", "enhanced", "exact")
+MANIFEST, RECORDS, SHEETS = "manifest.json", "records", "sheets"
+"""In a run's folder: what was measured; one JSON file and one picture for each prompt."""
+SHEET = SheetStyle(columns=5, cell_height=96, font_size=14)
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,8 @@ def run_free_prompts(
         AlreadyExists: the folder holds records of other weights.
 
     """
-    (folder / RECORDS).mkdir(parents=True, exist_ok=True)
+    for part in (RECORDS, SHEETS):
+        (folder / part).mkdir(parents=True, exist_ok=True)
     manifest = json.dumps(system.hashes(), indent=1) + "\n"
     path = folder / MANIFEST
     if path.exists() and path.read_text(encoding="utf-8") != manifest:
@@ -83,9 +91,16 @@ def _record(system: System, path: Path, _index: int) -> None:
         "facts": {group: list(values) for group, values in prompt.facts.items()},
         "fallback_reason": enhanced.fallback_reason,
     }
-    for wording, asked in zip(WORDINGS, (written, enhanced.prompt), strict=True):
-        seen = observe(_clip(system, asked, prompt.seed).frames_THWC, load_perception())
-        record[wording] = {"text": asked.text, "seen": what_shows(seen)}
+    exact = parse(exact_words(prompt.facts))
+    rows: list[Row] = []
+    for wording, asked in zip(WORDINGS, (written, enhanced.prompt, exact), strict=True):
+        frames_THWC = _clip(system, asked, prompt.seed).frames_THWC
+        seen = what_shows(observe(frames_THWC, load_perception()))
+        record[wording] = {"text": asked.text, "seen": seen}
+        moments = np.linspace(0, len(frames_THWC) - 1, SHEET.columns).round().astype(int)
+        rows.append((f"{wording}: {asked.text}", frames_THWC[moments]))
+    sheet = path.parent.with_name(SHEETS) / f"{prompt.id}.png"
+    write_png(contact_sheet(rows, style=SHEET), sheet)
     atomic_write(path, (json.dumps(record) + "\n").encode())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omnireel.evaluate.bootstrap import Interval, mean_interval
@@ -21,33 +21,28 @@ def shown(record: Record, wording: str, group: str) -> list[bool]:
 def summary_of(records: Sequence[Record]) -> dict[str, Any]:
     """Shares of facts shown by wording, all and by group, and what the enhancer adds."""
     facts = [
-        (record["id"], group, [float(x) for x in pair])
+        (record["id"], group, [float(x) for x in answers])
         for record in records
         for group in GROUPS
-        for pair in _pairs(record, group)
+        for answers in zip(*(shown(record, w, group) for w in WORDINGS), strict=True)
     ]
     ids = [name for name, _, _ in facts]
-    both = [pair for _, _, pair in facts]
+    found = [answers for _, _, answers in facts]
     return {
         "prompts": len(records),
         "facts": len(facts),
         "not_rewritten": sum(bool(record["fallback_reason"]) for record in records),
-        **{w: _told(mean_interval([p[i] for p in both], ids)) for i, w in enumerate(WORDINGS)},
-        "gain": _told(mean_interval([after - before for before, after in both], ids)),
+        **{w: _told(mean_interval([a[i] for a in found], ids)) for i, w in enumerate(WORDINGS)},
+        "gain": _told(mean_interval([after - before for before, after, _ in found], ids)),
         "groups": {
             group: {
-                "facts": len(found),
-                **{w: _mean([pair[i] for pair in found]) for i, w in enumerate(WORDINGS)},
+                "facts": len(of_group),
+                **{w: _mean([a[i] for a in of_group]) for i, w in enumerate(WORDINGS)},
             }
             for group in GROUPS
-            if (found := [pair for _, of, pair in facts if of == group])
+            if (of_group := [answers for _, of, answers in facts if of == group])
         },
     }
-
-
-def _pairs(record: Record, group: str) -> Iterator[tuple[bool, bool]]:
-    before, after = (shown(record, wording, group) for wording in WORDINGS)
-    return zip(before, after, strict=True)
 
 
 def _told(found: Interval) -> list[float]:
