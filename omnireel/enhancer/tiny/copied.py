@@ -15,6 +15,7 @@ from omnireel.enhancer.tiny.facts import Fact, Lexicon
 _TOKEN = re.compile(r"<?[a-z0-9]+>?|[.,;]")
 _SLOT = re.compile(r"<w\d>")
 _REACH, _NEAR = 4, 2
+"""Words from what is described, and from who may wear it."""
 _BORDERS = frozenset({"and", "with", "a", "an", "the", ",", ".", ";"})
 """Where another phrase begins."""
 _SOMEONE = frozenset({"one", "someone", "somebody", "figure", "character", "person"})
@@ -45,32 +46,30 @@ def misplaced(lexicon: Lexicon, said: str, written: str) -> list[str]:
         if not _SLOT.fullmatch(slot):
             continue
         places = [i for i, token in enumerate(asked) if token == slot]
-
-        def said_among(word: str, near: Sequence[Sequence[str]]) -> bool:
-            """Whether ``word``, where it is said at all, is said among these."""
-            anywhere = any(_same(lexicon, token, word) for token in asked)
-            return not anywhere or any(_same(lexicon, t, word) for tokens in near for t in tokens)
-
         right_before = [asked[max(i - 1, 0) : i] for i in places]
-        wrong = _names(lexicon, after) and not said_among(
-            after, [_phrase(asked, i) for i in places]
-        )
-        wrong = wrong or (_names(lexicon, before) and not said_among(before, right_before))
+        fits = _among(lexicon, after, asked, [_phrase(asked, i) for i in places])
+        fits = fits and _among(lexicon, before, asked, right_before)
         if (before == "in" or after == "clothes") and [before] not in right_before:
             around = (asked[max(i - _NEAR, 0) : i + 1 + _NEAR] for i in places)
-            wrong = wrong or not any(_dressed(lexicon, words) for words in around)
-        if wrong:
+            fits = fits and any(_dressed(lexicon, words) for words in around)
+        if not fits:
             found[slot] = None
     return list(found)
+
+
+def _among(
+    lexicon: Lexicon, word: str, asked: Sequence[str], near: Sequence[Sequence[str]]
+) -> bool:
+    """Whether ``word``, if it names somebody who is asked for, is said among ``near``."""
+    named = _SLOT.fullmatch(word) or _kinds(lexicon, word)
+    if not named or not any(_same(lexicon, token, word) for token in asked):
+        return True
+    return any(_same(lexicon, token, word) for tokens in near for token in tokens)
 
 
 def _phrase(tokens: Sequence[str], at: int) -> Sequence[str]:
     """The words behind place ``at`` that may belong to one phrase with it."""
     return list(takewhile(lambda t: t not in _BORDERS, tokens[at + 1 : at + 1 + _REACH]))
-
-
-def _names(lexicon: Lexicon, word: str) -> bool:
-    return bool(_SLOT.fullmatch(word) or _kinds(lexicon, word))
 
 
 def _dressed(lexicon: Lexicon, words: Sequence[str]) -> bool:

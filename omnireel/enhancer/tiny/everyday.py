@@ -12,7 +12,13 @@ import re
 from collections.abc import Mapping, Sequence
 
 from omnireel.enhancer.tiny.camera_talk import as_captions_tell
-from omnireel.enhancer.tiny.everyday_words import IRREGULAR, MEANINGS, NOTHING, VERBS
+from omnireel.enhancer.tiny.everyday_words import (
+    COLOR_LIKE,
+    IRREGULAR,
+    MEANINGS,
+    NOTHING,
+    VERBS,
+)
 from omnireel.enhancer.tiny.spelling import repair
 
 WORD = re.compile(r"[^\W_]+|[^\w\s]|_", re.UNICODE)
@@ -21,6 +27,8 @@ _TOKEN = re.compile(r"[a-z0-9]+|-")
 _SIBILANTS = ("s", "x", "z", "ch", "sh")
 _ONE_BEAT = re.compile(r"[^aeiou]*[aeiou][^aeiouwxy]$")
 """Verbs of one syllable that double their last letter: "run", "hop"."""
+_COLORED = [(*dash, word) for word in ("colored", "coloured", "hued") for dash in ((), ("-",))]
+"""What stands behind a thing that tells a colour."""
 
 
 def forms(verb: str) -> tuple[tuple[str, ...], str]:
@@ -45,6 +53,9 @@ def _table() -> Mapping[tuple[str, ...], tuple[str, ...]]:
     for meaning, phrases in MEANINGS.items():
         for phrase in phrases.split(","):
             found[tuple(_TOKEN.findall(phrase))] = tuple(meaning.split())
+    for color, things in COLOR_LIKE.items():
+        for thing in things.split():
+            found |= {(thing, *form): (color,) for form in _COLORED}
     return found
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 MEANINGS: dict[str, str] = {
     # Whom and what
     "ball": """
-        marble, football, basketball, baseball, volleyball, soccer ball, tennis ball, beach
-        ball, beachball, snowball, rubber ball, spheres, orbs, sphere shaped object, bowling
-        ball, pearl, bead
+        football, basketball, baseball, volleyball, soccer ball, tennis ball, beach ball,
+        beachball, snowball, rubber ball, spheres, orbs, sphere shaped object, bowling ball
     """,
-    "cube": "square, brick, die, blocks, boxes, crates, cubic thing, square box",
+    "cube": "square, brick, blocks, boxes, crates, cubic thing, square box",
     "cone": """
         triangle, traffic cone, pyramids, party hat shape, cone shaped thing, triangular shape
     """,
@@ -45,26 +44,23 @@ MEANINGS: dict[str, str] = {
     "white bear": "polar bear",
     "someone": "somebody, people, human, stranger",
     # Colours
-    "red": """
-        maroon, burgundy, cherry, reddish, vermilion, blood red, brick red, fire - engine red,
-        tomato
-    """,
-    "orange": "apricot, ginger, coral, mandarin, tangerines, pumpkin",
-    "yellow": "gold, mustard, yellowish, canary, sunny yellow, banana",
-    "green": "mint, olive, greenish, jade, grassy green, olive green",
+    "red": "maroon, burgundy, reddish, vermilion, blood red, brick red, fire - engine red",
+    "orange": "ginger, tangerines",
+    "yellow": "gold, mustard, yellowish, sunny yellow",
+    "green": "greenish, jade, grassy green, olive green",
     "blue": "indigo, bluish, sapphire, sky blue",
-    "purple": "lavender, mauve, plum, grape, amethyst",
-    "pink": "rose, rosy, pinkish, bubblegum, hot pink, salmon",
+    "purple": "lavender, mauve, amethyst",
+    "pink": "rosy, pinkish, bubblegum, hot pink",
     "white": "snow white, milky, pearly, snow - white",
     "black": "jet black, pitch black, onyx, charcoal, inky",
+    "": "colored, coloured, hued, tinted, tinged",
     # Where
     "meadow": """
         forest, forests, woods, woodland, jungle, pasture, countryside, farm, farmland, hill,
         hillside, hilltop, valley, prairie, backyard, yard, orchard, greenery, grassland, grassy
-        field, green field, field of grass, field of flowers, flower field, flowers, grassy,
-        trees, wheat field, rice field, bush, bushes, playground, savanna, park lawn, flowery
-        field, flowery meadow, clearing, grassy clearing, grassy hill, tree, wood, fields,
-        vineyard, mountainside
+        field, green field, field of grass, field of flowers, flower field, grassy, trees, wheat
+        field, rice field, bush, bushes, playground, savanna, park lawn, flowery field, flowery
+        meadow, clearing, grassy clearing, grassy hill, fields, vineyard, mountainside
     """,
     "beach": """
         seashore, shoreline, coastline, ocean, lagoon, island, seafront, waterfront, bay,
@@ -77,9 +73,9 @@ MEANINGS: dict[str, str] = {
         tundra, glacier, north pole, south pole, antarctica, ski slope, snowy mountains, snowy
         mountain, snowy hills, snow covered field, snow covered ground, winter wonderland,
         frozen lake, icy field, icy plains, icy plain, frozen plain, frozen plains, deep snow,
-        ice, snowbank, snowy mountain top, snowy plain, snowy plains, snowy ground, snow covered
+        snowbank, snowy mountain top, snowy plain, snowy plains, snowy ground, snow covered
         hill, snow covered plain, snowy hill, icy ground, icy landscape, snowy forest, snowy
-        meadow, frozen tundra
+        meadow, frozen tundra, the ice
     """,
     "city": """
         road, roads, highway, streets, avenue, alley, alleyway, sidewalk, pavement, crosswalk,
@@ -95,10 +91,10 @@ MEANINGS: dict[str, str] = {
         backdrop, solid background, blank studio, seamless backdrop, photo studio, blank wall
     """,
     "room": """
-        kitchen, office, living room, livingroom, hallway, hall, apartment, flat, attic, lounge,
+        kitchen, office, living room, livingroom, hallway, hall, apartment, attic, lounge,
         classroom, library, nursery, playroom, dining room, bathroom, parlor, carpet, rug, sofa,
-        couch, bed, table, shelf, wooden floor, basement, fireplace, den, hotel room, floor of
-        the living room, house interior, interior, lounge room, dorm
+        couch, shelf, wooden floor, basement, fireplace, den, hotel room, floor of the living
+        room, house interior, interior, lounge room, dorm
     """,
     "night": """
         moonlight, moonlit night, moonlit, starlight, starlit, night sky, darkness, nights,
@@ -109,9 +105,9 @@ MEANINGS: dict[str, str] = {
     # Weather and light
     "fog": "mist, haze, smog, thick mist, foggy mist, murk",
     "foggy": "misty, hazy",
-    "rain": "drizzle, rainfall, downpour, storm, thunderstorm, rainstorm, shower, raindrops",
+    "rain": "drizzle, rainfall, downpour, storm, thunderstorm, rainstorm, raindrops",
     "in the rain": "raining, drizzling, pouring, it is raining, it is pouring, while raining",
-    "rainy": "stormy, drizzly, wet",
+    "rainy": "stormy, drizzly",
     "falling snow": """
         snowfall, snowflakes, blizzard, snowstorm, snow storm, snow fall, snow falling, flakes
         coming down, flakes falling, falling flakes, snow coming down, flurries, snow flurries
@@ -191,25 +187,33 @@ MEANINGS: dict[str, str] = {
 
 VERBS: dict[tuple[str, str], str] = {
     ("moves", "moving"): """
-        walk march trot stomp flutter flap bike cycle travel drive fly sail swim skate ski ride
-        wander roam pass cross head journey proceed step strut parade waddle limp stumble float
+        walk march trot stomp flutter flap travel drive fly sail swim skate ski ride
+        wander roam pass cross journey proceed step strut parade waddle limp stumble float
         glide drift hover cruise
     """,
     ("moves quickly", "moving quickly"): """
-        run sprint dash race rush hurry gallop dart speed bolt zip scamper scurry whiz
+        run sprint dash race rush hurry gallop dart bolt zip scamper scurry whiz
     """,
     ("moves slowly", "moving slowly"): """
         stroll crawl creep sneak tiptoe trudge amble plod shuffle jog
     """,
     ("rolls", "rolling"): "tumble",
-    ("jumps", "jumping"): "jump hop leap bounce skip spring bob dance trampoline frolic",
+    ("jumps", "jumping"): "jump hop leap bounce skip bob dance trampoline frolic",
     ("spins", "spinning"): "spin twirl whirl rotate revolve pirouette swirl",
     ("moves in a circle", "moving in a circle"): "circle",
     ("stands still", "standing still"): "stand sit rest sleep wait pose freeze nap snooze pause",
     ("comes closer", "coming closer"): "approach near advance",
-    ("moves away", "moving away"): "leave depart retreat recede",
+    ("moves away", "moving away"): "depart retreat recede",
 }
 """(finite form, gerund) of the world: verbs that people say, in their base form."""
+
+COLOR_LIKE = {
+    "red": "cherry tomato rose brick wine", "orange": "apricot pumpkin mandarin peach carrot coral",
+    "yellow": "banana canary lemon honey butter", "green": "mint olive grass hedge lime moss",
+    "blue": "sky ocean denim", "purple": "plum grape eggplant", "pink": "salmon flamingo candy",
+    "white": "pearl milk cream chalk", "black": "coal ink charcoal raven",
+}  # fmt: skip
+"""Things for whose colour people name them: "cherry-hued", "banana coloured"."""
 
 IRREGULAR = {
     "ran": "run", "swam": "swim", "flew": "fly", "rode": "ride", "drove": "drive", "stood": "stand",
@@ -220,18 +224,18 @@ IRREGULAR = {
 NOTHING = """
     4k 8k adorable against alone am amid amidst ancient angrily angry are atmospheric awesome
     been behold being beneath beside besides blond blonde brave buddy busy calmly carefully
-    charming cheerful cheerfully chubby cinematic colored colorful coloured colourful completely
+    charming cheerful cheerfully chubby cinematic colorful colourful completely
     constantly continuously cuddly curious curiously d dear detailed dramatic dreamy during
     elderly elegant elegantly em endlessly energetic energetically enthusiastically epic excited
     excitedly extremely facing fantastic favorite favourite fluffy footage forever furry gentle
     gently gorgeous graceful gracefully had handsome happily having hd he hello herself hey hi
-    him himself hued hyper hyperrealistic incredible ish isolated itself joyful joyfully kinda
+    him himself hyper hyperrealistic incredible ish isolated itself joyful joyfully kinda
     lighting lit ll lonely lonesome m magical majestic masterpiece maybe merrily metallic
     morning mystical need needs our outdoors pal past peaceful peacefully perfect photorealistic
     plastic playful playfully pls plump plz premium product professional proudly quality quietly
     quite rather re realistic realistically resolution s sad sadly seamless self shaggy shaped
     she shy silent silently skinny sleepy smoothly softly somewhat sorta steadily stunning
-    sturdy suddenly super sweet t themselves these thingy those tinged tinted tired ultra um
+    sturdy suddenly super sweet t themselves these thingy those tired ultra um
     upon ve vibrant vivid wanna wants was we wee were who whose wildly within wonderful wooden
     ya yeah young your
 """
