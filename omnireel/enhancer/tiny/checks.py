@@ -33,8 +33,8 @@ SURE = 0.5
 """Least probability of a colour or kind that the model says it sees."""
 _COPY = re.compile(r"<w\d>")
 _SLOT = re.compile(r"<[mw]\d>")
-_NUMBER = re.compile(r"\b(two|three|four)\b")
-"""Numbers among the words that are known; all others are copied through."""
+_NUMBER = re.compile(r"\b(two|three|four|[2-9])\b")
+"""Numbers that are read as they stand; all others are copied through."""
 _BORROWED_PLACE = re.compile(r"(background of|place of|scene shown in|scene of) (<m|@)")
 _SOME = "(thing|something|object|someone|figure|character|toy)"
 _SOME_SUBJECT = re.compile(rf"\b{_SOME}\b")

@@ -65,6 +65,7 @@ _SHORTEST = 2
 """Letters of a stem."""
 _LONGEST = max(map(len, TABLE))
 _NOTHING = frozenset(NOTHING.split())
+_MARKS_OF_NOTHING = frozenset('"<>{}[]*#~^|\\`')
 
 
 def read_words(text: str, known: frozenset[str]) -> list[str]:
@@ -75,7 +76,7 @@ def read_words(text: str, known: frozenset[str]) -> list[str]:
     does what would be read as words beyond ``known``.
     """
     words = WORD.findall(as_captions_tell(text))
-    words = [w for w in words if w.lower() in known or w.lower() not in _NOTHING]
+    words = [w for w in words if w.lower() in known or _says_something(w)]
     read: list[str] = []
     while words:
         length, meaning = _piece(words, known)
@@ -83,6 +84,13 @@ def read_words(text: str, known: frozenset[str]) -> list[str]:
         words = words[length:]
     repaired = ((word, repair(word.lower(), known)) for word in read)
     return [meant if meant in known else word for word, meant in repaired]
+
+
+def _says_something(word: str) -> bool:
+    """Whether there is more to a word than politeness, and more to a mark than a smile."""
+    if word.isalnum():
+        return word.lower() not in _NOTHING
+    return word.isascii() and word not in _MARKS_OF_NOTHING
 
 
 def _piece(words: Sequence[str], known: frozenset[str]) -> tuple[int, Sequence[str]]:

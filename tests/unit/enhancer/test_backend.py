@@ -81,6 +81,7 @@ def test_a_puzzle_is_solved_when_the_hidden_fact_is_stated(model: Model) -> None
         ("a girl in red, a cat", "a girl in red and a green cat jump.", ""),
         ("a red lass, a blue cat", "a girl in blue and a red cat jump.", "the colour of 'girl'"),
         ("three red balls", "a red ball rolls.", "have lost 'three'"),
+        ("3 red balls", "a red ball rolls.", "have lost '3'"),
         ("cube spins, cat jumps", "a cube jumps, and a cat spins.", "what 'cube', 'cat' does"),
         ("a cat", "a red red cat rolls.", "say 'red' twice"),
         ("a cat on the left", "a cat on the right jumps.", "'cat' in another place"),

@@ -26,6 +26,7 @@ KNOWN = frozenset(enhancer_words.vocabulary())
         ("POLAR BEAR in a blizzard", "white bear in a falling snow"),
         ("8-bit bunny, snowing", "pixel art bunny, in falling snow"),
         ("a Dragon named Smaug", "a Dragon named Smaug"),
+        ('a "teal" cat \U0001f600 <3', "a teal cat 3"),
         ("runing in the snwo", "runing in the snwo"),
     ],
 )
