@@ -35,9 +35,9 @@ _LEAST_SOLVED = 0.5
 """Share of held-out puzzles that an enhancer must solve to be asked for them."""
 _LIMITS = (
     "Knows the words of Omnireel's procedural world and a thousand everyday words and phrases for "
-    "them, in English. Other words are copied through as names and adjectives; where that fails (a "
-    "verb that it does not know, say), the user's text is used word for word, as far as the "
-    "generator knows it, and the reply says so.",
+    "them, in English. Other words are copied through as names and adjectives, and verbs to the "
+    "end; where that fails, the user's text is used word for word, as far as the generator knows "
+    "it, and the reply says so.",
     "Looks at the first frame of each input at {side} x {side} pixels and often mistakes what a "
     "subject is (seen_kind, seen_color). Where a prompt depends on what it is unsure of ('make it "
     "blue'), the user's text is used.",

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from omnireel.enhancer.base import Enhancement
 from omnireel.enhancer.schema import StructuredPrompt, StructureError, parse_structured, to_prompt
 from omnireel.enhancer.tiny import vocabulary as v
 from omnireel.enhancer.tiny.checks import Draft, check_draft, check_subjects, unsure_words
-from omnireel.enhancer.tiny.copied import unknown_verbs
+from omnireel.enhancer.tiny.copied import unknown_actions
 from omnireel.enhancer.tiny.dialogue import Dialogue, known_words, read_prompt
+from omnireel.enhancer.tiny.edits import edits
 from omnireel.enhancer.tiny.facts import Lexicon
 from omnireel.enhancer.tiny.modeling import TinyEnhancer as Model
 from omnireel.enhancer.tiny.modeling import TinyEnhancerConfig
@@ -66,8 +67,10 @@ class TinyEnhancer:
     def enhance(self, prompt: Prompt, media: MediaSet) -> Enhancement:
         """Enhance one prompt: the first draft that keeps every fact is used.
 
-        When none does, the user's text is used, word for word in those that the generator knows,
-        and the reply gives the fault of the first draft.
+        What somebody does and the model does not know it is not shown to it: it comes back at the
+        end of the answer in the user's words. When no draft keeps every fact, the user's text is
+        used, word for word in those that the generator knows, and the reply gives the fault of the
+        first draft.
         """
         try:
             dialogue = self.read(prompt, media)
@@ -75,9 +78,11 @@ class TinyEnhancer:
             return self._word_for_word(prompt, "", str(error))
         if reason := untaught(self.lexicon, prompt, dialogue.text, self.model.config.tasks):
             return Enhancement(prompt, None, "", f"{reason}; your text is used unchanged")
-        if verbs := unknown_verbs(self.lexicon, dialogue.text, dialogue.copies):
-            reason = f"the tiny enhancer does not know what '{verbs[0]}' means"
-            return self._word_for_word(prompt, "", reason)
+        if actions := unknown_actions(self.lexicon, dialogue.text, dialogue.copies):
+            if edits(prompt):
+                reason = f"the tiny enhancer does not know what '{actions[0]}' means"
+                return self._word_for_word(prompt, "", reason)
+            dialogue = self.read(prompt, media, actions)
         first: Enhancement | None = None
         for draft in self._drafts(prompt, dialogue):
             result = self.check(prompt, dialogue, draft)
@@ -87,13 +92,14 @@ class TinyEnhancer:
         assert first is not None
         return first
 
-    def read(self, prompt: Prompt, media: MediaSet) -> Dialogue:
-        """The prompt as the model reads it.
+    def read(self, prompt: Prompt, media: MediaSet, leave_out: Sequence[str] = ()) -> Dialogue:
+        """The prompt as the model reads it, without the words of ``leave_out``.
 
         Raises:
             StructureError: see :func:`~omnireel.enhancer.tiny.dialogue.read_prompt`.
         """
-        return read_prompt(prompt, media, self.tokenizer, self.model.config.image_side)
+        side = self.model.config.image_side
+        return read_prompt(prompt, media, self.tokenizer, side, leave_out)
 
     def _word_for_word(self, prompt: Prompt, raw: str, reason: str) -> Enhancement:
         told = word_for_word(self.lexicon, prompt, self.known)
@@ -115,7 +121,7 @@ class TinyEnhancer:
             slotted = parse_structured(draft.text)
             check_subjects(self.lexicon, slotted.subjects)
             check_draft(self.lexicon, prompt, dialogue, slotted.description, draft.unsure)
-            structured = _capitalised(parse_structured(raw))
+            structured = _capitalised(_with_rest(parse_structured(raw), dialogue.left_out))
             return Enhancement(to_prompt(structured, prompt), structured, raw)
         except StructureError as error:
             return self._word_for_word(prompt, raw, str(error))
@@ -172,6 +178,14 @@ class TinyEnhancer:
             sees = f"{v.join_tokens(tokens)}{v.SIGHT_END} "
         thought = f"{sees}said {self.lexicon.noted(dialogue.text)}"
         return Thought(tuple(thought_tokens(thought, self.tokenizer)), unsure)
+
+
+def _with_rest(answer: StructuredPrompt, left_out: Sequence[str]) -> StructuredPrompt:
+    """The answer with words of the user that the model did not read, at its end."""
+    if not left_out:
+        return answer
+    rest = " ".join(left_out)
+    return replace(answer, description=f"{answer.description.rstrip('. ')}, {rest}.")
 
 
 def _capitalised(answer: StructuredPrompt) -> StructuredPrompt:

@@ -14,25 +14,29 @@ from omnireel.enhancer.tiny.facts import Fact, Lexicon
 
 _TOKEN = re.compile(r"<?[a-z0-9]+>?|[.,;]")
 _SLOT = re.compile(r"<w\d>")
+_ANY_SLOT = re.compile(r"<[mw]\d>")
 _REACH, _NEAR = 4, 2
 """Words from what is described, and from who may wear it."""
 _BORDERS = frozenset({"and", "with", "a", "an", "the", ",", ".", ";"})
 """Where another phrase begins."""
 _SOMEONE = frozenset({"one", "someone", "somebody", "figure", "character", "person"})
-_VERB = re.compile(r"(?<![sui])s|ing|ed")
+_VERB = re.compile(r"[a-z]((?<![sui])s|ing|ed)$")
 """How an unknown word ends that tells what somebody does."""
 
 
-def unknown_verbs(lexicon: Lexicon, said: str, copies: Sequence[str]) -> list[str]:
+def unknown_actions(lexicon: Lexicon, said: str, copies: Sequence[str]) -> list[str]:
     """Those of ``copies``, the words behind the slots of ``said``, that tell what somebody does:
-    right behind who does it, and with the ending of a verb."""
+    one right behind who does it and with the ending of a verb, and those right behind that one
+    ("plays chess")."""
     tokens = _TOKEN.findall(said)
-    found = []
+    found: list[str] = []
+    goes_on = False
     for before, token in pairwise(tokens):
-        if _SLOT.fullmatch(token) and (_SLOT.fullmatch(before) or _kinds(lexicon, before)):
-            word = copies[int(token[2])]
-            if re.search(rf"[a-z]({_VERB.pattern})$", word.lower()):
-                found.append(word)
+        word = copies[int(token[2])] if _SLOT.fullmatch(token) else ""
+        subject = _ANY_SLOT.fullmatch(before) or _kinds(lexicon, before)
+        goes_on = bool(word and (goes_on or (subject and _VERB.search(word.lower()))))
+        if goes_on:
+            found.append(word)
     return found
 
 

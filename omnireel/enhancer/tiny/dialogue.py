@@ -10,6 +10,7 @@ Layout of one sequence (a dialogue of one turn)::
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +41,8 @@ class Dialogue:
     :func:`~omnireel.enhancer.tiny.everyday.read_words`."""
     names: tuple[str, ...]
     copies: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+    """Words of the user that are not in ``text``, and come back at the end of an answer."""
 
     @property
     def empty_slots(self) -> frozenset[str]:
@@ -59,9 +62,14 @@ class Dialogue:
 
 
 def read_prompt(
-    prompt: Prompt, media: MediaSet, tokenizer: PreTrainedTokenizerFast, image_side: int
+    prompt: Prompt,
+    media: MediaSet,
+    tokenizer: PreTrainedTokenizerFast,
+    image_side: int,
+    leave_out: Sequence[str] = (),
 ) -> Dialogue:
-    """Lay out one prompt; pictures become squares of ``image_side`` pixels.
+    """Lay out one prompt without the words of ``leave_out``; pictures become squares of
+    ``image_side`` pixels.
 
     Raises:
         StructureError: more inputs, words or unknown words than the model can hold.
@@ -75,7 +83,7 @@ def read_prompt(
         shown = _pictures(media.get(name, ()), role, image_side)
         tokens += [slot, v.ROLES[role], *[v.IMAGE] * (PATCHES * len(shown))]
         pictures += shown
-    words, copies = _words(prompt, names, known_words(tokenizer))
+    words, copies = _words(prompt, names, known_words(tokenizer), leave_out)
     tokens += [v.USER, *words, v.ANSWER]
     pixels = torch.stack(pictures) if pictures else torch.zeros(0, 3, image_side, image_side)
     return Dialogue(
@@ -84,6 +92,7 @@ def read_prompt(
         text=" ".join(words),
         names=names,
         copies=copies,
+        left_out=tuple(leave_out),
     )
 
 
@@ -114,7 +123,7 @@ def known_words(tokenizer: PreTrainedTokenizerFast) -> frozenset[str]:
 
 
 def _words(
-    prompt: Prompt, names: tuple[str, ...], known: frozenset[str]
+    prompt: Prompt, names: tuple[str, ...], known: frozenset[str], leave_out: Sequence[str]
 ) -> tuple[list[str], tuple[str, ...]]:
     words: list[str] = []
     copies: list[str] = []
@@ -124,6 +133,8 @@ def _words(
             continue
         for word in read_words(part.text, known):
             token = word
+            if word in leave_out:
+                continue
             if word not in known:
                 if word not in copies:
                     copies.append(word)

@@ -198,10 +198,22 @@ def test_the_shipped_model_keeps_plain_facts_and_owns_up_to_unknown_words() -> N
     assert result.fallback_reason == ""
     assert {"red", "ball", "meadow."} <= set(result.prompt.text.split())
     assert result.structured is not None
-    result = enhancer.enhance(parse("a dragon playing chess with a lady at dusk"), {})
-    assert "'playing'" in result.fallback_reason
+    result = enhancer.enhance(parse("the nocturne of a lady at dusk, opus nine"), {})
+    assert "does not know" in result.fallback_reason
     assert result.structured is None
-    assert result.prompt.text == "a dragon playing chess with a girl at sunset"
+    assert result.prompt.text == "the nocturne of a girl at sunset, opus nine"
+
+
+def test_what_somebody_does_comes_back_in_the_users_words() -> None:
+    result = open_enhancer().enhance(parse("a robot juggling pancakes on the seashore"), {})
+    assert result.fallback_reason == ""
+    assert "beach" in result.prompt.text
+    assert result.prompt.text.endswith(", juggling pancakes.")
+    video = Input("Video_1", MediaKind.VIDEO, Role.SOURCE)
+    edit = parse("the robot juggles in @Video_1", [video])
+    reply = open_enhancer().enhance(edit, {})
+    assert reply.prompt == edit
+    assert "what 'juggles' means" in reply.fallback_reason
 
 
 def test_people_are_understood_in_their_own_words() -> None:

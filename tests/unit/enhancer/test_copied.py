@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from omnireel.enhancer.tiny.copied import misplaced, unknown_verbs
+from omnireel.enhancer.tiny.copied import misplaced, unknown_actions
 from omnireel.recipes import enhancer_words
 
 LEXICON = enhancer_words.lexicon()
@@ -33,6 +33,8 @@ def test_who_is_described_by_whom(said: str, written: str, slots: list[str]) -> 
     [
         ("a cat <w0> loudly", ("purrs",), ["purrs"]),
         ("<w0> <w1> <w2>", ("dogs", "chasing", "cats"), ["chasing", "cats"]),
+        ("<m0> <w0> the <w1>", ("plays", "piano"), ["plays"]),
+        ("a girl <w0> <w1> in a room", ("plays", "chess"), ["plays", "chess"]),
         ("a <w0> bus", ("yellowed",), []),
         ("a cat named <w0>", ("Alis",), []),
         ("a boy <w0>", ("boss",), []),
@@ -41,4 +43,4 @@ def test_who_is_described_by_whom(said: str, written: str, slots: list[str]) -> 
 def test_what_somebody_does_is_no_adjective(
     said: str, copies: tuple[str, ...], verbs: list[str]
 ) -> None:
-    assert unknown_verbs(LEXICON, said, copies) == verbs
+    assert unknown_actions(LEXICON, said, copies) == verbs
