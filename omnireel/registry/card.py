@@ -11,9 +11,12 @@ was trained), ``data``, ``steps``, ``samples``, ``hardware``, ``wall_time_s``, `
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from omnireel.files import atomic_write
 from omnireel.registry.descent import START, Stage, parents
 
 _TRAINING = {
@@ -82,6 +85,15 @@ def card_markdown(card: Mapping[str, Any]) -> str:
     lines += ["## Files", "", "| File | SHA-256 |", "|---|---|"]
     lines += [f"| {name} | `{digest}` |" for name, digest in card["sha256"].items()]
     return "\n".join(lines) + "\n"
+
+
+def write_card(folder: Path, card: Mapping[str, Any]) -> Path:
+    """Write the card of the component in ``folder`` anew, as data and as Markdown; returns the
+    former."""
+    path = folder / "card.json"
+    atomic_write(path, (json.dumps(card, indent=2, allow_nan=False) + "\n").encode())
+    atomic_write(folder / "README.md", card_markdown(card).encode())
+    return path
 
 
 def _descent(card: Mapping[str, Any]) -> str:

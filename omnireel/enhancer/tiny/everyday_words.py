@@ -28,7 +28,7 @@ MEANINGS: dict[str, str] = {
         cyborg, automaton, mech, robotic figure, androids, bots, droids, mechanical man, cyborgs
     """,
     "cat": "tomcat, pussycat, tabby, kitties, puss, kitty cat, cats, kittycat, moggy",
-    "bunny": "rabit, hares, bunnies, rabbits, hare",
+    "bunny": "rabit, hares, bunnies, rabbits",
     "girl": """
         lady, ladies, female, daughter, mother, mom, mommy, mum, grandma, grandmother, granny,
         princess, queen, sister, schoolgirl, ballerina, gal, gals, women, actress, aunt, wife,
@@ -52,7 +52,7 @@ MEANINGS: dict[str, str] = {
     "purple": "lavender, mauve, amethyst",
     "pink": "rosy, pinkish, bubblegum, hot pink",
     "white": "snow white, milky, pearly, snow - white",
-    "black": "jet black, pitch black, onyx, charcoal, inky",
+    "black": "jet black, pitch black, onyx, inky",
     "": "colored, coloured, hued, tinted, tinged",
     # Where
     "meadow": """
@@ -151,8 +151,7 @@ MEANINGS: dict[str, str] = {
     # How people and things move, beyond the verbs below
     "toward the camera": """
         towards me, toward me, towards us, towards the viewer, toward the viewer, towards you,
-        toward you, at the camera, to me, to the viewer, at us, towards
-        the camera
+        toward you, at the camera, to me, to the viewer, at us, towards the camera
     """,
     "toward": "towards",
     "away into the distance": """
@@ -162,13 +161,12 @@ MEANINGS: dict[str, str] = {
     "to the right": "rightward, rightwards, off to the right",
     "to the left": "leftward, leftwards, off to the left",
     "in a circle": """
-         round and round, in a ring, in loops, in a loop, in a big loop, in a circular path, in
+        round and round, in a ring, in loops, in a loop, in a big loop, in a circular path, in
         loop, in circle, in laps, laps, round in a circle
     """,
     "standing still": """
-         perfectly still, lying, lying there, laying, laying there, facing each
-        other, dont move, motionlessly, frozen in place, without motion, hovering
-        motionless
+        perfectly still, lying, lying there, laying, laying there, facing each other, dont move,
+        motionlessly, frozen in place, without motion, hovering motionless
     """,
     "jumping": "up in the air, for joy, boing boing, bounding, up and down on a trampoline",
     "quickly": "rapidly, speedily, swiftly, at full speed, at top speed, very fast",
@@ -187,9 +185,9 @@ MEANINGS: dict[str, str] = {
 
 VERBS: dict[tuple[str, str], str] = {
     ("moves", "moving"): """
-        walk march trot stomp flutter flap travel drive fly sail swim skate ski ride
-        wander roam pass cross journey proceed step strut parade waddle limp stumble float
-        glide drift hover cruise
+        walk march trot stomp flutter flap travel drive fly sail swim skate ski ride wander roam
+        pass cross journey proceed step strut parade waddle limp stumble float glide drift hover
+        cruise
     """,
     ("moves quickly", "moving quickly"): """
         run sprint dash race rush hurry gallop dart bolt zip scamper scurry whiz
@@ -224,19 +222,18 @@ IRREGULAR = {
 NOTHING = """
     4k 8k adorable against alone am amid amidst ancient angrily angry are atmospheric awesome
     been behold being beneath beside besides blond blonde brave buddy busy calmly carefully
-    charming cheerful cheerfully chubby cinematic colorful colourful completely
-    constantly continuously cuddly curious curiously d dear detailed dramatic dreamy during
-    elderly elegant elegantly em endlessly energetic energetically enthusiastically epic excited
-    excitedly extremely facing fantastic favorite favourite fluffy footage forever furry gentle
-    gently gorgeous graceful gracefully had handsome happily having hd he hello herself hey hi
-    him himself hyper hyperrealistic incredible ish isolated itself joyful joyfully kinda
-    lighting lit ll lonely lonesome m magical majestic masterpiece maybe merrily metallic
-    morning mystical need needs our outdoors pal past peaceful peacefully perfect photorealistic
-    plastic playful playfully pls plump plz premium product professional proudly quality quietly
-    quite rather re realistic realistically resolution s sad sadly seamless self shaggy shaped
-    she shy silent silently skinny sleepy smoothly softly somewhat sorta steadily stunning
-    sturdy suddenly super sweet t themselves these thingy those tired ultra um
-    upon ve vibrant vivid wanna wants was we wee were who whose wildly within wonderful wooden
-    ya yeah young your
+    charming cheerful cheerfully chubby cinematic colorful colourful completely constantly
+    continuously cuddly curious curiously d dear detailed dramatic dreamy during elderly elegant
+    elegantly em endlessly energetic energetically enthusiastically epic excited excitedly
+    extremely facing fantastic favorite favourite fluffy footage forever furry gentle gently
+    gorgeous graceful gracefully had handsome happily having hd he hello herself hey hi him
+    himself hyper hyperrealistic incredible ish isolated itself joyful joyfully kinda lighting
+    lit ll lonely lonesome m magical majestic masterpiece maybe merrily metallic morning
+    mystical need needs our outdoors pal past peaceful peacefully perfect photorealistic plastic
+    playful playfully pls plump plz premium product professional proudly quality quietly quite
+    rather re realistic realistically resolution s sad sadly seamless self shaggy shaped she shy
+    silent silently skinny sleepy smoothly softly somewhat sorta steadily stunning sturdy
+    suddenly super sweet t themselves these thingy those tired ultra um upon ve vibrant vivid
+    wanna wants was we wee were who whose wildly within wonderful wooden ya yeah young your
 """
 """Words that say nothing which the world can show."""

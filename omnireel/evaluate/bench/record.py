@@ -15,7 +15,7 @@ from omnireel.errors import FailedPrecondition, IntegrityError, NotFound
 from omnireel.evaluate.bench.suite import VERSION, index_sha256, read_index
 from omnireel.files import atomic_write
 from omnireel.registry import verify
-from omnireel.registry.card import card_markdown
+from omnireel.registry.card import write_card
 
 FILE = "bench.json"
 _SHIPPED = ("id", "trained", "cases", "score", "interval", "floor", "ceiling", "truth", "span",
@@ -80,10 +80,7 @@ def _write_card(generator: Path, data: Mapping[str, Any]) -> Path:
     card = verify(generator)
     other = {k: v for k, v in card.get("scores", {}).items() if not k.startswith("bench_")}
     card["scores"] = {**other, **card_scores(data)}
-    text = json.dumps(card, indent=2, allow_nan=False) + "\n"
-    atomic_write(generator / "card.json", text.encode())
-    atomic_write(generator / "README.md", card_markdown(card).encode())
-    return generator / "card.json"
+    return write_card(generator, card)
 
 
 def read_scores(weights: Path) -> tuple[dict[str, Any], str]:

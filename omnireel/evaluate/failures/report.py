@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from omnireel.files import atomic_write
 from omnireel.media import SheetStyle, contact_sheet
 from omnireel.media.sheet import Row
 from omnireel.registry import verify
-from omnireel.registry.card import card_markdown
+from omnireel.registry.card import write_card
 from omnireel.types import Frames
 
 FILE = "failures.png"
@@ -72,7 +71,4 @@ def record_failures(component: Path, failures: Failures, command: str) -> Path:
     if failures.table:
         found["table"] = [list(line) for line in failures.table]
     card["failures"] = found
-    text = json.dumps(card, indent=2, allow_nan=False) + "\n"
-    atomic_write(component / "card.json", text.encode())
-    atomic_write(component / "README.md", card_markdown(card).encode())
-    return component / "card.json"
+    return write_card(component, card)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from omnireel.errors import FailedPrecondition
 from omnireel.evaluate.free_prompts.run import WORDINGS
-from omnireel.files import atomic_write
 from omnireel.registry import verify
-from omnireel.registry.card import card_markdown
+from omnireel.registry.card import write_card
 
 
 def record_shares(data: Mapping[str, Any], enhancer: Path) -> Path:
@@ -28,7 +26,4 @@ def record_shares(data: Mapping[str, Any], enhancer: Path) -> Path:
         raise FailedPrecondition(f"{enhancer} is another one than was measured")
     shares = {f"free_prompts_{wording}": data[wording][0] for wording in WORDINGS}
     card["scores"] = {**card.get("scores", {}), **shares}
-    text = json.dumps(card, indent=2, allow_nan=False) + "\n"
-    atomic_write(enhancer / "card.json", text.encode())
-    atomic_write(enhancer / "README.md", card_markdown(card).encode())
-    return enhancer / "card.json"
+    return write_card(enhancer, card)
