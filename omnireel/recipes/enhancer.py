@@ -18,7 +18,7 @@ from omnireel.enhancer.tiny.modeling import TinyEnhancerConfig, tiny_config
 from omnireel.enhancer.tiny.untaught import ADDITIONS, MARKS, PUZZLES
 from omnireel.enhancer.tiny.vocabulary import build_tokenizer
 from omnireel.recipes import enhancer_words as words
-from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
+from omnireel.recipes.base import Assembly, ComponentParts, Workplace, check_counts, module_weights
 from omnireel.recipes.enhancer_data import Lesson, draw_lesson
 from omnireel.recipes.enhancer_examples import SftData, SftDataConfig, build_examples
 from omnireel.recipes.enhancer_mix import full_mix
@@ -44,6 +44,8 @@ _LIMITS = (
     "Two subjects in one prompt are often mixed up; the check then sends the user's text back.",
     "Fills what the user left open with what is most common in the procedural world, but makes up "
     "no patterns and nothing to wear.",
+    "What a new clip shall not show ('no clouds') is not named to the generator, which may show it "
+    "all the same; beside given pictures or videos such a prompt stays in the user's words.",
 )
 
 
@@ -67,6 +69,9 @@ class EnhancerRecipe:
     """Held-out prompts behind the scores in the card."""
     workers: int = 2
     """Processes that draw examples; 0: this one."""
+
+    def __post_init__(self) -> None:
+        check_counts(self, scored=1, workers=0)
 
     def model_config(self) -> TinyEnhancerConfig:
         """Sizes, vocabulary and facts of the model."""

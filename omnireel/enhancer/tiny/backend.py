@@ -10,7 +10,13 @@ from pathlib import Path
 from omnireel.enhancer.base import Enhancement
 from omnireel.enhancer.schema import StructuredPrompt, StructureError, parse_structured, to_prompt
 from omnireel.enhancer.tiny import vocabulary as v
-from omnireel.enhancer.tiny.checks import Draft, check_draft, check_subjects, unsure_words
+from omnireel.enhancer.tiny.checks import (
+    Draft,
+    check_draft,
+    check_known,
+    check_subjects,
+    unsure_words,
+)
 from omnireel.enhancer.tiny.copied import unknown_actions
 from omnireel.enhancer.tiny.dialogue import Dialogue, known_words, read_prompt
 from omnireel.enhancer.tiny.edits import edits
@@ -74,6 +80,7 @@ class TinyEnhancer:
         """
         try:
             dialogue = self.read(prompt, media)
+            check_known(self.lexicon, dialogue)
         except StructureError as error:
             return self._word_for_word(prompt, "", str(error))
         if reason := untaught(self.lexicon, prompt, dialogue.text, self.model.config.tasks):

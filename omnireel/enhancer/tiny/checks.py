@@ -25,6 +25,7 @@ from omnireel.enhancer.tiny.edits import (
 )
 from omnireel.enhancer.tiny.facts import Fact, Lexicon
 from omnireel.enhancer.tiny.untaught import IN_PUZZLES, PUZZLE, has_shot
+from omnireel.enhancer.tiny.unwanted import shown_unwanted
 from omnireel.enhancer.tiny.vocabulary import THINK_END
 from omnireel.mvl.prompt import MentionPart, Prompt
 from omnireel.types import Role
@@ -64,6 +65,17 @@ def _numbers(text: str) -> set[str]:
     return set(_NUMBER.findall(text.lower()))
 
 
+def check_known(lexicon: Lexicon, dialogue: Dialogue) -> None:
+    """Check that the model knows anything of what a prompt without media speaks of.
+
+    Raises:
+        StructureError: it would make up all but words that it does not know.
+    """
+    if dialogue.copies and not dialogue.names and not lexicon.stated(dialogue.text):
+        words = ", ".join(f"'{word}'" for word in dialogue.copies)
+        raise StructureError(f"the tiny enhancer does not know {words}")
+
+
 def check_draft(
     lexicon: Lexicon, prompt: Prompt, dialogue: Dialogue, written: str, unsure: frozenset[str]
 ) -> None:
@@ -84,6 +96,8 @@ def check_draft(
     puzzle = PUZZLE.search(said)
     if not puzzle and (dropped := _numbers(said) - _numbers(written)):
         raise StructureError(f"the rewritten prompt would have lost '{min(dropped)}'")
+    if unwanted := shown_unwanted(lexicon, said, dialogue.unwanted, written):
+        raise StructureError(f"the rewritten prompt would show {_names(unwanted)}")
     if added := added_subjects(lexicon, said, prompt, written):
         raise StructureError(f"the rewritten prompt would have added {_names(added)}")
     if lonely(lexicon, said, prompt, dialogue.names, written):

@@ -10,6 +10,7 @@ Layout of one sequence (a dialogue of one turn)::
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,11 +24,13 @@ from omnireel.enhancer.schema import StructureError
 from omnireel.enhancer.tiny import vocabulary as v
 from omnireel.enhancer.tiny.everyday import read_words
 from omnireel.enhancer.tiny.modeling import PATCHES
+from omnireel.enhancer.tiny.unwanted import wanted_of
 from omnireel.mvl.prompt import MentionPart, Prompt
 from omnireel.types import Clip, Frames, MediaSet, Role
 
 MAX_WORDS = 64
 _SLOT = re.compile(r"<([mw])(\d)>")
+_READABLE = re.compile(r"\w")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +46,8 @@ class Dialogue:
     copies: tuple[str, ...]
     left_out: tuple[str, ...] = ()
     """Words of the user that are not in ``text``, and come back at the end of an answer."""
+    unwanted: str = ""
+    """What an answer must not name; see :mod:`~omnireel.enhancer.tiny.unwanted`."""
 
     @property
     def empty_slots(self) -> frozenset[str]:
@@ -83,7 +88,11 @@ def read_prompt(
         shown = _pictures(media.get(name, ()), role, image_side)
         tokens += [slot, v.ROLES[role], *[v.IMAGE] * (PATCHES * len(shown))]
         pictures += shown
-    words, copies = _words(prompt, names, known_words(tokenizer), leave_out)
+    known = known_words(tokenizer)
+    prompt, unwanted = wanted_of(prompt)
+    words, copies = _words(prompt, names, known, leave_out)
+    if not (names or unwanted or any(map(_READABLE.search, words))):
+        raise StructureError("the tiny enhancer finds no words in this prompt")
     tokens += [v.USER, *words, v.ANSWER]
     pixels = torch.stack(pictures) if pictures else torch.zeros(0, 3, image_side, image_side)
     return Dialogue(
@@ -93,6 +102,7 @@ def read_prompt(
         names=names,
         copies=copies,
         left_out=tuple(leave_out),
+        unwanted=" ".join(read_words(unwanted, known)),
     )
 
 
@@ -122,6 +132,11 @@ def known_words(tokenizer: PreTrainedTokenizerFast) -> frozenset[str]:
     return frozenset(t for t in tokenizer.get_vocab() if not t.startswith(("##", "<", '"', "{")))
 
 
+def is_latin(word: str) -> bool:
+    """Whether all letters of ``word`` are Latin ones, accents included."""
+    return all(unicodedata.name(c, "").startswith("LATIN ") for c in word if c.isalpha())
+
+
 def _words(
     prompt: Prompt, names: tuple[str, ...], known: frozenset[str], leave_out: Sequence[str]
 ) -> tuple[list[str], tuple[str, ...]]:
@@ -138,6 +153,8 @@ def _words(
             if word not in known:
                 if word not in copies:
                     copies.append(word)
+                if not is_latin(word):
+                    raise StructureError(f"the tiny enhancer reads English, not '{word}'")
                 if len(copies) > len(v.COPIES):
                     raise StructureError(
                         f"the tiny enhancer does not know {len(copies)} words or more of this "

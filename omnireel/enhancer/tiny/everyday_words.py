@@ -166,7 +166,7 @@ MEANINGS: dict[str, str] = {
     """,
     "standing still": """
         perfectly still, lying, lying there, laying, laying there, facing each other, dont move,
-        motionlessly, frozen in place, without motion, hovering motionless
+        motionlessly, frozen in place, without motion, no movement, hovering motionless
     """,
     "jumping": "up in the air, for joy, boing boing, bounding, up and down on a trampoline",
     "quickly": "rapidly, speedily, swiftly, at full speed, at top speed, very fast",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from omnireel.enhancer.tiny.facts import Lexicon
+from omnireel.enhancer.tiny.unwanted import without
 from omnireel.mvl.prompt import Prompt
 from omnireel.types import MediaKind, Role
 
@@ -45,6 +46,8 @@ def untaught(lexicon: Lexicon, prompt: Prompt, said: str, tasks: Sequence[str]) 
         return "the tiny enhancer does not see where a video has room for more"
     if MARKS not in tasks and prompt.inputs and not videos and _MARKS.search(said):
         return "the tiny enhancer does not see what marks on a picture stand for"
+    if not videos and lexicon.stated(without(said)):
+        return "the tiny enhancer cannot tell what shall not be there beside what is given"
     return ""
 
 

@@ -24,6 +24,8 @@ KNOWN = frozenset(enhancer_words.vocabulary())
         ("shaky footage of a droid", "the camera shakes of a robot"),
         ("a pencil drawing of a cat", "a pencil drawing of a cat"),
         ("a kid (and a dog)", "a kid (and a dog)"),
+        ("a Dragon juggles, no rain", "a Dragon juggles"),
+        ("no cat", "no cat"),
     ],
 )
 def test_words_with_a_counterpart_are_replaced(said: str, told: str) -> None:
