@@ -32,6 +32,19 @@ Image = Annotated[
     str, typer.Option(envvar="OMNIREEL_IMAGE", help="Image of the steps, with a version.")
 ]
 Volume = Annotated[str, typer.Option(help="PersistentVolumeClaim of runs and data.")]
+MlflowSecret = Annotated[
+    str, typer.Option(help="Secret with username and password of MLflow; may be missing.")
+]
+StorageSecret = Annotated[
+    str, typer.Option(help="Secret with access-key and secret-key of the store; may be missing.")
+]
+GatewaySecret = Annotated[
+    str,
+    typer.Option(
+        help="Secret with api-key (and tls, as $OMNIREEL_TLS) for the canary's gateway; may be "
+        "missing."
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="field=value: which steps there are, as smoke=true (repeatable)."),
@@ -50,6 +63,9 @@ Namespace = Annotated[
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id that 'submit' printed.")]
 
 _VOLUME = "omnireel-runs"
+_MLFLOW_SECRET = "omnireel-mlflow-client"
+_STORAGE_SECRET = "omnireel-storage"
+_GATEWAY_SECRET = "omnireel-gateway-client"
 
 
 @app.command("list")
@@ -75,6 +91,9 @@ def compile_(
     file: Annotated[Path, typer.Option("--out", help="YAML file to write.")],
     settings: Settings = None,
     volume: Volume = _VOLUME,
+    mlflow_secret: MlflowSecret = _MLFLOW_SECRET,
+    storage_secret: StorageSecret = _STORAGE_SECRET,
+    gateway_secret: GatewaySecret = _GATEWAY_SECRET,
 ) -> None:
     """Write the YAML that Kubeflow Pipelines takes.
 
@@ -82,7 +101,8 @@ def compile_(
     """
     from pipelines.compiling import write_compiled
 
-    write_compiled(_in_cluster(name, image, volume, settings), file)
+    secrets = (mlflow_secret, storage_secret, gateway_secret)
+    write_compiled(_in_cluster(name, image, volume, secrets, settings), file)
     out().print(str(file))
 
 
@@ -134,6 +154,9 @@ def submit(
     settings: Settings = None,
     arguments: Arguments = None,
     volume: Volume = _VOLUME,
+    mlflow_secret: MlflowSecret = _MLFLOW_SECRET,
+    storage_secret: StorageSecret = _STORAGE_SECRET,
+    gateway_secret: GatewaySecret = _GATEWAY_SECRET,
     namespace: Namespace = "",
     experiment: Annotated[str, typer.Option(help="Experiment that the run belongs to.")] = (
         "omnireel"
@@ -147,7 +170,8 @@ def submit(
     from pipelines.compiling import compiled, documents
     from pipelines.running import check_arguments
 
-    pipeline = _in_cluster(name, image, volume, settings)
+    secrets = (mlflow_secret, storage_secret, gateway_secret)
+    pipeline = _in_cluster(name, image, volume, secrets, settings)
     given = _arguments(arguments, pipeline.component_spec.inputs or {})
     check_arguments(pipeline, given)
     started = _server(endpoint, namespace).submit(
@@ -224,11 +248,25 @@ def cancel(run_id: RunId, endpoint: Endpoint, namespace: Namespace = "") -> None
     out().print(f"{found.id} {found.name}: {found.state}", markup=False)
 
 
-def _in_cluster(name: str, image: str, volume: str, settings: Sequence[str] | None) -> Any:
+def _in_cluster(
+    name: str,
+    image: str,
+    volume: str,
+    secrets: tuple[str, str, str],
+    settings: Sequence[str] | None,
+) -> Any:
     from pipelines.workflows import workflow
     from pipelines.workflows.place import Cluster
 
-    return workflow(name).pipeline(Cluster(image, volume=volume), settings or ())
+    mlflow, storage, gateway = secrets
+    place = Cluster(
+        image,
+        volume=volume,
+        mlflow_secret=mlflow,
+        storage_secret=storage,
+        gateway_secret=gateway,
+    )
+    return workflow(name).pipeline(place, settings or ())
 
 
 def _server(endpoint: str, namespace: str) -> Server:

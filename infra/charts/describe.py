@@ -81,6 +81,7 @@ def _object(
     used: set[str],
 ) -> Schema:
     properties: Schema = {}
+    sections: list[str] = []  # a null takes a whole one away, and templates read what is in it
     for key, default in values.items():
         path = f"{above}{key}"
         rule = next((name for name in (path, key) if name in rules), None)
@@ -89,12 +90,14 @@ def _object(
             found = dict(rules[rule])
         elif isinstance(default, dict) and default:
             found = _object(default, f"{path}.", rules, meanings, used)
+            sections.append(key)
         else:
             found = _type_of(path, default)
         if path in meanings:
             found = {"description": meanings[path], **found}
         properties[key] = found
-    return {"type": "object", "additionalProperties": False, "properties": properties}
+    whole: Schema = {"type": "object", "additionalProperties": False, "properties": properties}
+    return {**whole, "required": sections} if sections else whole
 
 
 def _type_of(path: str, default: Any) -> Schema:

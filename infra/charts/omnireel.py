@@ -38,7 +38,8 @@ IMAGE: Schema = {
     "additionalProperties": False,
     "properties": {key: {"type": "string"} for key in ("repository", "tag", "digest")},
 }
-PORT: Schema = {"type": "integer", "minimum": 0, "maximum": 65535}
+PORT: Schema = {"type": "integer", "minimum": 1, "maximum": 65535}
+PORT_OR_NONE: Schema = {**PORT, "minimum": 0}
 SIZE: Schema = {"type": "string", "pattern": "^([0-9]+(\\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?)?$"}
 S3: Schema = {"type": "string", "pattern": "^(s3://[^@\\s]+)?$"}
 
@@ -74,6 +75,7 @@ RULES: dict[str, Schema] = {
     "promptEnhancer.settings": settings_schema(PromptEnhancerSettings),
     "generator.settings": settings_schema(GeneratorSettings),
     "superResolver.settings": settings_schema(SuperResolverSettings),
+    "startupSeconds": {"type": "integer", "minimum": 1},
     "worker.slots": {"type": "integer", "minimum": 1, "maximum": 256},
     "gateway.service.type": one_of("ClusterIP", "NodePort", "LoadBalancer"),
     "annotations": TEXTS,
@@ -112,9 +114,10 @@ RULES: dict[str, Schema] = {
     "autoscaling.jobsPerReplica": {"type": "integer", "minimum": 1},
     "monitoring.interval": {"type": "string", "pattern": "^[0-9]+(ms|s|m)$"},
     "port": PORT,
-    "safetyPort": PORT,
-    "remotePort": PORT,
-    "otlpPort": PORT,
+    "store.port": PORT_OR_NONE,
+    "safetyPort": PORT_OR_NONE,
+    "remotePort": PORT_OR_NONE,
+    "otlpPort": PORT_OR_NONE,
     "grpcPort": PORT,
     "httpPort": PORT,
     "dev.size": SIZE,

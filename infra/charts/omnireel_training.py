@@ -63,7 +63,7 @@ RULES: dict[str, Schema] = {
     "mlflow.artifacts": {"type": "string", "pattern": "^((s3://|/)[^@\\s]+)?$"},
     "mlflow.allowedHosts": NAMES,
     "pipelines.deployments": NAMES,
-    "port": PORT,
+    "storage.port": {**PORT, "minimum": 0},
     "databasePort": PORT,
     "callers": OBJECTS,
 }

@@ -136,3 +136,10 @@ def wait(
         questions, arriving, folder, WaitConfig(judges, hours), lambda line: err().print(line)
     )
     out().print(f"{folder}: answers of {', '.join(names)}")
+
+
+def tuning_recipes() -> tuple[str, ...]:
+    """The recipes that learn from judged pairs."""
+    from omnireel.recipes import RECIPES
+
+    return tuple(name for name in RECIPES if name.startswith("preference-"))

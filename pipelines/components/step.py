@@ -37,6 +37,8 @@ class Verb:
     an alias or a cluster never does."""
     submits: bool = False
     """It makes jobs in the cluster, and they must end with it."""
+    calls: bool = False
+    """It asks a gateway for videos, and needs a key of its own there."""
 
     @property
     def name(self) -> str:

@@ -246,7 +246,7 @@ VERBS = {
         Verb(judge_release, retries=1),
         Verb(put_into_service, retries=1),
         Verb(take_back),
-        Verb(watch_service),
+        Verb(watch_service, calls=True),
         Verb(promote_version),
     )
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
@@ -82,8 +83,11 @@ def _read(name: str, text: str, present: Any) -> Any:
         if text not in ("true", "false"):
             raise InvalidInput(f"{name} is true or false, not {text!r}", field=name)
         return text == "true"
+    kind = "a whole number" if isinstance(present, int) else "a number"
     try:
-        return type(present)(text)
+        value = type(present)(text)
     except ValueError:
-        kind = "a whole number" if isinstance(present, int) else "a number"
         raise InvalidInput(f"{name} is {kind}, not {text!r}", field=name) from None
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidInput(f"{name} is {kind}, not {text!r}", field=name)
+    return value

@@ -39,6 +39,9 @@ class Cluster:
     """Has username and password; may be missing where MLflow asks for none."""
     storage_secret: str = "omnireel-storage"
     """Has access-key and secret-key; may be missing."""
+    gateway_secret: str = "omnireel-gateway-client"
+    """Has api-key and tls (what ``$OMNIREEL_TLS`` says; a key is sent with TLS only); may be
+    missing where the canary's gateway asks for no key."""
     cpu: str = "2"
     memory: str = "8Gi"
     max_hours: int = 72
@@ -76,6 +79,13 @@ class Cluster:
             {"access-key": "AWS_ACCESS_KEY_ID", "secret-key": "AWS_SECRET_ACCESS_KEY"},
             optional=True,
         )
+        if verb.calls:
+            kubernetes.use_secret_as_env(
+                task,
+                self.gateway_secret,
+                {"api-key": "OMNIREEL_API_KEY", "tls": "OMNIREEL_TLS"},
+                optional=True,
+            )
         if verb.submits:
             # Jobs name this pod as their owner, so that they go when it goes.
             for name, path in OWNER.items():

@@ -15,6 +15,7 @@ from typing import Any
 from kfp import dsl
 from kfp.dsl import Input, Metrics
 
+from omnireel.cli.rollout.watching import WatchConfig
 from pipelines.components.verbs import VERBS
 from pipelines.workflows.place import Place
 
@@ -30,6 +31,9 @@ class Release:
     """Videos that the canary must make,"""
     max_failures: int = 0
     """of which so many may fail."""
+
+    def __post_init__(self) -> None:
+        WatchConfig(self.requests, self.max_failures)  # it is asked when the canary is served
 
 
 def release(config: Release, place: Place) -> Any:

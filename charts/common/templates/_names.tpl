@@ -13,7 +13,7 @@
 {{/* The labels by which a component's pods are found. Takes a dict: root, component. */}}
 {{- define "common.selector" -}}
 app.kubernetes.io/name: {{ .root.Chart.Name }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 

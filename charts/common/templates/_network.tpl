@@ -8,6 +8,12 @@
     - {protocol: TCP, port: 53}
 {{- end -}}
 
+{{/* The port that an http(s) address leads to. */}}
+{{- define "common.portOf" -}}
+{{- $port := regexFind ":[0-9]+$" (regexFind "://[^/?#&]+" .) | trimPrefix ":" -}}
+{{- $port | default (contains "http://" . | ternary "80" "443") -}}
+{{- end -}}
+
 {{/* Egress to something outside the chart. Takes a dict: peers (none: anywhere), port. */}}
 {{- define "common.egressTo" -}}
 - ports:

@@ -1,10 +1,13 @@
-{{/* The start of a NetworkPolicy. Takes a dict: root, component. */}}
+{{/* The start of a NetworkPolicy. Takes a dict: root, component, annotations. */}}
 {{- define "omnireel.policyHead" -}}
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata:
   name: {{ include "common.fullname" .root }}-{{ .component }}
   labels: {{- include "common.labels" . | nindent 4 }}
+  {{- with .annotations }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
 spec:
   podSelector:
     matchLabels: {{- include "common.selector" . | nindent 6 }}
@@ -17,10 +20,12 @@ spec:
     matchLabels: {{- include "common.selector" . | nindent 6 }}
 {{- end -}}
 
-{{/* Ingress of Prometheus. */}}
+{{/* Ingress of Prometheus; without peers nothing, for an empty list of peers would be everybody. */}}
 {{- define "omnireel.fromMonitoring" -}}
-- from: {{- toYaml .Values.networkPolicies.monitoring | nindent 4 }}
+{{- with .Values.networkPolicies.monitoring -}}
+- from: {{- toYaml . | nindent 4 }}
   ports: [{protocol: TCP, port: 9090}]
+{{- end -}}
 {{- end -}}
 
 {{/* Egress to the database, broker or store: in the chart, or where the values say. Takes a dict: root, which. */}}
@@ -31,7 +36,29 @@ spec:
   ports: [{protocol: TCP, port: {{ get (dict "database" 5432 "broker" 6379 "store" 9000) .which }}}]
 {{- else -}}
 {{- $given := index .root.Values .which -}}
-{{ include "common.egressTo" (dict "peers" $given.peers "port" $given.port) }}
+{{- $port := $given.port | default (include "omnireel.bucketPort" ($given.url | default "")) -}}
+{{ include "common.egressTo" (dict "peers" $given.peers "port" $port) }}
+{{- end -}}
+{{- end -}}
+
+{{/* The port behind s3://bucket/prefix?endpoint=..., which is Amazon's without an endpoint. */}}
+{{- define "omnireel.bucketPort" -}}
+{{- include "common.portOf" (regexFind "[?&]endpoint=[^&]+" .) -}}
+{{- end -}}
+
+{{/* Egress of a model service's start to the bucket of its weights, where that is not the store. */}}
+{{- define "omnireel.egressToWeights" -}}
+{{- $endpoint := "[?&]endpoint=[^&]+" -}}
+{{- $url := .Values.weights.s3.url -}}
+{{- if and (eq .Values.weights.source "s3") (ne (regexFind $endpoint $url) (regexFind $endpoint (include "omnireel.storeUrl" .))) -}}
+{{- include "common.egressTo" (dict "peers" list "port" (include "omnireel.bucketPort" $url)) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Egress to an address of the values. Takes a dict: url, port (0: that of the address), peers. */}}
+{{- define "omnireel.egressToAddress" -}}
+{{- if or .port .url -}}
+{{- include "common.egressTo" (dict "peers" .peers "port" (.port | default (include "common.portOf" (.url | default "")))) -}}
 {{- end -}}
 {{- end -}}
 
@@ -44,11 +71,9 @@ spec:
   ports: [{protocol: TCP, port: 7070}]
 {{- end -}}
 
-{{/* Egress to the collector of traces. */}}
+{{/* Egress to the collector of traces. Takes a dict: root, values. */}}
 {{- define "omnireel.egressToOtlp" -}}
-{{- with .Values.networkPolicies.otlpPort -}}
-- ports: [{protocol: TCP, port: {{ . }}}]
-{{- end -}}
+{{- include "omnireel.egressToAddress" (dict "url" .values.settings.otlp_endpoint "port" .root.Values.networkPolicies.otlpPort "peers" list) -}}
 {{- end -}}
 
 {{/* Egress of the gateway to the web: webhooks, media by address, tokens' issuers. */}}
@@ -56,7 +81,7 @@ spec:
 {{- $ports := list -}}
 {{- $private := false -}}
 {{- with .Values.gateway -}}
-{{- if .signingKey.existingSecret -}}
+{{- if and .signingKey.existingSecret (dig "enabled" true .webhooks) -}}
 {{- $ports = concat $ports (.webhooks.ports | default (list 443)) -}}
 {{- $private = or $private .webhooks.allow_networks -}}
 {{- end -}}
@@ -65,7 +90,7 @@ spec:
 {{- $private = or $private .settings.fetch_networks -}}
 {{- end -}}
 {{- if .settings.oidc_issuer -}}
-{{- $ports = append $ports 443 -}}
+{{- $ports = append $ports (include "common.portOf" .settings.oidc_issuer | int) -}}
 {{- $private = true -}}
 {{- end -}}
 {{- end -}}

@@ -90,7 +90,7 @@ spec:
         grpc: {port: 8081, service: startup}
         periodSeconds: 2
         timeoutSeconds: 5
-        failureThreshold: {{ div (.values.startupSeconds | default 300) 2 }}
+        failureThreshold: {{ div (add (.values.startupSeconds | default 300) 1) 2 }}
       readinessProbe:
         grpc: {port: 8081, service: readiness}
         periodSeconds: 5

@@ -14,6 +14,10 @@
 {{- end -}}
 {{- if not $v.store.url }}{{ fail "store.url is not set: give the bucket, as s3://bucket/prefix?endpoint=https://host." }}{{ end -}}
 {{- end -}}
+{{- with $v.worker.image -}}
+{{- if not .repository }}{{ fail "worker.image.repository is not set: worker.image takes the place of images.services as a whole." }}{{ end -}}
+{{- end -}}
+{{- if eq (int $v.gateway.service.grpcPort) (int $v.gateway.service.httpPort) }}{{ fail (printf "gateway.service.grpcPort and httpPort are both %v: gRPC and HTTP need ports of their own." $v.gateway.service.grpcPort) }}{{ end -}}
 {{- $needs := dict "image" (list "weights.image.reference" $v.weights.image.reference) "pvc" (list "weights.pvc.claimName" $v.weights.pvc.claimName) "s3" (list "weights.s3.url" $v.weights.s3.url) "hostPath" (list "weights.hostPath.path" $v.weights.hostPath.path) -}}
 {{- with get $needs $v.weights.source -}}
 {{- if not (index . 1) }}{{ fail (printf "%s is not set: weights.source is %q and needs it." (index . 0) $v.weights.source) }}{{ end -}}

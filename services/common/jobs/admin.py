@@ -44,14 +44,21 @@ def admin_database(home: Path | None, reference: str | None) -> Iterator[Databas
         database.close()
 
 
+def url_of_the_environment() -> str | None:
+    """The database of ``$OMNIREEL_GATEWAY_DATABASE_URL``, as the gateway reads it."""
+    configured = os.environ.get("OMNIREEL_GATEWAY_DATABASE_URL")
+    if configured and is_reference(configured):
+        return read_secret(configured, "database_url")
+    return configured or None
+
+
 def _url(home: Path | None, reference: str | None) -> str:
     if home is not None and reference is not None:
         raise InvalidInput("give either --home or --database", field="--database")
     if reference is not None:
         return read_secret(reference, "--database")
-    configured = os.environ.get("OMNIREEL_GATEWAY_DATABASE_URL")
-    if configured and home is None:
-        return read_secret(configured, "database_url") if is_reference(configured) else configured
+    if home is None and (configured := url_of_the_environment()):
+        return configured
     folder = (home or default_home()).expanduser().resolve()
     url = database_url(folder)
     if not Path(url.removeprefix("sqlite:///")).exists():

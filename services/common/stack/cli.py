@@ -15,10 +15,12 @@ from rich.console import Console
 from rich.table import Table
 
 from omnireel.errors import FailedPrecondition
+from services.common.jobs.admin import url_of_the_environment
 from services.common.stack.config import (
     DEFAULT_HTTP_PORT,
     DEFAULT_PORT,
     StackConfig,
+    database_url,
     default_home,
     key_file,
 )
@@ -82,14 +84,23 @@ def down(home: Home = None) -> None:
 def status(home: Home = None) -> None:
     """Show every service, the queue, what runs, what failed last, and the models at work.
 
+    Where no stack runs, and $OMNIREEL_GATEWAY_DATABASE_URL is set as in a gateway's container,
+    it shows all but the services, from that database.
+
     Example: omnireel status
     """
-    folder = _folder(home)
+    console, folder = _console(), _folder(home)
     found = look(folder)
     if found is None:
-        raise FailedPrecondition(
-            f"nothing runs in {folder}; start it with `omnireel up`", reason="NOT_RUNNING"
-        )
+        url = url_of_the_environment() if home is None else None
+        if url is None:
+            raise FailedPrecondition(
+                f"nothing runs in {folder}; start it with `omnireel up`, or set "
+                "$OMNIREEL_GATEWAY_DATABASE_URL to look at services that run elsewhere",
+                reason="NOT_RUNNING",
+            )
+        show_work(look_at_work(url), console)
+        return
     table = Table("service", "health", "address", "pid", "memory", box=None, pad_edge=False)
     for process in found.processes:
         colour = "green" if process.health == SERVING else "red"
@@ -100,12 +111,11 @@ def status(home: Home = None) -> None:
             str(process.pid),
             f"{process.memory / 2**20:.0f} MiB",
         )
-    console = _console()
     console.print(table)
     uptime = time.time() - found.state.started_at
     console.print(f"gateway {found.state.gateway}, HTTP http://{found.state.http}")
     console.print(f"omnireel {version('omnireel')}, size {found.state.size}, up {uptime:.0f} s")
-    show_work(look_at_work(folder), console)
+    show_work(look_at_work(database_url(folder)), console)
     for process in found.processes:
         if process.health != SERVING:
             console.print(f"{process.name}: {log_tail(Path(process.log))} (log: {process.log})")

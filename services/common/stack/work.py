@@ -1,10 +1,9 @@
-"""What a stack works on, as a person wants to see it; read from its job database."""
+"""What services work on, as a person wants to see it; read from their job database."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress_bar import ProgressBar
@@ -13,7 +12,6 @@ from rich.text import Text
 
 from services.common.jobs import Job, JobState, Stage, open_jobs
 from services.common.jobs.overview import Backlog, Line
-from services.common.stack.config import database_url
 
 SHOWN = 3
 """Failures, and jobs at the head of the queue, that are shown."""
@@ -32,9 +30,9 @@ class Work:
     versions: dict[Stage, str]
 
 
-def look_at_work(home: Path) -> Work:
-    """Read the jobs of the stack in ``home``."""
-    jobs = open_jobs(database_url(home))
+def look_at_work(url: str) -> Work:
+    """Read the jobs in the database at ``url``."""
+    jobs = open_jobs(url)
     try:
         return Work(
             backlog=jobs.backlog(),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.support.charts import PRODUCTION, Object, Rendered, render
 
 MODELS = ("prompt-enhancer", "generator", "super-resolver")
@@ -59,7 +61,7 @@ def test_the_arrows_into_each_part() -> None:
 
 def test_the_arrows_out_of_each_part() -> None:
     out = arrows(render(PRODUCTION), "egress")
-    expected = {("*", "kube-system", 53)}
+    expected = {(part, "kube-system", 53) for part in ("*", "preflight")}
     expected |= {(caller, model, 7070) for caller in ("gateway", "worker") for model in MODELS}
     databases = ("gateway", "worker", "migrations", "preflight")
     expected |= {(part, "*", 5432) for part in databases}
@@ -86,6 +88,67 @@ def test_webhooks_reach_the_web_and_no_private_address() -> None:
     rules = rendered.one("NetworkPolicy", "r-omnireel-gateway")["spec"]["egress"]
     blocks = [peer["ipBlock"] for rule in rules for peer in rule.get("to", ()) if "ipBlock" in peer]
     assert "10.0.0.0/8" in blocks[0]["except"]
+
+
+def test_webhooks_that_are_off_reach_nobody() -> None:
+    gateway = {"signingKey": {"existingSecret": "signing"}, "webhooks": {"enabled": False}}
+    assert ("gateway", "web", 443) not in arrows(render(PRODUCTION, {"gateway": gateway}), "egress")
+
+
+def test_the_preflight_has_its_arrows_before_the_other_objects_change() -> None:
+    """Before an upgrade the others are the old ones, and before an install there are none."""
+    changed = {"broker": {"port": 5672}}
+    policy = render(PRODUCTION, changed).one("NetworkPolicy", "r-omnireel-preflight")
+    hook = policy["metadata"]["annotations"]
+    job = render(PRODUCTION, changed).one("Job", "r-omnireel-preflight")["metadata"]["annotations"]
+    assert hook["helm.sh/hook"] == job["helm.sh/hook"]
+    assert int(hook["helm.sh/hook-weight"]) < int(job.get("helm.sh/hook-weight", 0))
+    ports = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
+    assert ports == {53, 5432, 5672, 443}
+
+
+ADDRESSES: list[tuple[Object, set[Arrow]]] = [
+    (
+        {"store": {"url": "s3://b?region=x&endpoint=http://minio:9000"}},
+        {(part, "*", 9000) for part in ("gateway", "worker", "preflight", *MODELS)},
+    ),
+    (
+        {"store": {"url": "s3://b?endpoint=http://minio:9000", "port": 9001}},
+        {(part, "*", 9001) for part in ("gateway", "worker", "preflight", *MODELS)},
+    ),
+    (
+        {"weights": {"source": "s3", "s3": {"url": "s3://m/7?endpoint=http://models:9000"}}},
+        {(part, "*", 9000) for part in MODELS},
+    ),
+    (
+        {"gateway": {"settings": {"oidc_issuer": "https://kc:8443/realms/video"}}},
+        {("gateway", "*", 8443)},
+    ),
+    ({"worker": {"safety": "https://classifier:8443/check"}}, {("worker", "*", 8443)}),
+    (
+        {"worker": {"settings": {"c2pa_time_authority": "http://time.example.com"}}},
+        {("worker", "*", 80)},
+    ),
+    (
+        {"promptEnhancer": {"settings": {"url": "http://[fd00::7]:8000/v1"}}},
+        {("prompt-enhancer", "*", 8000)},
+    ),
+    (
+        {"generator": {"settings": {"otlp_endpoint": "http://collector:4317"}}},
+        {("generator", "*", 4317)},
+    ),
+]
+
+
+@pytest.mark.parametrize(("values", "more"), ADDRESSES)
+def test_addresses_open_their_own_ports(values: Object, more: set[Arrow]) -> None:
+    before = arrows(render(PRODUCTION), "egress")
+    assert arrows(render(PRODUCTION, values), "egress") - before == more
+
+
+def test_nobody_reads_metrics_where_nobody_is_named() -> None:
+    into = arrows(render(PRODUCTION, {"networkPolicies": {"monitoring": []}}), "ingress")
+    assert into and 9090 not in {port for _, _, port in into}
 
 
 def test_peers_that_are_named_close_the_rest() -> None:

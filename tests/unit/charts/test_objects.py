@@ -7,7 +7,7 @@ import json
 import pytest
 import yaml
 
-from tests.support.charts import CHARTS, PRODUCTION, Object, render
+from tests.support.charts import CHARTS, OMNIREEL, PRODUCTION, Object, helm, merged, render
 
 ROOT = CHARTS.parent
 HOSTS = {"host": "video.example.com", "grpcHost": "grpc.example.com"}
@@ -167,6 +167,20 @@ def test_monitoring_is_that_of_the_repository() -> None:
         ]
         assert len(found) == 1
         assert "metrics" in [p["name"] for p in found[0]["spec"]["ports"]]
+
+
+@pytest.mark.parametrize("release", ["omnireel-production-for-the-team-of-videos", "42", "true"])
+def test_any_name_that_helm_takes_gives_names_and_labels(release: str) -> None:
+    values = merged(PRODUCTION, {"monitoring": {"serviceMonitors": True, "alerts": True}})
+    text = helm("template", release, str(OMNIREEL), values=values)
+    objects = [o for o in yaml.safe_load_all(text) if o]
+    names = [o["metadata"]["name"] for o in objects if o["kind"] == "Service"]
+    assert len(set(names)) == len(names) and max(map(len, names)) <= 63
+    for o in objects:
+        assert o["metadata"]["labels"]["app.kubernetes.io/instance"] == release
+        selector = o.get("spec", {}).get("selector") or {}
+        selector = selector.get("matchLabels", selector)
+        assert all(isinstance(value, str) for value in selector.values())
 
 
 def test_monitoring_is_off_by_default() -> None:

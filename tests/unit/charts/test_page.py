@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
 from typer.testing import CliRunner
 
 from omnireel.cli.main import app
-from tests.support.charts import CHARTS, helm, render
+from tests.support.charts import CHARTS, PRODUCTION, helm, render
+from tests.support.programs import program
 
 ROOT = CHARTS.parent
 PAGE = (ROOT / "docs" / "kubernetes.md").read_text()
@@ -63,6 +66,49 @@ def test_the_values_of_the_page_install() -> None:
         if "secret" in v
     }
     assert given - made == {"r-omnireel-services-tls"}  # which cert-manager makes
+
+
+def question_of_the_page(namespace: str) -> str:
+    """What prometheus-adapter asks for by the rule of the page."""
+    (rules,) = [
+        found["externalRules"]
+        for _, language, body in FENCE.findall(PAGE)
+        if language == "yaml" and "externalRules" in (found := yaml.safe_load(body))
+    ]
+    query: str = rules[0]["metricsQuery"]
+    return query.replace("<<.LabelMatchers>>", f'namespace="{namespace}"')
+
+
+def test_both_ways_of_scaling_count_the_same(tmp_path: Path) -> None:
+    scaled = render(PRODUCTION, {"autoscaling": {"kind": "keda"}})
+    trigger = scaled.one("ScaledObject", "r-omnireel-worker")["spec"]["triggers"][0]
+    assert trigger["metadata"]["query"].split() == question_of_the_page("ns").split()
+    series = [
+        'omnireel_queue_depth{namespace="waits",tenant="a"}',
+        'omnireel_jobs_running{namespace="runs",tenant="a"}',
+        'omnireel_queue_depth{namespace="both",tenant="a"}',
+        'omnireel_queue_depth{namespace="both",tenant="b"}',
+        'omnireel_jobs_running{namespace="both",tenant="a"}',
+    ]
+    counted = {"waits": 3, "runs": 3, "both": 9, "idle": 0}
+    case = {
+        "interval": "1m",
+        "input_series": [{"series": one, "values": "3x5"} for one in series],
+        "promql_expr_test": [
+            {
+                "expr": question_of_the_page(namespace),
+                "eval_time": "4m",
+                "exp_samples": [{"labels": "{}", "value": jobs}],
+            }
+            for namespace, jobs in counted.items()
+        ],
+    }
+    file = tmp_path / "scaling.test.yaml"
+    file.write_text(yaml.safe_dump({"rule_files": [], "tests": [case]}))
+    done = subprocess.run(
+        [program("promtool"), "test", "rules", file], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_links_lead_somewhere() -> None:

@@ -103,10 +103,11 @@ def test_probes_ask_by_the_names_that_services_answer() -> None:
         assert 8081 not in {ports.get("grpc"), ports.get("http")}
 
 
-def test_loading_large_weights_is_not_taken_for_a_hang() -> None:
-    values = {"generator": {"startupSeconds": 3600}}
+@pytest.mark.parametrize("seconds", [1, 901, 3600])
+def test_loading_large_weights_is_not_taken_for_a_hang(seconds: int) -> None:
+    values = {"generator": {"startupSeconds": seconds}}
     probe = render(PRODUCTION, values).container("Deployment/r-omnireel-generator")["startupProbe"]
-    assert probe["failureThreshold"] * probe["periodSeconds"] >= 3600
+    assert probe["failureThreshold"] * probe["periodSeconds"] >= seconds
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -44,6 +44,11 @@ HOSTS = {"host": "a.example.com", "grpcHost": "a.example.com"}
             "autoscaling.minReplicas is 5 and maxReplicas 2",
         ),
         ({"dev": {"enabled": True}}, "dev.password is not set"),
+        ({"worker": {"image": {"tag": "7"}}}, "worker.image.repository is not set"),
+        ({"gateway": {"service": {"httpPort": 7070}}}, "grpcPort and httpPort are both 7070"),
+        ({"gateway": {"signingKey": None}}, "gateway: signingKey is required"),
+        ({"generator": {"startupSeconds": 0}}, "generator.startupSeconds: Must be greater"),
+        ({"database": {"port": 0}}, "database.port: Must be greater"),
     ],
 )
 def test_a_wrong_value_is_named(values: Object, sentence: str) -> None:

@@ -151,6 +151,26 @@ def test_queues_are_wished_for(rendered: Rendered) -> None:
     assert not [o for o in render(GIVEN).objects if "kueue" in o["apiVersion"]]
 
 
+def test_a_second_release_leaves_the_cluster_its_priorities() -> None:
+    second = render(given(queues={**QUEUES, "priorities": None}))
+    assert second.of("ClusterQueue") and not second.of("WorkloadPriorityClass")
+
+
+@pytest.mark.parametrize(
+    ("storage", "port"),
+    [
+        ({"endpoint": "http://s3:9000"}, 9000),
+        ({"endpoint": "https://s3.example.com"}, 443),
+        ({"endpoint": "http://s3", "port": 9000}, 9000),
+        ({"endpoint": ""}, 443),
+    ],
+)
+def test_mlflow_reaches_its_store(storage: dict[str, Any], port: int) -> None:
+    found = render(given(storage={**GIVEN["storage"], **storage})).one("NetworkPolicy")
+    ports = [port["port"] for rule in found["spec"]["egress"] for port in rule["ports"]]
+    assert ports == [53, 53, 5432, port]
+
+
 def test_rdma_and_nccl_are_values() -> None:
     network = {
         "hostNetwork": True, "hostIPC": True, "lockMemory": True, "interface": "eth0",

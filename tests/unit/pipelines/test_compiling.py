@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,16 @@ import yaml
 from google.protobuf import json_format
 from kfp.kubernetes import kubernetes_executor_config_pb2
 from kfp.pipeline_spec import pipeline_spec_pb2
+from typer.testing import CliRunner
 
 from omnireel.errors import InvalidInput, NotFound
+from pipelines.cli import app
 from pipelines.compiling import compiled, documents
 from pipelines.components.verbs import VERBS
 from pipelines.workflows import WORKFLOWS, configured, workflow
 from pipelines.workflows.place import OWNER, Cluster
+from pipelines.workflows.preference_round import PreferenceRound
+from pipelines.workflows.release import Release
 from pipelines.workflows.train_ladder import TrainLadder
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -104,6 +109,39 @@ def test_steps_that_submit_know_their_pod(specs: dict[str, bytes], name: str) ->
         assert [mount["mountPath"] for mount in config["pvcMount"]] == [CLUSTER.mount]
 
 
+def secrets_of(text: bytes) -> dict[str, dict[str, set[str]]]:
+    """Step -> Secret -> the variables that it fills."""
+    platforms = documents(text)["platform_spec"]["platforms"]["kubernetes"]
+    found: dict[str, dict[str, set[str]]] = {}
+    for executor, config in platforms["deploymentSpec"]["executors"].items():
+        assert all(secret["optional"] for secret in config["secretAsEnv"])
+        found[executor.removeprefix("exec-")] = {
+            secret["secretName"]: {pair["envVar"] for pair in secret["keyToEnv"]}
+            for secret in config["secretAsEnv"]
+        }
+    return found
+
+
+def test_who_calls_a_gateway_has_a_key_and_nobody_else() -> None:
+    place = replace(CLUSTER, mlflow_secret="m", storage_secret="s", gateway_secret="g")
+    found = secrets_of(compiled(WORKFLOWS["release"].pipeline(place)))
+    assert found.pop("watch-service").pop("g") == {"OMNIREEL_API_KEY", "OMNIREEL_TLS"}
+    assert found
+    for secrets in found.values():
+        assert secrets.keys() == {"m", "s"}
+
+
+def test_secrets_of_other_names_are_given_by_options(tmp_path: Path) -> None:
+    file = tmp_path / "release.yaml"
+    options = ["--mlflow-secret", "m", "--storage-secret", "s", "--gateway-secret", "g"]
+    words = ["compile", "release", "--image", CLUSTER.image, "--out", str(file), *options]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert {name for given in secrets_of(file.read_bytes()).values() for name in given} == {
+        "m", "s", "g",
+    }  # fmt: skip
+
+
 def test_an_image_that_may_change_is_refused() -> None:
     for image in ("omnireel", "registry:5000/omnireel", "omnireel:latest"):
         with pytest.raises(InvalidInput, match="cached by its name"):
@@ -125,6 +163,24 @@ def test_settings_are_read_by_type_and_refused_by_name() -> None:
             configured(TrainLadder(), [wrong])
     with pytest.raises(NotFound, match="train_ladder"):
         workflow("train-lader")
+
+
+@pytest.mark.parametrize(
+    ("config", "wrong", "words"),
+    [
+        (Release(), "requests=0", "at least one request"),
+        (Release(), "max_failures=20", "fewer tolerated failures"),
+        (PreferenceRound(), "recipe=vae-tiny", "learns no preferences; preference-debug"),
+        (PreferenceRound(), "cases=1", "cases is 2 or more"),
+        (PreferenceRound(), "hours=nan", "hours is a number"),
+        (PreferenceRound(), "hours=-1", "hours must be above 0"),
+    ],
+)
+def test_what_the_last_step_would_refuse_is_refused_before_the_first(
+    config: Release | PreferenceRound, wrong: str, words: str
+) -> None:
+    with pytest.raises(InvalidInput, match=words):
+        configured(config, [wrong])
 
 
 def test_every_rung_but_the_last_has_a_gate_behind_it() -> None:

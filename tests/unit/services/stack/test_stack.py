@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from omnireel.cli.main import app
 from omnireel.errors import DeadlineExceeded, FailedPrecondition, InvalidInput, NotFound
+from services.common.jobs import NewJob, open_jobs
 from services.common.stack.config import StackConfig, service_of
 from services.common.stack.down import stop_processes, stop_stack
 from services.common.stack.process import ProcessId, is_alive, memory_bytes, send, spawn
@@ -184,6 +185,26 @@ def test_verbs_without_a_stack(tmp_path: Path) -> None:
     for verb in ("up", "down", "status"):
         result = runner.invoke(app, [verb, "--help"])
         assert result.exit_code == 0 and "Example" in result.output
+
+
+@pytest.mark.parametrize("reference", [False, True])
+def test_status_of_services_elsewhere_is_their_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: bool
+) -> None:
+    """As in a gateway's container, whose database is a secret file and which holds no stack."""
+    url = f"sqlite:///{tmp_path / 'jobs.db'}"
+    jobs = open_jobs(url)
+    jobs.submit(NewJob("team", b"x"))
+    jobs.close()
+    secret = tmp_path / "url"
+    secret.write_text(f"{url}\n")
+    home = tmp_path / "none"
+    monkeypatch.setenv("OMNIREEL_HOME", str(home))
+    monkeypatch.setenv("OMNIREEL_GATEWAY_DATABASE_URL", f"file:{secret}" if reference else url)
+    result = CliRunner().invoke(app, ["status"])
+    assert result.exit_code == 0 and "queue: 1 waiting" in result.output, result.output
+    named = CliRunner().invoke(app, ["status", "--home", str(home)])
+    assert named.exit_code == 1 and f"nothing runs in {home}" in named.output
 
 
 def _stack_of(home: Path, command: tuple[str, ...], **more: object) -> StackConfig:

@@ -13,7 +13,7 @@ from services.common.stack.work import look_at_work, show_work
 
 def shown(home: Path) -> str:
     out = io.StringIO()
-    show_work(look_at_work(home), Console(file=out, width=200))
+    show_work(look_at_work(database_url(home)), Console(file=out, width=200))
     return out.getvalue()
 
 
