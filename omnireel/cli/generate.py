@@ -11,7 +11,7 @@ import typer
 from omnireel.api.v1 import generation_pb2, video_pb2
 from omnireel.cli import parsing
 from omnireel.cli.connection import AddressOption, ApiKeyOption, open_client
-from omnireel.cli.printing import err, out
+from omnireel.cli.printing import out
 from omnireel.cli.showing import as_json, summary
 from omnireel.client import OmnireelClient, ProgressBar, VideoOptions
 from omnireel.errors import InvalidInput
@@ -56,7 +56,13 @@ def generate(
             "edit), first_frame, last_frame, storyboard, motion, camera, annotation."
         ),
     ] = [],  # noqa: B006
-    describe: Annotated[list[str], typer.Option(help="NAME=WORDS that describe an element.")] = [],  # noqa: B006
+    describe: Annotated[
+        list[str],
+        typer.Option(
+            help="NAME=WORDS that describe an element to an enhancer with a language model; the "
+            "tiny models look at its images alone."
+        ),
+    ] = [],  # noqa: B006
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT of the base video.")] = None,
     frames: Annotated[int | None, typer.Option(help="Number of frames (1 + 4 k).")] = None,
     fps: Annotated[float | None, typer.Option(help="Frames per second.")] = None,
@@ -115,10 +121,10 @@ def generate(
         )
         made = _run(client, prompt, request, options, output)
     if json:
-        out().print(as_json(made), markup=False)
+        out().print(as_json(made))
         return
     out().print(summary(made))
-    out().print(f"[green]wrote {output}[/green]")
+    out().print(f"wrote {output}", style="green")
 
 
 @dataclass(frozen=True)
@@ -151,19 +157,15 @@ class _Media:
 def _run(
     client: OmnireelClient, prompt: str, media: _Media, options: VideoOptions, output: Path
 ) -> video_pb2.Video:
-    try:
-        with ProgressBar() as bar:
-            return client.generate(
-                prompt,
-                images=media.images,
-                videos=media.videos,
-                elements=media.elements,
-                roles=media.roles,
-                descriptions=media.descriptions,
-                options=options,
-                out=output,
-                on_progress=bar,
-            )
-    except KeyboardInterrupt:
-        err().print("[yellow]the job is cancelled[/yellow]")
-        raise
+    with ProgressBar() as bar:
+        return client.generate(
+            prompt,
+            images=media.images,
+            videos=media.videos,
+            elements=media.elements,
+            roles=media.roles,
+            descriptions=media.descriptions,
+            options=options,
+            out=output,
+            on_progress=bar,
+        )

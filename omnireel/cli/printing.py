@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
+from typing import TextIO
 
 from rich.console import Console
-from rich.text import Text
 
 from omnireel.errors import Cancelled, InvalidInput, OmnireelError, PromptSyntaxError
 
@@ -18,12 +18,12 @@ _NO_ANSWER = "NO_ANSWER"
 
 def out() -> Console:
     """Standard output as it is now (tests replace it)."""
-    return Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    return _console(sys.stdout)
 
 
 def err() -> Console:
     """Standard error as it is now."""
-    return Console(file=sys.stderr, highlight=False, soft_wrap=True)
+    return _console(sys.stderr)
 
 
 def exit_code(error: BaseException) -> int:
@@ -35,11 +35,14 @@ def exit_code(error: BaseException) -> int:
 
 def report(error: BaseException) -> None:
     """Print one red line that says what is wrong, where, and what helps."""
+    notes: list[str] = getattr(error, "__notes__", [])
     if isinstance(error, KeyboardInterrupt):
-        err().print(Text("interrupted", style="yellow"))
+        for line in (*notes, "interrupted"):
+            err().print(line, style="yellow")
         return
     style = "yellow" if isinstance(error, Cancelled) else "bold red"
-    err().print(Text.assemble(("error: ", style), (" ".join(describe(error).split()), style)))
+    line = "; ".join([describe(error), *notes])
+    err().print("error: " + " ".join(line.split()), style=style)
 
 
 def describe(error: BaseException) -> str:
@@ -58,6 +61,11 @@ def describe(error: BaseException) -> str:
     if not retry_after_s or "try again" in text:
         return text
     return f"{text}; try again in {retry_after_s:g} s"
+
+
+def _console(file: TextIO) -> Console:
+    # Prompts, paths and names are printed as they are: brackets and colons in them mean nothing.
+    return Console(file=file, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def _says_it_all(error: InvalidInput, wrong: list[str]) -> bool:

@@ -57,7 +57,7 @@ def get_video(
     """Show one video. Example: omnireel videos get 4f2a --json."""
     with open_client(address, api_key) as client:
         video = client.get(name)
-    out().print(as_json(video) if json else summary(video), markup=False)
+    out().print(as_json(video) if json else summary(video))
 
 
 @app.command("cancel")
@@ -111,7 +111,7 @@ def download_video(
         if not outputs.HasField(which):
             raise NotFound(f"{name} has no output {which!r}")
         client.download(getattr(outputs, which), output)
-    out().print(f"[green]wrote {output}[/green]")
+    out().print(f"wrote {output}", style="green")
 
 
 def _state(word: str) -> video_pb2.VideoState.ValueType:

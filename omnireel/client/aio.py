@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -21,7 +20,7 @@ from google.protobuf.message import Message
 from omnireel.api.v1 import capabilities_pb2, media_pb2, video_pb2, video_pb2_grpc
 from omnireel.client import channel as channels
 from omnireel.client.credentials import api_key_for, check_privacy, key_metadata
-from omnireel.client.errors import blamed_on, error_from_rpc, finished, translated
+from omnireel.client.errors import blamed_on, error_from_rpc, finished, noted, translated
 from omnireel.client.request import (
     Draft,
     MediaSource,
@@ -35,7 +34,7 @@ from omnireel.client.retrying import RetryPolicy
 from omnireel.client.sync import CALL_TIMEOUT_S, TRANSFER_TIMEOUT_S, ProgressCallback
 from omnireel.client.transfer import Download, check_output, prepare_upload
 from omnireel.client.watching import ReconnectPolicy, Watch
-from omnireel.errors import DeadlineExceeded, OmnireelError, Unavailable
+from omnireel.errors import OmnireelError, Unavailable
 from omnireel.mvl import Prompt, parse
 from omnireel.types import Role
 
@@ -140,12 +139,9 @@ class AsyncOmnireelClient:
         self, name: str, *, resume_token: str = "", timeout_s: float | None = None
     ) -> AsyncGenerator[video_pb2.VideoProgress, None]:
         """Progress up to and including the final event; broken streams are taken up again."""
-        watch = Watch(video_name(name), resume_token, self._reconnect)
-        ends_at = None if timeout_s is None else time.monotonic() + timeout_s
+        watch = Watch(video_name(name), resume_token, self._reconnect, timeout_s)
         while not watch.done:
-            left_s = None if ends_at is None else ends_at - time.monotonic()
-            if left_s is not None and left_s <= 0:
-                raise DeadlineExceeded(f"{name} is not finished after {timeout_s} s; it goes on")
+            left_s = watch.left_s()
             broken: OmnireelError | None = None
             call = self._videos.WatchVideo(watch.request(), timeout=left_s, metadata=self._metadata)
             try:
@@ -242,11 +238,13 @@ class AsyncOmnireelClient:
         video = await self.create(planned.with_uris(await self._upload_all(planned)), options)
         try:
             video = await self.wait(video.name, on_progress=on_progress)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as stop:
             await self.cancel(video.name)
+            stop.add_note("the job is cancelled")
             raise
         if out is not None:
-            await self.download(video.outputs.video, out)
+            with noted(f"{video.name} is finished and can be downloaded"):
+                await self.download(video.outputs.video, out)
         return video
 
     async def _upload_all(self, planned: Draft) -> dict[str, tuple[str, ...]]:

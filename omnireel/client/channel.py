@@ -81,9 +81,21 @@ def local_stack_address(home: Path) -> str:
 
 
 def check_address(address: str) -> str:
-    """``address``, when it reads ``host:port``."""
+    """``address`` without spaces around it, when it reads ``host:port``."""
+    address = address.strip()
+    if "/" in address:
+        raise InvalidInput(
+            f"{address!r} is a URL; write host:port of the gRPC port, for example "
+            f"{DEFAULT_ADDRESS} (the port of the HTTP API is another one)",
+            field="address",
+        )
     host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+    if (
+        not host
+        or any(letter.isspace() for letter in host)
+        or not port.isdecimal()
+        or not 0 < int(port) < 65536
+    ):
         raise InvalidInput(
             f"{address!r} is no address; write host:port, for example {DEFAULT_ADDRESS}",
             field="address",

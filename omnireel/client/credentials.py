@@ -96,4 +96,9 @@ def key_metadata(key: str) -> tuple[tuple[str, str], ...]:
 
 
 def _resolve(text: str, field: str) -> str:
-    return read_secret(text, field) if is_reference(text) else text
+    key = (read_secret(text, field) if is_reference(text) else text).strip("\r\n")
+    if not (key.isascii() and key.isprintable()):
+        raise InvalidInput(
+            "the key has characters that cannot be sent; it is one line of ASCII", field=field
+        )
+    return key

@@ -34,6 +34,9 @@ NO_ANSWER = "NO_ANSWER"
 _BROKEN_WHILE_SENDING = "Internal error from Core"
 """What grpc.aio says, with code INTERNAL, when a connection breaks while a request is sent."""
 
+_HTTP1 = "http1.x server"
+"""In what gRPC says, with code UNAVAILABLE, when a server of HTTP/1 answers."""
+
 _DETAILS_KEY = "grpc-status-details-bin"
 _DEFAULT_RETRY_S = 1.0
 _KINDS: dict[int, type[OmnireelError]] = {
@@ -71,12 +74,27 @@ def blamed_on(field: str) -> Iterator[None]:
         raise InvalidInput("; ".join(causes), violations=violations) from error
 
 
+@contextmanager
+def noted(text: str) -> Iterator[None]:
+    """Add ``text`` to whatever ends the body, an interruption too."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(text)
+        raise
+
+
 def error_from_rpc(error: grpc.RpcError, address: str) -> OmnireelError:
     """The exception for a failed call to ``address``, with or without details from the server."""
     status = _status_of(error)
     if status is not None:
         return error_from_status(status)
     code, text = error.code(), error.details() or ""
+    if code is grpc.StatusCode.UNAVAILABLE and _HTTP1 in text:
+        return FailedPrecondition(
+            f"the server at {address} speaks HTTP, not gRPC; name the gateway's gRPC port, which "
+            "is not that of its HTTP API"
+        )
     if code is grpc.StatusCode.UNAVAILABLE or text == _BROKEN_WHILE_SENDING:
         gone = Unavailable(f"no gateway answers at {address} ({text})")
         gone.reason = NO_ANSWER

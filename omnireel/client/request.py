@@ -17,6 +17,8 @@ MediaSource = str | Path | bytes | media_pb2.Media
 """A path, the bytes themselves, or something uploaded before."""
 
 _MAX_SEED = 2**63 - 1
+_MIN_INT32, _MAX_INT32 = -(2**31), 2**31 - 1
+_MAX_TIMEOUT_S = 100 * 365 * 86_400
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,23 @@ class VideoOptions:
         if self.seed is not None and not 0 <= self.seed <= _MAX_SEED:
             raise InvalidInput(f"{self.seed} is out of range; use 0 .. 2^63 - 1", field="seed")
         for name in ("num_inference_steps", "num_upscale_steps", "preview_every_steps"):
-            if getattr(self, name) < 0:
-                raise InvalidInput("cannot be negative; 0 leaves it to the server", field=name)
+            _check_int32(getattr(self, name), name, least=0)
+        _check_int32(self.priority, "priority")
+        if self.format:
+            for name in ("width", "height", "num_frames"):
+                _check_int32(getattr(self.format, name), f"format.{name}")
+        if self.timeout_s is not None and not 0 < self.timeout_s <= _MAX_TIMEOUT_S:
+            raise InvalidInput(
+                f"{self.timeout_s:g} is out of range; use more than 0 and at most "
+                f"{_MAX_TIMEOUT_S} seconds",
+                field="timeout_s",
+            )
+        for name, value in self.labels.items():
+            if not isinstance(name, str) or not isinstance(value, str):
+                raise InvalidInput(
+                    f"{name!r}: {value!r} is no label; names and values are text",
+                    field=f"labels.{name}",
+                )
         _check_keys(self.guidance, {"text", "image", "video"}, "guidance")
         _check_keys(
             self.model_versions,
@@ -115,6 +132,11 @@ def draft(
     ]
     subjects = [Element(name, description=descriptions.get(name, "")) for name in elements]
     for name, pictures in elements.items():
+        if isinstance(pictures, MediaSource):
+            raise InvalidInput(
+                f"@{name} needs a list of images; write [...] around a single one",
+                field=f"elements.{name}",
+            )
         if not pictures:
             raise InvalidInput(f"@{name} has no image; give at least one", field=f"elements.{name}")
     prompt = parse(text, inputs, subjects)
@@ -139,8 +161,6 @@ def create_request(prompt: Prompt, options: VideoOptions) -> video_pb2.CreateVid
         labels=options.labels,
     )
     if options.timeout_s is not None:
-        if options.timeout_s <= 0:
-            raise InvalidInput("must be more than 0 seconds", field="timeout_s")
         request.deadline.FromMilliseconds(round((time.time() + options.timeout_s) * 1000))
     return request
 
@@ -207,6 +227,11 @@ def _role(name: str, role: Role | str) -> Role:
         return Role(role)
     known = ", ".join(r for r in Role if r not in internal)
     raise InvalidInput(f"{str(role)!r} is no role; use one of: {known}", field=f"roles.{name}")
+
+
+def _check_int32(value: int, field: str, least: int = _MIN_INT32) -> None:
+    if not least <= value <= _MAX_INT32:
+        raise InvalidInput(f"{value} is out of range; use {least} .. {_MAX_INT32}", field=field)
 
 
 def _check_keys(given: Mapping[str, object], known: set[str], where: str) -> None:

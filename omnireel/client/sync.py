@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from omnireel.api.v1 import capabilities_pb2, media_pb2, video_pb2, video_pb2_grpc
 from omnireel.client import channel as channels
 from omnireel.client.credentials import api_key_for, check_privacy, key_metadata
-from omnireel.client.errors import blamed_on, error_from_rpc, finished, translated
+from omnireel.client.errors import blamed_on, error_from_rpc, finished, noted, translated
 from omnireel.client.request import (
     Draft,
     MediaSource,
@@ -29,7 +29,7 @@ from omnireel.client.request import (
 from omnireel.client.retrying import RetryPolicy
 from omnireel.client.transfer import Download, check_output, prepare_upload
 from omnireel.client.watching import ReconnectPolicy, Watch
-from omnireel.errors import DeadlineExceeded, OmnireelError, Unavailable
+from omnireel.errors import OmnireelError, Unavailable
 from omnireel.mvl import Prompt, parse
 from omnireel.types import Role
 
@@ -157,12 +157,9 @@ class OmnireelClient:
             DeadlineExceeded: ``timeout_s`` passed; the job goes on.
 
         """
-        watch = Watch(video_name(name), resume_token, self._reconnect)
-        ends_at = None if timeout_s is None else time.monotonic() + timeout_s
+        watch = Watch(video_name(name), resume_token, self._reconnect, timeout_s)
         while not watch.done:
-            left_s = None if ends_at is None else ends_at - time.monotonic()
-            if left_s is not None and left_s <= 0:
-                raise DeadlineExceeded(f"{name} is not finished after {timeout_s} s; it goes on")
+            left_s = watch.left_s()
             broken: OmnireelError | None = None
             call = self._videos.WatchVideo(watch.request(), timeout=left_s, metadata=self._metadata)
             try:
@@ -266,11 +263,13 @@ class OmnireelClient:
         video = self.create(planned.with_uris(self._upload_all(planned)), options)
         try:
             video = self.wait(video.name, on_progress=on_progress)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             self.cancel(video.name)
+            stop.add_note("the job is cancelled")
             raise
         if out is not None:
-            self.download(video.outputs.video, out)
+            with noted(f"{video.name} is finished and can be downloaded"):
+                self.download(video.outputs.video, out)
         return video
 
     def _upload_all(self, planned: Draft) -> dict[str, tuple[str, ...]]:

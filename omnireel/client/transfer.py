@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import mimetypes
+import os
+import stat
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,9 +44,15 @@ def prepare_upload(
     """
     if isinstance(source, str):
         source = Path(source)
+    if not isinstance(source, Path | bytes):
+        kind = type(source).__name__
+        raise InvalidInput(f"{kind} cannot be sent; give a path, bytes or a Media", field=field)
     name = filename or (str(source) if isinstance(source, Path) else "the data")
     digest, size = hashlib.sha256(), 0
     try:
+        if isinstance(source, Path) and not stat.S_ISREG(source.stat().st_mode):
+            # A pipe gives its bytes once, and a device may give them for ever.
+            raise InvalidInput(f"{name} is no file; give an image or video file", field=field)
         for chunk in _chunks(source):
             digest.update(chunk)
             size += len(chunk)
@@ -64,12 +72,29 @@ def prepare_upload(
 
 
 def check_output(path: Path) -> Path:
-    """``path``, when a file can be put there; asked before a long job, not after it."""
-    if path.is_dir():
-        raise InvalidInput(f"{path} is a folder; name a file in it", field="out")
-    if not path.absolute().parent.is_dir():
-        raise InvalidInput(f"there is no folder {path.parent}; make it first", field="out")
-    return path
+    """Where ``path`` leads, links followed, when a file can be put there; asked before a long job,
+    not after it.
+
+    Raises:
+        InvalidInput: something else than a file is there, or no file can be.
+
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        folder = target.parent if path.is_symlink() else path.parent
+        if not folder.is_dir():
+            raise InvalidInput(f"there is no folder {folder}; make it first", field="out")
+        if path.is_dir():
+            raise InvalidInput(f"{path} is a folder; name a file in it", field="out")
+        if path.exists() and not path.is_file():
+            raise InvalidInput(f"{path} is a device or a pipe; name a file", field="out")
+    except OSError as error:
+        raise InvalidInput(f"cannot write {path}: {error.strerror}", field="out") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InvalidInput(
+            f"no file can be made in {folder}; name a folder that you may write to", field="out"
+        )
+    return target
 
 
 class Download:
@@ -79,8 +104,10 @@ class Download:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = check_output(path)
-        self._part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+        self._path = path
+        self._target = check_output(path)
+        # Without the name in it, which may be as long as names can be.
+        self._part = self._target.with_name(f".{uuid.uuid4().hex[:8]}.part")
         self._digest = hashlib.sha256()
         self._media: media_pb2.Media | None = None
         self.offset = 0
@@ -132,7 +159,7 @@ class Download:
             raise IntegrityError(f"{self._path.name} was damaged on the way; download it again")
         try:
             self._file.close()
-            self._part.replace(self._path)
+            self._part.replace(self._target)
         except OSError as error:
             raise self._unwritable(error) from error
         return self._path

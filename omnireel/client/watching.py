@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from omnireel.api.v1 import video_pb2
 from omnireel.client.errors import NO_ANSWER
-from omnireel.errors import Cancelled, OmnireelError, Unavailable
+from omnireel.errors import Cancelled, DeadlineExceeded, OmnireelError, Unavailable
 
 FINAL_STATES = frozenset(
     {
@@ -44,9 +45,13 @@ class ReconnectPolicy:
 class Watch:
     """The state of watching one video over several streams."""
 
-    def __init__(self, name: str, resume_token: str, policy: ReconnectPolicy) -> None:
+    def __init__(
+        self, name: str, resume_token: str, policy: ReconnectPolicy, timeout_s: float | None = None
+    ) -> None:
         self._name = name
         self._policy = policy
+        self._timeout_s = timeout_s
+        self._ends_at = None if timeout_s is None else time.monotonic() + timeout_s
         self._failures = 0
         self.resume_token = resume_token
         self.done = False
@@ -54,6 +59,15 @@ class Watch:
     def request(self) -> video_pb2.WatchVideoRequest:
         """Ask for what has not been seen yet."""
         return video_pb2.WatchVideoRequest(name=self._name, resume_token=self.resume_token)
+
+    def left_s(self) -> float | None:
+        """Seconds that the caller goes on waiting (None: for ever), or `DeadlineExceeded`."""
+        if self._ends_at is None:
+            return None
+        left_s = self._ends_at - time.monotonic()
+        if left_s <= 0:
+            raise self._too_late()
+        return left_s
 
     def saw(self, event: video_pb2.VideoProgress) -> None:
         """Note an event."""
@@ -64,8 +78,15 @@ class Watch:
     def lost(self, error: OmnireelError | None) -> float:
         """The stream broke, or ended early (None). Seconds to wait, or the error is raised."""
         self._failures += 1
+        if self._ends_at is not None and isinstance(error, DeadlineExceeded):
+            raise self._too_late() from error
         if error is not None and not isinstance(error, _BROKEN):
             raise error
         if self._failures > self._policy.max_failures:
             raise error or Unavailable(f"the server keeps ending the progress of {self._name}")
         return self._policy.delay_s(self._failures)
+
+    def _too_late(self) -> DeadlineExceeded:
+        return DeadlineExceeded(
+            f"{self._name} is not finished after {self._timeout_s:g} s; it goes on"
+        )

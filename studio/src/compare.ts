@@ -110,22 +110,28 @@ export class Compare {
 
   async #load(video: Video, output: OutputName, screen: HTMLElement): Promise<void> {
     this.#pause();
+    this.#players.delete(video.name);
+    const waiting = h("div", { class: "waiting", aria: { hidden: "true" } });
+    fill(screen, waiting);
     try {
-      const src = this.#urls.of(await this.#app.api.output(idOf(video), output));
+      const blob = await this.#app.api.output(idOf(video), output);
+      if (!waiting.isConnected) return; // taken out, or another output was chosen since
+      const src = this.#urls.of(blob);
       const player = h("video", { src, muted: true, playsInline: true, preload: "auto" });
       player.playbackRate = this.#rate;
       player.dataset["fps"] = String(video.settings.format?.fps ?? 8);
-      player.addEventListener("loadedmetadata", () => this.#ready(), { once: true });
+      player.addEventListener("loadedmetadata", () => this.#ready(player), { once: true });
       this.#players.set(video.name, player);
       fill(screen, player);
     } catch (error) {
-      fill(screen, h("div", { class: "nothing" }, describe(error)));
+      if (waiting.isConnected) fill(screen, h("div", { class: "nothing" }, describe(error)));
     }
   }
 
-  #ready(): void {
+  #ready(player: HTMLVideoElement): void {
     this.#scrubber.max = String(this.#length());
     this.#seek(Math.min(Number(this.#scrubber.value), this.#length()));
+    if (this.#playing) void player.play().catch(() => {});
   }
 
   /** The longest one leads; shorter ones wait at their last frame. */

@@ -20,12 +20,15 @@ export class Composer {
   readonly #problems = h("div", { class: "problems", role: "alert" });
   readonly #submit = h("button", { type: "submit", class: "primary" }, "Create video");
   readonly #onCreated: (video: Video) => void;
-  /** The same until something came of it, so that a lost answer makes no second video. */
-  #requestId: string = requestId();
+  readonly #onLost: () => void;
+  /** What was sent and made no video so far: sent again as it is, it makes no second one. */
+  #sent: { id: string; body: string } | null = null;
 
-  constructor(app: App, onCreated: (video: Video) => void) {
+  /** `onLost` is called when there may be a video that nobody heard of. */
+  constructor(app: App, onCreated: (video: Video) => void, onLost: () => void) {
     this.#app = app;
     this.#onCreated = onCreated;
+    this.#onLost = onLost;
     this.#prompt = new PromptBox(() => this.#shelf.named, () => this.#changed());
     this.#shelf = new Shelf(app.api, app.can.limits, {
       changed: () => this.#changed(),
@@ -98,12 +101,15 @@ export class Composer {
     this.#submit.textContent = "Sending…";
     try {
       const prompt = { text: this.#prompt.text, ...this.#shelf.declare(this.#fields) };
-      const chosen = this.#options.read();
-      const video = await this.#app.api.create({ request_id: this.#requestId, prompt, ...chosen });
-      this.#requestId = requestId();
+      const wanted = { prompt, ...this.#options.read() };
+      const body = JSON.stringify(wanted);
+      if (this.#sent?.body !== body) this.#sent = { id: requestId(), body };
+      const video = await this.#app.api.create({ request_id: this.#sent.id, ...wanted });
+      this.#sent = null;
       this.#onCreated(video);
     } catch (error) {
-      if (error instanceof Problem && error.code !== 0) this.#requestId = requestId();
+      const answered = error instanceof Problem && error.code !== 0;
+      if (!answered) this.#onLost();
       this.#explain(error);
     } finally {
       this.#submit.disabled = false;

@@ -59,7 +59,8 @@ export function errorPlace(): HTMLElement {
   return h("p", { class: "field-error", id: uid("error"), hidden: true });
 }
 
-function mark({ control, message }: Field, texts: string[]): void {
+/** Show `texts` about a field, or that it is right when there are none. */
+export function mark({ control, message }: Field, texts: string[]): void {
   fill(message, texts.join(" "));
   message.hidden = texts.length === 0;
   if (texts.length > 0) {

@@ -51,6 +51,8 @@ export class History {
     try {
       const page = await this.#app.api.list(PAGE, this.#tokens.at(-1) ?? "", states);
       if (load !== this.#loads) return; // a later one is under way
+      const emptied = page.videos.length === 0 && this.#tokens.length > 1;
+      if (emptied) return this.#go(this.#tokens.slice(0, -1)); // its last video was deleted
       this.#next = page.next_page_token;
       this.#draw(page.videos);
     } catch (error) {

@@ -1,7 +1,8 @@
 // One thing that a prompt can mention: a picture, a clip, or an element of several pictures.
 import type { Api } from "./api.ts";
 import { fill, h, uid } from "./dom.ts";
-import { errorPlace } from "./fields.ts";
+import { errorPlace, mark } from "./fields.ts";
+import { isLegalName } from "./mvl.ts";
 import { describe, isAbort } from "./problem.ts";
 import type { MediaKind, Role } from "./types.ts";
 import type { Urls } from "./urls.ts";
@@ -19,6 +20,8 @@ export interface Shot {
 
 export interface ItemEvents {
   changed(): void;
+  /** Whether another item has this name. */
+  taken(name: string): boolean;
   renamed(from: string, to: string): void;
   removed(): void;
   mention(name: string): void;
@@ -58,11 +61,12 @@ export class ShelfItem {
     this.#urls = urls;
     this.#events = events;
     this.nameInput = h("input", { value: name, maxLength: 64, spellcheck: false, autocomplete: "off" });
-    this.nameInput.addEventListener("input", () => {
-      const before = this.#name;
-      this.#name = this.nameInput.value.trim().replace(/^@/, "");
-      if (before !== this.#name) events.renamed(before, this.#name);
+    // When it is written, not at every key: half a name may be that of another item.
+    this.nameInput.addEventListener("change", () => this.#rename());
+    this.nameInput.addEventListener("keydown", ({ key }) => {
+      if (key === "Enter") this.#rename();
     });
+    this.message.setAttribute("role", "alert"); // the focus has moved on when a name is refused
     this.element = h("li", { class: "item" });
     this.#draw();
   }
@@ -110,6 +114,18 @@ export class ShelfItem {
   /** Stop what is being sent and let go of the pictures. */
   discard(): void {
     for (const shot of [...this.shots]) this.#drop(shot);
+  }
+
+  #rename(): void {
+    const before = this.#name;
+    const wanted = this.nameInput.value.trim().replace(/^@/, "");
+    let problem = "";
+    if (!isLegalName(wanted)) problem = "A name is a letter, then letters, digits and _";
+    else if (this.#events.taken(wanted)) problem = `@${wanted} is the name of another`;
+    else this.#name = wanted;
+    this.nameInput.value = this.#name;
+    mark({ control: this.nameInput, message: this.message }, problem ? [`${problem}; this stays @${before}.`] : []);
+    if (before !== this.#name) this.#events.renamed(before, this.#name);
   }
 
   #add(uri: string, url: string): Shot {

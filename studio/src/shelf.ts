@@ -132,6 +132,7 @@ export class Shelf {
     const name = exact ? stem : nameFor(stem, this.#names(), stem);
     const item: ShelfItem = new ShelfItem(kind, name, role, description, this.#api, this.#urls, {
       changed: () => this.#events.changed(),
+      taken: (wanted) => this.#items.some((other) => other !== item && other.name === wanted),
       renamed: (from, to) => this.#events.renamed(from, to),
       mention: (of) => this.#events.mention(of),
       removed: () => this.#remove(item),

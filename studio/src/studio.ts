@@ -41,7 +41,7 @@ export class Studio implements App {
     this.api = api;
     this.can = can;
     this.watcher = new Watcher(api);
-    this.#composer = new Composer(this, (video) => this.open(video));
+    this.#composer = new Composer(this, (video) => this.open(video), () => void this.#resume());
     this.#history = new History(this);
     this.#compare = new Compare(this);
     this.#current.append(this.#blank);

@@ -3,8 +3,9 @@ import type { Api } from "./api.ts";
 import { Problem, isAbort } from "./problem.ts";
 import { isFinal, type Progress, type Video, type VideoState } from "./types.ts";
 
-/** A browser opens six connections to one HTTP/1.1 server; half of them stay free for calls. */
-const MAX_STREAMS = 3;
+/** A browser opens six connections to one HTTP/1.1 server, for all tabs together; half of them stay
+ * free for calls. */
+const STREAMS = ["omnireel.stream.1", "omnireel.stream.2", "omnireel.stream.3"];
 const POLL_MS = 2000;
 const RETRY_MS = 1000;
 
@@ -15,7 +16,6 @@ export interface Seen {
 
 export class Watcher {
   readonly #api: Api;
-  #streams = 0;
 
   constructor(api: Api) {
     this.#api = api;
@@ -27,13 +27,18 @@ export class Watcher {
     for (;;) {
       signal.throwIfAborted();
       try {
-        if (this.#streams < MAX_STREAMS) {
+        let made: Video | undefined;
+        await whereOneIsFree(async () => {
           for await (const event of this.#events(id, token, signal)) {
             token = event.resume_token || token;
-            if (event.video) return event.video;
+            if (event.video) {
+              made = event.video;
+              return;
+            }
             onProgress({ state: event.state, progress: event.progress });
           }
-        }
+        });
+        if (made) return made;
         const video = await this.#api.get(id); // the stream ended early, or there is none for us
         if (isFinal(video.state)) return video;
         onProgress({ state: video.state, progress: video.progress });
@@ -46,14 +51,23 @@ export class Watcher {
   }
 
   async *#events(id: string, token: string, signal: AbortSignal) {
-    this.#streams += 1;
     try {
       yield* this.#api.events(id, token, signal);
     } catch (error) {
       if (isAbort(error) || !worthARetry(error)) throw error;
-    } finally {
-      this.#streams -= 1;
     }
+  }
+}
+
+/** Does `work` while one of the streams of all tabs is held for it; nothing when all are taken. */
+async function whereOneIsFree(work: () => Promise<void>): Promise<void> {
+  if (!isSecureContext) return; // the tabs cannot agree there: locks need one
+  for (const stream of STREAMS) {
+    const held = await navigator.locks.request(stream, { ifAvailable: true }, async (lock) => {
+      if (lock) await work();
+      return lock !== null;
+    });
+    if (held) return;
   }
 }
 

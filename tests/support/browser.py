@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.support.programs import program
 
 PATIENCE_MS = 60_000
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 393, "height": 727}, "is_mobile": True, "has_touch": True,
+}  # fmt: skip
+"""Options of a context; without a viewport in the page, it would be laid out for a desk."""
 
 
 @contextmanager

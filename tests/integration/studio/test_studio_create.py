@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Request, Route, expect
 
 from omnireel.media import write_mp4, write_png
 from omnireel.types import Clip
@@ -97,6 +97,7 @@ def test_an_element_a_clip_and_a_new_name(page: Page, stack: Stack) -> None:
     ).click()
     prompt.press_sequentially("runs in @{Walk}s end")
     page.get_by_label("Name of this element").fill("Rabbit")
+    page.keyboard.press("Tab")
     expect(prompt).to_have_value("@Rabbit runs in @{Walk}s end")
     page.get_by_label("What it is").fill("a grey rabbit")
     page.get_by_role("switch", name="Enhance the prompt").uncheck()
@@ -118,6 +119,101 @@ def test_an_element_a_clip_and_a_new_name(page: Page, stack: Stack) -> None:
     expect(page.locator(".item")).to_have_count(2)
     expect(page.locator(".item .thumb :is(img, video)")).to_have_count(3)
     expect(page.get_by_role("switch", name="Upscale")).not_to_be_checked()
+
+
+def test_renaming_keeps_the_other_mentions(page: Page) -> None:
+    page.get_by_label("Choose files").set_input_files(  # type: ignore[list-item]
+        [{**PICTURE, "name": "ball.png"}, {**PICTURE_2, "name": "cat.png"}]
+    )
+    prompt = prompt_of(page)
+    prompt.fill("@Ball hits @Cat hard")
+    cat = page.get_by_label("Name of this image").nth(1)
+    cat.press("ControlOrMeta+a")
+    cat.press_sequentially("Ball2")  # on the way it is the name of the other one
+    expect(prompt).to_have_value("@Ball hits @Cat hard")
+    cat.press("Tab")
+    expect(prompt).to_have_value("@Ball hits @Ball2 hard")
+
+    cat.press("ControlOrMeta+a")
+    cat.press("Backspace")
+    cat.press_sequentially("Dog x")
+    for _ in " x":
+        cat.press("Backspace")
+    cat.press("Tab")
+    expect(prompt).to_have_value("@Ball hits @Dog hard")
+
+    for wrong, problem in (("Ball", "@Ball is the name of another"), ("9", "A name is a letter")):
+        cat.fill(wrong)
+        cat.press("Tab")
+        expect(cat).to_have_value("Dog")
+        expect(cat).to_have_accessible_description(re.compile(f"{problem}.*stays @Dog"))
+        expect(prompt).to_have_value("@Ball hits @Dog hard")
+    cat.fill("Mouse")
+    cat.press("Tab")
+    expect(cat).to_have_accessible_description("")
+    expect(prompt).to_have_value("@Ball hits @Mouse hard")
+
+
+def test_a_lost_answer_makes_neither_a_second_video_nor_a_conflict(
+    page: Page, stack: Stack, errors: list[str]
+) -> None:
+    stack.hold()
+    ids: list[str] = []
+
+    def answer(route: Route) -> None:
+        if route.request.method != "POST":
+            return route.fallback()
+        ids.append(route.request.post_data_json["request_id"])
+        if len(ids) > 2:
+            return route.fallback()
+        route.fetch()  # it gets there, and the answer does not get back
+        return route.abort()
+
+    page.route(re.compile("/api/v1/videos$"), answer)
+    create = page.get_by_role("button", name="Create video")
+    prompt_of(page).fill("hold-generator lost")
+    create.click()
+    lost = card_of(page, "hold-generator lost")
+    expect(lost).to_have_count(1)
+    expect(page.locator(".problems")).to_contain_text("cannot be reached")
+    create.click()
+    expect(create).to_be_enabled()
+    prompt_of(page).fill("hold-generator edited")
+    create.click()
+    edited = card_of(page, "hold-generator edited")
+    expect(edited).to_have_count(1)
+    expect(lost).to_have_count(1)
+    expect(page.locator(".problems")).to_be_empty()
+    assert ids[0] == ids[1] != ids[2]
+    for card in (lost, edited):
+        card.get_by_role("button", name="Cancel").click()
+        expect(card.locator(".standing")).to_have_text("Cancelled")
+    stack.release()
+    errors.clear()
+
+
+def test_two_tabs_leave_connections_free(page: Page, context: BrowserContext, stack: Stack) -> None:
+    stack.hold()
+    open_streams: set[Request] = set()
+    for done in ("requestfinished", "requestfailed"):
+        context.on(done, lambda r: open_streams.discard(r))  # type: ignore[call-overload]
+    context.on("request", lambda r: open_streams.add(r) if r.url.endswith("/events") else None)
+    ids = [stack.api.create(f"hold-generator {number}") for number in range(4)]
+    page.reload()
+    second = context.new_page()
+    second.goto(f"{stack.url}/studio")
+    second.get_by_label("API key").fill(stack.key)
+    second.keyboard.press("Enter")
+    cards = [second.locator(f"article[data-video='{job_id}']") for job_id in ids]
+    for card in cards:
+        expect(card).to_be_visible()
+    with second.expect_response(re.compile(f"/videos/{ids[0]}$")):
+        pass  # it is asked after instead
+    assert len(open_streams) == 3
+    for card in cards:
+        card.get_by_role("button", name="Cancel").click()
+        expect(card.locator(".standing")).to_have_text("Cancelled")
+    stack.release()
 
 
 def test_mistakes_are_told_beside_their_fields(page: Page, errors: list[str]) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from omnireel.api.v1 import video_pb2
 from tests.integration.studio.conftest import Stack
@@ -64,6 +65,45 @@ def test_pages_states_and_deletion(page: Page, stack: Stack, made: list[str]) ->
     page.get_by_label("Show").select_option("All")
     items.filter(has_text="new 3").get_by_role("button", name="Open").click()
     expect(page.locator("article").filter(has_text="new 3").locator("video")).to_be_visible()
+
+
+def test_the_page_before_follows_an_emptied_one(page: Page, stack: Stack, made: list[str]) -> None:
+    page.get_by_role("link", name="History").click()
+    items, number, older = page.locator(".history li"), 1, page.get_by_role("button", name="Older")
+    expect(items).to_have_count(PAGE)
+    while older.is_enabled():
+        older.click()
+        number += 1
+        expect(page.get_by_text(f"Page {number}")).to_be_visible()
+    for job_id in items.evaluate_all("all => all.map(item => item.dataset.video)")[1:]:
+        stack.api.delete(job_id)
+    page.get_by_role("button", name="Refresh").click()
+    expect(items).to_have_count(1)
+    items.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(items).to_have_count(PAGE)
+    expect(page.get_by_text("Nothing yet")).to_be_hidden()
+
+
+def test_taking_out_what_is_still_loading(page: Page, made: list[str]) -> None:
+    waiting: list[Route] = []
+    page.route(re.compile("/outputs/video"), lambda route: waiting.append(route))
+    page.get_by_role("link", name="History").click()
+    for text in ("new 3", "new 4"):
+        page.locator(".history li").filter(has_text=text).get_by_label("Compare").check()
+    page.get_by_role("link", name="Compare (2)").click()
+    expect(page.locator(".tile .waiting")).to_have_count(2)
+    with page.expect_request(re.compile("/outputs/video")):
+        page.get_by_role("button", name="Take out").first.click()
+    expect(page.locator(".tile")).to_have_count(1)
+    *stale, shown = waiting
+    shown.continue_()
+    page.wait_for_function("() => document.querySelector('.tile video')?.readyState >= 2")
+    for route in stale:
+        with page.expect_event("requestfinished"):
+            route.continue_()
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function("() => document.querySelector('.tile video').currentTime > 0")
 
 
 def test_results_side_by_side_in_step(page: Page, made: list[str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from omnireel.api.v1 import video_pb2
 from omnireel.client import AsyncOmnireelClient, ReconnectPolicy, VideoOptions
-from omnireel.errors import Cancelled, NotFound, Unavailable
+from omnireel.errors import Cancelled, DeadlineExceeded, NotFound, Unavailable
 from tests.support.gateway import RESULT, FakeGateway
 
 QUICK = ReconnectPolicy(max_failures=3, first_delay_s=0.01, max_delay_s=0.02)
@@ -50,6 +50,8 @@ def test_cancelling_the_task_cancels_the_job(gateway: FakeGateway) -> None:
                 client.generate("a ball", on_progress=lambda _event: started.set())
             )
             await started.wait()
+            with pytest.raises(DeadlineExceeded, match="videos/v1 is not finished after"):
+                await client.wait("v1", timeout_s=0.1)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task

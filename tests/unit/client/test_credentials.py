@@ -38,6 +38,19 @@ def test_what_is_given_comes_first(home: Path, monkeypatch: pytest.MonkeyPatch) 
     assert api_key_for(GATEWAY, "env:OMNIREEL_API_KEY") == "omr_environment"
 
 
+def test_a_key_that_cannot_be_sent_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert api_key_for(GATEWAY, "omr_given\r\n") == "omr_given"
+    for wrong in ("omr_\nx", "omr_schlüssel", "omr\x00"):
+        with pytest.raises(InvalidInput, match="one line of ASCII") as caught:
+            api_key_for(GATEWAY, wrong)
+        assert caught.value.violations[0].field == "api_key"
+        assert wrong not in caught.value.message
+    monkeypatch.setenv("OMNIREEL_API_KEY", "a\rb")
+    with pytest.raises(InvalidInput) as caught:
+        api_key_for(GATEWAY)
+    assert caught.value.violations[0].field == "OMNIREEL_API_KEY"
+
+
 def test_no_key_crosses_a_network_in_the_clear(home: Path) -> None:
     with pytest.raises(InvalidInput, match="in the clear"):
         OmnireelClient("example.org:7070", api_key="omr_x")

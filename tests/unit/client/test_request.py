@@ -22,6 +22,15 @@ from omnireel.types import Role, VideoFormat
         ({"seed": -1}, "seed"),
         ({"seed": 2**63}, "seed"),
         ({"num_inference_steps": -2}, "num_inference_steps"),
+        ({"num_upscale_steps": 2**31}, "num_upscale_steps"),
+        ({"preview_every_steps": 2**31}, "preview_every_steps"),
+        ({"priority": -(2**31) - 1}, "priority"),
+        ({"format": VideoFormat(64, 64, 2**31, 8)}, "format.num_frames"),
+        ({"timeout_s": 0}, "timeout_s"),
+        ({"timeout_s": float("nan")}, "timeout_s"),
+        ({"timeout_s": float("inf")}, "timeout_s"),
+        ({"timeout_s": 1e20}, "timeout_s"),
+        ({"labels": {"team": 1}}, "labels.team"),
         ({"guidance": {"sound": 2.0}}, "guidance.sound"),
         ({"model_versions": {"vae": "1"}}, "model_versions.vae"),
         ({"format": VideoFormat(64, 64, 17, 8), "duration_s": 2.0}, "format"),
@@ -40,6 +49,8 @@ def test_wrong_options_name_their_field(arguments: dict[str, Any], field: str) -
         ({"images": {"A": b"x"}, "roles": {"A": "hero"}}, "roles.A"),
         ({"images": {"A": b"x"}, "roles": {"A": Role.TARGET}}, "roles.A"),
         ({"elements": {"A": []}}, "elements.A"),
+        ({"elements": {"A": "front.png"}}, "elements.A"),
+        ({"elements": {"A": b"x"}}, "elements.A"),
         ({"images": {"A": b"x"}, "descriptions": {"A": "text"}}, "descriptions.A"),
     ],
 )
@@ -56,6 +67,19 @@ def test_unset_stays_unset() -> None:
     assert not request.settings.guidance.HasField("text")
     assert not request.HasField("deadline")
     assert request.request_id != create_request(parse("a ball"), VideoOptions()).request_id
+
+
+def test_the_widest_options_fit_the_message() -> None:
+    most = 2**31 - 1
+    options = VideoOptions(
+        format=VideoFormat(most, most, most, 8.0),
+        num_inference_steps=most,
+        num_upscale_steps=most,
+        preview_every_steps=most,
+        priority=-(2**31),
+        timeout_s=100 * 365 * 86_400,
+    )
+    assert create_request(parse("a ball"), options).priority == -(2**31)
 
 
 def test_everything_set() -> None:
@@ -103,9 +127,13 @@ def test_default_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_addresses() -> None:
     assert check_address("[::1]:80") == "[::1]:80"
-    for wrong in ("host", "host:", ":80", "host:http", "host:70000"):
+    assert check_address(" 127.0.0.1:7070\n") == "127.0.0.1:7070"
+    for wrong in ("host", "host:", ":80", "host:http", "host:70000", "a host:80"):
         with pytest.raises(InvalidInput):
             check_address(wrong)
+    for url in ("http://127.0.0.1:7080", "127.0.0.1:7080/studio"):
+        with pytest.raises(InvalidInput, match="is a URL; write host:port of the gRPC port"):
+            check_address(url)
     proxy = ("grpc.enable_http_proxy", 0)
     for local in ("127.0.0.1:80", "localhost:80", "[::1]:80"):
         assert proxy in channel_options(local)

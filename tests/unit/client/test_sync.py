@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.rpc import code_pb2, error_details_pb2
@@ -13,6 +18,7 @@ from omnireel.client import OmnireelClient, ProgressBar, VideoOptions
 from omnireel.errors import (
     Cancelled,
     DeadlineExceeded,
+    FailedPrecondition,
     IntegrityError,
     InvalidInput,
     NotFound,
@@ -110,7 +116,7 @@ def test_wait_raises_why_it_failed(gateway: FakeGateway, client: OmnireelClient)
 def test_wait_has_a_timeout_of_its_own(gateway: FakeGateway, client: OmnireelClient) -> None:
     gateway.script.hang_after = 1
     name = client.create("a ball").name
-    with pytest.raises(DeadlineExceeded):
+    with pytest.raises(DeadlineExceeded, match=r"^videos/v1 is not finished after 0\.2 s"):
         client.wait(name, timeout_s=0.2)
     assert not gateway.cancelled.is_set()
 
@@ -122,9 +128,10 @@ def test_interrupting_generate_cancels_the_job(
         raise KeyboardInterrupt
 
     gateway.script.hang_after = 2
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as caught:
         client.generate("a ball", on_progress=interrupt)
     assert gateway.cancelled.is_set()
+    assert caught.value.__notes__ == ["the job is cancelled"]
 
 
 def test_cancel_get_list_delete(gateway: FakeGateway, client: OmnireelClient) -> None:
@@ -190,6 +197,48 @@ def test_a_failed_download_leaves_nothing(
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"v.mp4": b"the old one"}
 
 
+def test_a_download_replaces_files_only(client: OmnireelClient, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InvalidInput, match="is a device or a pipe; name a file"):
+        client.download("media://result", tmp_path / "pipe")
+    (tmp_path / "link.mp4").symlink_to("file.mp4")
+    for _ in ("a new file", "an old one"):
+        assert client.download("media://result", tmp_path / "link.mp4") == tmp_path / "link.mp4"
+        assert (tmp_path / "link.mp4").is_symlink()
+        assert (tmp_path / "file.mp4").read_bytes() == RESULT
+    longest = tmp_path / f"{'a' * 251}.mp4"
+    assert client.download("media://result", longest).read_bytes() == RESULT
+    with pytest.raises(InvalidInput, match=r"cannot write .*File name too long"):
+        client.download("media://result", tmp_path / f"{'a' * 252}.mp4")
+    (tmp_path / "astray.mp4").symlink_to("no/v.mp4")
+    with pytest.raises(InvalidInput, match=r"no folder .*/no;"):
+        client.download("media://result", tmp_path / "astray.mp4")
+
+
+def test_a_folder_without_permission_is_told_before_the_job(
+    gateway: FakeGateway, client: OmnireelClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_arguments: False)  # root may write everywhere
+    with pytest.raises(InvalidInput, match="no file can be made in"):
+        client.generate("a ball", out=tmp_path / "v.mp4")
+    assert not gateway.seen.creates
+
+
+def test_a_video_that_cannot_be_saved_is_named(
+    gateway: FakeGateway,
+    client: OmnireelClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(ResourceExhausted) as caught:
+        client.generate("a ball", out=tmp_path / "v.mp4")
+    assert caught.value.__notes__ == ["videos/v1 is finished and can be downloaded"]
+
+
 def test_violations_come_through(gateway: FakeGateway, client: OmnireelClient) -> None:
     bad = error_details_pb2.BadRequest()
     bad.field_violations.add(field="settings.format.width", description="63 is not offered; use 64")
@@ -210,6 +259,12 @@ def test_a_missing_file_is_named_before_anything_is_sent(
     empty.touch()
     with pytest.raises(InvalidInput, match="is empty"):
         client.upload(empty)
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(InvalidInput, match=r"pipe\.mp4 is no file") as caught:
+        client.generate("like @Clip", videos={"Clip": tmp_path / "pipe.mp4"})
+    assert caught.value.violations[0].field == "Clip"
+    with pytest.raises(InvalidInput, match="bytearray cannot be sent"):
+        client.upload(bytearray(b"x"))  # type: ignore[arg-type]
     with pytest.raises(InvalidInput, match="no folder"):
         client.generate("a ball", out=tmp_path / "no" / "v.mp4")
     assert not gateway.seen.creates
@@ -222,6 +277,22 @@ def test_nobody_listens(tmp_path: Path) -> None:
         client.capabilities()
     assert caught.value.reason == "NO_ANSWER"
     assert address in caught.value.message
+
+
+def test_the_http_port_is_not_taken_for_a_missing_gateway() -> None:
+    class Http(BaseHTTPRequestHandler):
+        def parse_request(self) -> bool:
+            self.wfile.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+            return False
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Http) as server:
+        threading.Thread(target=server.serve_forever).start()
+        with (
+            OmnireelClient(f"127.0.0.1:{server.server_port}") as client,
+            pytest.raises(FailedPrecondition, match="speaks HTTP, not gRPC"),
+        ):
+            client.capabilities()
+        server.shutdown()
 
 
 def test_a_refused_upload_is_called_by_the_caller_s_name(
