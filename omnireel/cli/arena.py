@@ -60,7 +60,7 @@ def arena(
     if judge not in ("people", "oracle"):
         raise InvalidInput(f"--judge is people or oracle, not {judge!r}", field="judge")
     systems = [[Path(run) for run in given.split(",")] for given in runs]
-    every = [folder for folders in systems for folder in folders]
+    every = [folder.resolve() for folders in systems for folder in folders]
     if len(set(every)) < len(every):
         raise InvalidInput("one run is given twice", field="runs")
     names = [folders[0].name for folders in systems]

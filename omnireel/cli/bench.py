@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -128,11 +128,11 @@ def _print(data: dict[str, Any]) -> None:
         f"\nmean score {mean['score']:.3f}{share}; {data['evaluations']:g} evaluations for a video"
     )
     if found := data.get("stated"):
-        low, high = found["interval"]
+        interval = _interval(found["interval"] or (), scale=100, form=".0f")
         span = "" if found["span"] is None else f"; {100 * found['span']:.0f} % of the span"
         out().print(
             f"of {found['facts']} facts that the words state {100 * found['score']:.0f} % "
-            f"[{100 * low:.0f}..{100 * high:.0f}] are shown{span}"
+            f"{interval}are shown{span}"
         )
     if found := data.get("upscaling"):
         closed = "" if found["closed"] is None else f"; {100 * found['closed']:.0f} % of the gap"
@@ -146,7 +146,7 @@ def _print(data: dict[str, Any]) -> None:
             ("reference_gain", "references"),
         ):
             if by := found.get(name):
-                out().print(f"{what} add {by[0]:+.2f} [{by[1]:+.2f}..{by[2]:+.2f}] dB")
+                out().print(f"{what} add {by[0]:+.2f} {_interval(by[1:], form='+.2f')}dB")
         for name, what in (("keeping", "with media that it may show"), ("others", "all others")):
             if part := found.get(name):
                 closed = (
@@ -156,6 +156,12 @@ def _print(data: dict[str, Any]) -> None:
                     f"{what}: {part['enlarged']:.2f} -> {part['result']:.2f} of "
                     f"{part['autoencoder']:.2f} dB{closed}"
                 )
+
+
+def _interval(bounds: Sequence[float | None], *, scale: float = 1, form: str) -> str:
+    """The bounds and a space; nothing where they are unknown."""
+    shown = [format(scale * bound, form) for bound in bounds if bound is not None]
+    return f"[{'..'.join(shown)}] " if shown else ""
 
 
 def table(
@@ -171,7 +177,8 @@ def table(
 
     data, stale = read_scores(weights or SHIPPED_TINY)
     if stale:
-        err().print(f"[yellow]out of date:[/] {stale}; run 'omnireel eval bench --record' again")
+        again = f"{stale}; run 'omnireel eval bench --record' again"
+        err().print(f"out of date: {again}", style="yellow")
     if as_json:
         out().print_json(json.dumps([{**row, "stale": bool(stale)} for row in data["rows"]]))
         return

@@ -31,7 +31,9 @@ def curate(
         int, typer.Option(help="Processes; 0: one for each core.", min=0, max=1024)
     ] = 0,
     ray: Annotated[
-        bool, typer.Option("--ray", help="Run the stages on Ray (pip install 'omnireel[ray]').")
+        bool,
+        # Help is markup: without the backslash the bracket would be a style.
+        typer.Option("--ray", help=r"Run the stages on Ray (pip install 'omnireel\[ray]')."),
     ] = False,
     seed: Annotated[int, typer.Option(help="Of the order of the samples.")] = 0,
     shard_mib: Annotated[float, typer.Option(help="Size of one shard in MiB.", min=0.01)] = 256.0,
@@ -64,7 +66,6 @@ def curate(
     from omnireel.data.executors import LocalExecutor
     from omnireel.data.overview import count_of
     from omnireel.data.shards import ShardWriterConfig
-    from omnireel.data.shards.manifest import MANIFEST
 
     with problems_as_lines():
         chosen = load_policy(policy)
@@ -97,7 +98,8 @@ def curate(
         err().print(
             f"{count_of(done.uncaptioned, 'sample')} without a caption: training needs one; write "
             "captions beside the files, then curate into another folder, or delete "
-            f"{str(out).rstrip('/')}/{MANIFEST} first and give this command again",
+            f"{request.manifest} first and give this command again",
+            markup=False,
         )
     typer.echo(
         f"{out}: {done.manifest.num_samples} of {count_of(done.samples, 'sample')} kept, in "

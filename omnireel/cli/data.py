@@ -99,7 +99,7 @@ def inspect(
     verify: Annotated[bool, typer.Option("--verify", help="Compare every file's hash.")] = False,
 ) -> None:
     """Print a table of contents and draw a contact sheet. Example: omnireel data inspect shards."""
-    from omnireel.data.overview import describe_shards, shard_sheet
+    from omnireel.data.overview import SHEET, describe_shards, shard_sheet
     from omnireel.data.shards import ShardReader
     from omnireel.media import write_png
 
@@ -111,7 +111,7 @@ def inspect(
     if verify:
         typer.echo("every file matches its SHA-256")
     if count:
-        path = sheet or shards / "sheet.png"
+        path = sheet or shards / SHEET
         write_png(shard_sheet(reader, start, count), path)
         typer.echo(f"sheet: {path}")
 

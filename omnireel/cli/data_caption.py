@@ -52,6 +52,9 @@ def caption(
     )
     for name, why in list(done.refused.items())[:5]:
         err().print(f"no caption: {name}: {why}", markup=False)
+    if done.foreign:
+        more = f" and {len(done.foreign) - 5} more" if len(done.foreign) > 5 else ""
+        err().print(f"left as they are: {', '.join(done.foreign[:5])}{more}", markup=False)
     typer.echo(f"{folder}: {done.written} written, {done.kept} kept, {len(done.refused)} refused")
 
 

@@ -29,7 +29,8 @@ def failures(
         Path | None, typer.Option(help="Autoencoder of an upscaler; by default the one beside it.")
     ] = None,
     picture: Annotated[
-        Path | None, typer.Option("--out", help="Write the picture here (file.png).")
+        Path | None,
+        typer.Option("--out", help="Write the picture here (file.png); an enhancer has none."),
     ] = None,
     record: Annotated[
         bool, typer.Option("--record", help="Put them into the component's card, and beside it.")
@@ -39,31 +40,36 @@ def failures(
 
     Example: omnireel eval failures omnireel/weights/tiny/vae --out worst.png
     """
+    from omnireel.errors import InvalidInput
     from omnireel.evaluate.failures import failures_png, record_failures
     from omnireel.files import atomic_write
     from omnireel.registry import verify
 
     folder = located(component)
-    found = _find(folder, bench, vae or folder.parent / "vae", count)
+    kind = verify(folder)["kind"]
+    if picture is not None and kind == "enhancer":
+        raise InvalidInput(
+            "what an enhancer fails at is words, a table and no picture; leave --out out",
+            field="out",
+        )
+    found = _find(kind, folder, bench, vae or folder.parent / "vae", count)
     out().print(found.summary, markup=False)
     for line in found.table:
         out().print(" | ".join(line), markup=False)
-    if picture is not None and found.rows:
+    if picture is not None:
         picture.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(picture, failures_png(found))
         out().print(str(picture.resolve()))
     if record:
-        of_run = f" --bench {bench}" if verify(folder)["kind"] == "generator" else ""
+        of_run = f" --bench {bench}" if kind == "generator" else ""
         command = f"omnireel eval failures {portable(folder)} --count {count}{of_run}"
         out().print(str(record_failures(folder, found, command)))
 
 
-def _find(folder: Path, bench: Path, vae: Path, count: int) -> Failures:
+def _find(kind: str, folder: Path, bench: Path, vae: Path, count: int) -> Failures:
     from omnireel.errors import InvalidInput
     from omnireel.evaluate.cases import CaseConfig
-    from omnireel.registry import verify
 
-    kind = verify(folder)["kind"]
     if kind == "generator":
         from omnireel.evaluate.failures.generated import worst_generated
 

@@ -20,6 +20,7 @@ def forget(
 ) -> None:
     """Remove a sample for good: shards are rewritten, the ledger keeps a tombstone.
 
+    Files that the ledger knows as copies of the same bytes go with it.
     Models are found by the manifest that they were registered with (omnireel registry register).
 
     Example: omnireel data forget holiday.mp4 curated

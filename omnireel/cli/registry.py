@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from omnireel.cli import registry_promotion as promotion
-from omnireel.cli.printing import out
+from omnireel.cli.printing import err, out
 from omnireel.cli.registry_options import DEFAULT_MLFLOW, AsJson, Mlflow, Reference
 
 app = typer.Typer(
@@ -90,6 +90,9 @@ def register(
         artifact_root=artifacts,
     )
     out().print(f"{version.ref}  {version.content_hash}")
+    if run is not None and version.run_id != run:
+        kept = f"the run {version.run_id}" if version.run_id else "no run"
+        err().print(f"{version.ref} was there already and keeps {kept}")
     if answer is not None:
         from omnireel.cli.gate import write_answer
 

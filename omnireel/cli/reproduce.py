@@ -5,11 +5,13 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from omnireel.cli.launch.recipe import STOPPED_EARLY
 from omnireel.cli.printing import out
 
 
@@ -52,19 +54,32 @@ def reproduce(
         if dry_run or step.is_done:
             continue
         arguments = list(step.arguments)
-        if step.run is not None and latest_checkpoint(step.run) is not None:
-            arguments = _resumed(arguments)
-        done = subprocess.run([sys.executable, "-m", "omnireel.cli.main", *arguments], check=False)
-        if done.returncode:
-            raise FailedPrecondition(
-                f"{command} ended with status {done.returncode}; run this again to go on from there"
-            )
+        if step.run is not None:
+            if latest_checkpoint(step.run) is not None:
+                arguments = _resumed(arguments)
+            if "--continue" not in arguments:  # a run that was stopped is told from one at its end
+                arguments.append("--continue")
+        status = run_to_end([sys.executable, "-m", "omnireel.cli.main", *arguments])
+        if status:
+            how = "was stopped" if status == STOPPED_EARLY else f"ended with status {status}"
+            raise FailedPrecondition(f"{command} {how}; run this again to go on from there")
         if step.run is not None:
             step.done.touch()
     for line in plan.obstacles:
         out().print(f"cannot run here: {line}", markup=False)
     if not dry_run:
         out().print(str(plan.steps[-1].component))
+
+
+def run_to_end(command: Sequence[str]) -> int:
+    """Exit status of a command; Ctrl-C, which it hears as well, waits for the checkpoint that it
+    then writes."""
+    process = subprocess.Popen(command)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.wait()
+        raise
 
 
 def _resumed(arguments: list[str]) -> list[str]:

@@ -190,14 +190,18 @@ def _train_command(name: str) -> None:
                 job,
             )
             return
-        from omnireel.recipes.run import RunRequest, on_main_rank, run_recipe
+        from omnireel.recipes.run import RunRequest, check_start, on_main_rank, run_recipe
         from omnireel.train.checkpoint import latest_checkpoint
 
         resume = resume or (go_on and latest_checkpoint(folder) is not None)
+        if resume and init_from is not None:
+            check_start(folder, init_from)
         if ranks:
             given = {"--out": folder, "--cache": cache, "--mlflow": mlflow}
-            given |= {"--copy-to": copy_to} if copy_to else {}
-            _supervise(name, ranks, given, init_from, overrides, resume=resume)
+            told = {"--copy-to": copy_to, "--run-name": run_name, "--run-parent": run_parent}
+            given |= {option: value for option, value in told.items() if value}
+            if _supervise(name, ranks, given, init_from, overrides, resume=resume) and go_on:
+                raise typer.Exit(STOPPED_EARLY)
             return
         request = RunRequest(
             recipe=name,
@@ -230,21 +234,25 @@ def _supervise(
     overrides: Sequence[str],
     *,
     resume: bool,
-) -> None:
-    """Start the same verb once per rank, without ``--ranks``, until all are done."""
-    from omnireel.errors import AlreadyExists
+) -> bool:
+    """Start the same verb once per rank, without ``--ranks``, until all are done; returns whether
+    they were asked to stop before."""
+    from omnireel.errors import AlreadyExists, NotFound
     from omnireel.train.checkpoint import latest_checkpoint
     from omnireel.train.supervise import Supervisor, SupervisorConfig
 
     run = Path(str(given["--out"]))
-    if not resume and latest_checkpoint(run) is not None:
+    there = latest_checkpoint(run) is not None
+    if there and not resume:
         raise AlreadyExists(f"{run} holds a run already; add --resume, or choose another --out")
+    if resume and not there:
+        raise NotFound(f"{run} holds no checkpoint; leave --resume out, or name the run's --out")
     command = [sys.executable, "-m", "omnireel.cli.main", "train", recipe]
     command += [str(part) for option in given.items() for part in option]
     command += [part for text in overrides for part in ("--set", text)]
     fresh = ["--init-from", str(init_from)] if init_from is not None else []
     threads = str(max(1, (os.cpu_count() or 1) // ranks))
-    Supervisor(
+    supervision = Supervisor(
         SupervisorConfig(ranks),
         run,
         lambda again: [*command, *(["--resume"] if again else fresh)],
@@ -252,6 +260,7 @@ def _supervise(
         environment={"OMP_NUM_THREADS": threads, **os.environ},
         say=lambda line: typer.echo(line, err=True),
     ).work()
+    return supervision.stopped
 
 
 def _scores(assignments: list[str] | None) -> dict[str, float]:

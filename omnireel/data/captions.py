@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -20,6 +20,7 @@ TABLES = ("captions.csv", "captions.jsonl")
 MAX_CHARACTERS = 2500
 _MAX_TABLE_BYTES = 64 << 20
 _MAX_TEXT_BYTES = 64 << 10
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,13 @@ def check_caption(caption: Caption) -> str:
     return ""
 
 
+def refusal(where: str, wrong: Sequence[FieldViolation]) -> InvalidInput:
+    """The error that names what is wrong with the files of ``where``, and carries all of it."""
+    some = "; ".join(f"{v.field}: {v.description}" for v in wrong[:_SHOWN])
+    more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+    return InvalidInput(f"{where}: {some}{more}", violations=tuple(wrong))
+
+
 def _normal(file: str) -> str:
     return PurePosixPath(file.strip().replace("\\", "/")).as_posix()
 
@@ -118,7 +126,8 @@ def _csv_rows(text: str) -> Iterator[tuple[int, str | None, str | None]]:
 
 
 def _jsonl_rows(text: str) -> Iterator[tuple[int, str | None, str | None]]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    # splitlines() would also cut at U+2028, which JSON allows inside of a string.
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:

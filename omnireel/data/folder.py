@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from omnireel.data.captions import TABLES, Caption, check_caption, read_beside, read_table
+from omnireel.data.media_files import NO_TEXT, SUFFIXES, is_text, visible_files
 from omnireel.data.sample import Media, TrainingSample
 from omnireel.errors import FieldViolation, InvalidInput, NotFound, OmnireelError
 from omnireel.media import DecodeLimits, read_media
 from omnireel.store.chunks import sha256_of
 from omnireel.types import Clip, MediaKind
 
-SUFFIXES = frozenset({".mp4", ".mkv", ".webm", ".mov", ".gif", ".png", ".jpg", ".jpeg", ".webp"})
 _SHOWN = 5
 _CHECKED_SHORT_SIDE = 128
 
@@ -129,11 +129,9 @@ def open_folder(
 def _find(folder: Path) -> tuple[list[str], list[str]]:
     media: list[str] = []
     others: list[str] = []
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder)
-        if any(part.startswith(".") for part in name.parts) or not path.is_file():
-            continue
-        (media if path.suffix.lower() in SUFFIXES else others).append(name.as_posix())
+    for path in visible_files(folder):
+        name = path.relative_to(folder).as_posix()
+        (media if path.suffix.lower() in SUFFIXES else others).append(name)
     return media, others
 
 
@@ -142,8 +140,8 @@ def _check(
 ) -> _File:
     """One file, decoded; raises what is wrong with it."""
     path = folder / name
-    if not name.isprintable() or not _is_text(name):
-        raise InvalidInput("its name cannot be written as text; rename it")
+    if not is_text(name):
+        raise InvalidInput(NO_TEXT)
     twins = [
         n for n in media if n != name and Path(n).with_suffix("") == Path(name).with_suffix("")
     ]
@@ -179,14 +177,6 @@ def _check_clip(kind: MediaKind, clip: Clip, config: FolderConfig) -> None:
     seconds = clip.format.duration_s
     if kind is MediaKind.VIDEO and seconds < config.min_seconds:
         raise InvalidInput(f"plays {seconds:.2f} s; {config.min_seconds:g} s at least")
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _summary(folder: Path, wrong: list[FieldViolation]) -> str:

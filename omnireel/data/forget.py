@@ -1,8 +1,8 @@
 """Removing a sample from finished shards: what a person asks for who may ask.
 
 1. Shards that hold it are written anew without it, under names of their own.
-2. The ledger's rows of the sample become one tombstone; the work folder and the report, which have
-   pictures of it, go.
+2. The ledger's rows of the sample become one tombstone; the work folder, the report and the contact
+   sheet, which have pictures of it, go.
 3. The manifest is replaced: from here on the sample is gone for every reader. It keeps the hashes
    of the manifests before it, by which models that were trained on them are found.
 4. The old shards go.
@@ -17,7 +17,8 @@ import json
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,11 +26,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from omnireel.data.checks.copies import ExactDuplicate
 from omnireel.data.curate.bucket_output import WORK_PREFIX
 from omnireel.data.curate.lease import LeaseConfig, leased
 from omnireel.data.curate.ledger import FORGOTTEN, LEDGER, TIMES, read_rows, tombstone, write_rows
 from omnireel.data.curate.report import REPORT
 from omnireel.data.curate.state import WORK
+from omnireel.data.overview import SHEET
 from omnireel.data.sample import TrainingSample
 from omnireel.data.shards import Manifest, ShardFile, ShardReader
 from omnireel.data.shards.bucket import ShardBucket
@@ -82,7 +85,8 @@ def forget(folder: Path, wanted: str) -> Forgotten:
 
     Args:
         folder: of finished shards.
-        wanted: a sample's key, the name of a file (all of its shots), or the SHA-256 of one.
+        wanted: a sample's key, the name of a file (all of its shots), or the SHA-256 of one. Files
+            that the ledger knows as copies of the same bytes go with it.
 
     Raises:
         NotFound: no such sample, neither in the shards nor in the ledger.
@@ -108,18 +112,22 @@ def _held(folder: Path) -> Iterator[None]:
 def _forget(folder: Path, wanted: str) -> Forgotten:
     _drop_unlisted(folder)
     reader = ShardReader(folder)
-    hits = {sample.key for _, sample in reader.samples() if _is_wanted(sample, wanted)}
-    gone = _in_ledger(folder / LEDGER, wanted, hits)
+    copies = _copies(folder / LEDGER)
+    known = {sample.key: _known_as(sample) for _, sample in reader.samples()}
+    same = {file for sha256, file, *_ in known.values() if sha256 == wanted}
+    named = _with_copies({wanted, *same}, copies)
+    hits = {key for key, others in known.items() if not named.isdisjoint((key, *others))}
+    gone = _in_ledger(folder / LEDGER, named, hits)
     if not gone:
         raise NotFound(f"{folder} holds no sample, file or hash {wanted!r}; see {LEDGER}")
     history = tuple(reader.manifest.made_by.get(HISTORY, ()))
     manifest, names = _without(reader, hits) if hits else (reader.manifest, ())
     made_by = dict(manifest.made_by)
     if (folder / LEDGER).is_file():
-        write_rows(folder / LEDGER, _buried(list(read_rows(folder / LEDGER)), gone))
+        write_rows(folder / LEDGER, _buried(list(read_rows(folder / LEDGER)), gone, copies))
         made_by["ledger_sha256"] = sha256_of(folder / LEDGER)
     shutil.rmtree(folder / WORK, ignore_errors=True)
-    for name in (REPORT, TIMES):
+    for name in (REPORT, SHEET, TIMES):
         (folder / name).unlink(missing_ok=True)
     if hits:
         history = (*history, sha256_of(folder / MANIFEST))
@@ -131,20 +139,36 @@ def _forget(folder: Path, wanted: str) -> Forgotten:
     return Forgotten(tuple(sorted(gone)), names, history)
 
 
-def _is_wanted(sample: TrainingSample, wanted: str) -> bool:
-    return (
-        wanted in (sample.key, sample.source_sha256)
-        or sample.lineage.get("file") == wanted
-        or wanted in dict(sample.lineage.get("companions", {}))
-    )
+def _copies(ledger: Path) -> dict[str, str]:
+    """Files that are the same bytes as another one, and which that is."""
+    if not ledger.is_file():
+        return {}
+    return {
+        row["sample"]: json.loads(row["detail"])["of"]
+        for row in read_rows(ledger)
+        if (row["check"] == ExactDuplicate.name or row["verdict"] == FORGOTTEN)
+        and "of" in json.loads(row["detail"] or "{}")
+    }
 
 
-def _in_ledger(ledger: Path, wanted: str, found: set[str]) -> set[str]:
+def _known_as(sample: TrainingSample) -> tuple[str, ...]:
+    """The hash of its file, its file, its companions."""
+    lineage = sample.lineage
+    return sample.source_sha256, lineage.get("file", sample.key), *lineage.get("companions", ())
+
+
+def _with_copies(names: set[str], copies: Mapping[str, str]) -> set[str]:
+    """``names``, the originals that they are copies of, and all copies of these."""
+    originals = names | {copies[name] for name in names if name in copies}
+    return originals | {copy for copy, original in copies.items() if original in originals}
+
+
+def _in_ledger(ledger: Path, named: AbstractSet[str], found: set[str]) -> set[str]:
     """Keys of the ledger's samples that go, rejected ones too."""
     if not ledger.is_file():
         return found
     keys = {row["sample"] for row in read_rows(ledger)}
-    return found | {key for key in keys if wanted == key or _file_of(key) == wanted}
+    return found | {key for key in keys if key in named or _file_of(key) in named}
 
 
 def _file_of(key: str) -> str:
@@ -153,7 +177,9 @@ def _file_of(key: str) -> str:
     return file if file and shot.isdecimal() else key
 
 
-def _buried(rows: Iterable[dict[str, Any]], gone: set[str]) -> Iterator[dict[str, Any]]:
+def _buried(
+    rows: Iterable[dict[str, Any]], gone: set[str], copies: Mapping[str, str]
+) -> Iterator[dict[str, Any]]:
     """The ledger's rows, with one tombstone for each sample that is gone."""
     told: set[str] = set()
     for row in rows:
@@ -161,7 +187,7 @@ def _buried(rows: Iterable[dict[str, Any]], gone: set[str]) -> Iterator[dict[str
             yield row
         elif row["sample"] not in told:
             told.add(row["sample"])
-            yield tombstone(row["sample"])
+            yield tombstone(row["sample"], copies.get(row["sample"], ""))
 
 
 def _without(reader: ShardReader, gone: set[str]) -> tuple[Manifest, tuple[str, ...]]:

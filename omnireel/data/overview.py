@@ -9,6 +9,8 @@ from omnireel.media import DecodeLimits, SheetStyle, contact_sheet
 from omnireel.media.sheet import Row
 from omnireel.types import Frames, MediaKind
 
+SHEET = "sheet.png"
+"""The contact sheet of a folder of shards, inside of it."""
 _SHORT_SIDE = 192
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
@@ -15,13 +16,18 @@ F64 = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Interval:
-    """A point estimate with the bounds of its percentile interval."""
+    """A point estimate with the bounds of its percentile interval; NaN where they are unknown."""
 
     estimate: float
     low: float
     high: float
     count: int
     """Observations behind it."""
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """Low and high; None where they are unknown."""
+        return None if math.isnan(self.low) else (self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,8 @@ def bootstrap(
 
     Whole clusters (prompts, say) are drawn with replacement, because observations of one cluster
     are alike. ``statistic`` maps sums ``(R, D)`` of R resamples to R numbers; they may be infinite,
-    and resamples where it is not a number are left out.
+    and resamples where it is not a number are left out. One cluster alone tells nothing about
+    others, so its bounds are unknown.
 
     Raises:
         InvalidInput: no observations, or not one cluster name for each.
@@ -65,12 +72,12 @@ def bootstrap(
     index = {name: i for i, name in enumerate(dict.fromkeys(clusters))}
     sums = np.zeros((len(index), rows.shape[1]))
     np.add.at(sums, [index[name] for name in clusters], rows)
+    estimate = float(statistic(sums.sum(0, keepdims=True))[0])
     rng = np.random.default_rng(config.seed)
     times = rng.multinomial(len(index), np.full(len(index), 1 / len(index)), config.resamples)
     values = statistic(times @ sums)
     values = values[~np.isnan(values)]
-    estimate = float(statistic(sums.sum(0, keepdims=True))[0])
-    if len(values) == 0:
+    if len(index) < 2 or len(values) == 0:
         return Interval(estimate, float("nan"), float("nan"), len(rows))
     tail = (1.0 - config.level) / 2
     # No interpolation between values: a ratio may be infinite in some resamples.

@@ -45,7 +45,9 @@ def table(evaluation: Evaluation) -> Table:
 def _bounded(interval: Interval | None, line: Line) -> str:
     if interval is None:
         return "-"
-    low, high = _number(interval.low, line), _number(interval.high, line)
+    if interval.bounds is None:
+        return _plain(interval, line)
+    low, high = (_number(bound, line) for bound in interval.bounds)
     return f"{_plain(interval, line)} [{low}..{high}]"
 
 

@@ -37,7 +37,8 @@ def base_of(adapter: Path | None, weights: Path) -> Path:
     served, teacher = weights / "generator", weights / "teacher"
     if adapter is None or not teacher.is_dir():
         return served
-    wanted = load_component(adapter, kind=ADAPTER).config["base"]["weights_sha256"]
+    with load_component(adapter, kind=ADAPTER).building() as config:
+        wanted = config["base"]["weights_sha256"]
     return teacher if wanted == weights_sha256(load_component(teacher)) else served
 
 
@@ -56,16 +57,18 @@ def join_adapter(model: OmniTransformer, base: LoadedComponent, folder: Path) ->
 
     """
     adapter = load_component(folder, kind=ADAPTER)
-    wanted, have = adapter.config["base"]["weights_sha256"], weights_sha256(base)
+    with adapter.building() as config:
+        kind, wanted = config["base"]["kind"], str(config["base"]["weights_sha256"])
+        lora = LoraConfig(**{**config["lora"], "targets": tuple(config["lora"]["targets"])})
+    have = weights_sha256(base)
     if wanted != have:
         raise IntegrityError(
-            f"the adapter in {folder} was trained on the {adapter.config['base']['kind']} with "
-            f"weights {wanted[:16]}, but these are {have[:16]}; give it that base, or train the "
+            f"the adapter in {folder} was trained on the {kind} with weights "
+            f"{wanted[:16]}, but these are {have[:16]}; give it that base, or train the "
             "adapter again on this one"
         )
-    lora = adapter.config["lora"]
     trained = model.training
-    add_lora(model, LoraConfig(**{**lora, "targets": tuple(lora["targets"])}))
+    add_lora(model, lora)
     load_lora_state(model, adapter.state_dict)
     merge_lora(model)
     model.train(trained).requires_grad_(False)

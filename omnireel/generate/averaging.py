@@ -6,12 +6,14 @@ learned (model soups, arXiv 2203.05482).
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from omnireel.errors import InvalidInput
+from omnireel.generate.components import transformer_config
 from omnireel.registry import LoadedComponent, load_component, save_component
 from omnireel.registry.descent import earlier_stages, joined
 
@@ -78,3 +80,21 @@ def _check_alike(one: LoadedComponent, other: LoadedComponent, second: Path) -> 
     spaces = {c.config.get("latent_space") for c in (one, other)}
     if len(spaces) > 1:
         raise InvalidInput(f"{second} speaks the latents of another autoencoder", field="second")
+    theirs = _transformer(other)
+    for name, value in _transformer(one).items():
+        if value != theirs.get(name):
+            raise InvalidInput(
+                f"{second} differs in transformer.{name} of its config.json; only the weights of "
+                "two models may differ",
+                field="second",
+            )
+
+
+def _transformer(component: LoadedComponent) -> dict[str, Any]:
+    """Its configuration but for the gate, which the weights tell of."""
+    if "transformer" not in component.config:
+        return {}
+    with component.building() as config:
+        found = asdict(transformer_config(config["transformer"]))
+    del found["gated_base"]
+    return found

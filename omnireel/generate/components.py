@@ -33,8 +33,9 @@ _BESIDE = tuple(f"{part}." for part in (*PIXEL_PARTS, KEEPER))
 def load_vae(folder: Path, device: str | torch.device = "cpu") -> VideoVAE:
     """The autoencoder in ``folder``, ready to encode and decode."""
     component = load_component(folder, kind="vae", device=device)
-    vae = VideoVAE(vae_config(component))
-    _load_state(vae, own_weights(component.state_dict), folder)
+    with component.building():
+        vae, state = VideoVAE(vae_config(component)), _main_weights(component)
+    _load_state(vae, state, folder)
     return vae.to(device).eval().requires_grad_(False)
 
 
@@ -50,7 +51,8 @@ def load_keeper(folder: Path, device: str | torch.device = "cpu") -> Keeper | No
     data = component.config.get(KEEPER)
     if data is None:
         return None
-    keeper = Keeper(KeeperConfig(**data))
+    with component.building():
+        keeper = Keeper(KeeperConfig(**data))
     _load_state(keeper, part_weights(component.state_dict, KEEPER), folder)
     return keeper.to(device).eval().requires_grad_(False)
 
@@ -71,8 +73,10 @@ def load_transformer(
 ) -> tuple[OmniTransformer, LoadedComponent]:
     """The transformer of a generator or upscaler folder, and the component it came from."""
     component = load_component(folder, kind=kind, device=device)
-    model = OmniTransformer(transformer_config(component.config["transformer"]))
-    _load_state(model, own_weights(component.state_dict), folder)
+    with component.building() as config:
+        model = OmniTransformer(transformer_config(config["transformer"]))
+        state = _main_weights(component)
+    _load_state(model, state, folder)
     return model.to(device).eval().requires_grad_(False), component
 
 
@@ -80,10 +84,11 @@ def load_enlarger(
     component: LoadedComponent, folder: Path, device: str | torch.device = "cpu"
 ) -> Enlarger | None:
     """The learned enlargement of the super-resolver in ``folder``; None where it interpolates."""
-    data = component.config["upscale"].get(ENLARGER)
-    if data is None:
-        return None
-    enlarger = Enlarger(EnlargerConfig(**data), int(component.config["upscale"]["factor"]))
+    with component.building() as config:
+        data = config["upscale"].get(ENLARGER)
+        if data is None:
+            return None
+        enlarger = Enlarger(EnlargerConfig(**data), int(config["upscale"]["factor"]))
     _load_state(enlarger, part_weights(component.state_dict, ENLARGER), folder)
     return enlarger.to(device).eval().requires_grad_(False)
 
@@ -92,12 +97,13 @@ def load_fusion(
     component: LoadedComponent, folder: Path, device: str | torch.device = "cpu"
 ) -> ReferenceFusion | None:
     """What shows given pixels in the super-resolver's clips; None where none are."""
-    upscale = component.config["upscale"]
-    data = upscale.get(FUSION)
-    if data is None:
-        return None
-    features = EnlargerConfig(**upscale[ENLARGER]).channels
-    fusion = ReferenceFusion(FusionConfig(**data), int(upscale["factor"]), features)
+    with component.building() as config:
+        upscale = config["upscale"]
+        data = upscale.get(FUSION)
+        if data is None:
+            return None
+        features = EnlargerConfig(**upscale[ENLARGER]).channels
+        fusion = ReferenceFusion(FusionConfig(**data), int(upscale["factor"]), features)
     _load_state(fusion, part_weights(component.state_dict, FUSION), folder)
     return fusion.to(device).eval().requires_grad_(False)
 
@@ -125,6 +131,13 @@ def own_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {n: t for n, t in state.items() if not n.startswith(_BESIDE)}
 
 
+def _main_weights(component: LoadedComponent) -> dict[str, Tensor]:
+    """The same, with those of parts that the configuration does not name: they fit nothing."""
+    named = {**component.config, **component.config.get("upscale", {})}
+    beside = tuple(f"{part}." for part in (*PIXEL_PARTS, KEEPER) if named.get(part) is not None)
+    return {n: t for n, t in component.state_dict.items() if not n.startswith(beside)}
+
+
 def generator_component_config(
     transformer: TransformerConfig,
     sampling: SamplingDefaults,
@@ -142,15 +155,17 @@ def generator_component_config(
 
 def sampling_defaults(component: LoadedComponent) -> SamplingDefaults:
     """Sampling defaults recorded with a model."""
-    data = component.config["sampling"]
-    return SamplingDefaults(**{**data, "guidance": Guidance(**data["guidance"])})
+    with component.building() as config:
+        data = config["sampling"]
+        return SamplingDefaults(**{**data, "guidance": Guidance(**data["guidance"])})
 
 
 def model_limits(component: LoadedComponent) -> ModelLimits:
     """Limits recorded with a model."""
-    data = component.config["limits"]
-    sizes = tuple((int(w), int(h)) for w, h in data["sizes"])
-    return ModelLimits(**{**data, "sizes": sizes, "capabilities": tuple(data["capabilities"])})
+    with component.building() as config:
+        data = config["limits"]
+        sizes = tuple((int(w), int(h)) for w, h in data["sizes"])
+        return ModelLimits(**{**data, "sizes": sizes, "capabilities": tuple(data["capabilities"])})
 
 
 def weights_sha256(component: LoadedComponent) -> str:
@@ -183,7 +198,9 @@ def _sha256_of(state: Mapping[str, Tensor]) -> str:
 
 def check_latent_space(component: LoadedComponent, vae_folder: Path) -> None:
     """Refuse to join a model to an autoencoder whose latents it does not know."""
-    if component.config["latent_space"] != latent_space_sha256(vae_folder):
+    with component.building() as config:
+        known = config["latent_space"]
+    if known != latent_space_sha256(vae_folder):
         raise IntegrityError(
             f"the {component.kind} was trained on the latents of another autoencoder than the one "
             f"in {vae_folder}; install the two from the same release"

@@ -107,18 +107,19 @@ class ConditionEncoder:
                     shown_CTHW[:, _AT[declared.role]] = frame_C1HW[:, 0].to(shown_CTHW)
         return shown_CTHW
 
+    def grid(self, clip: Clip, role: Role, fmt: VideoFormat) -> tuple[int, int]:
+        """Height and width at which the model sees a clip of this role."""
+        if role in _ON_TARGET_GRID:
+            return fmt.height, fmt.width
+        return token_grid_size(clip.format.height, clip.format.width, self.short_side)
+
     def _video(self, clip: Clip, kind: MediaKind, role: Role, fmt: VideoFormat) -> Tensor:
         frames = clip.frames_THWC
         if kind is MediaKind.IMAGE:
             frames = frames[:1]
         else:
             frames = resample_frames(frames, clip.fps, fmt.fps, fmt.num_frames)
-        video = frames_to_video(frames)
-        if role in _ON_TARGET_GRID:
-            return resize_video(video, fmt.height, fmt.width)
-        return resize_video(
-            video, *token_grid_size(video.shape[2], video.shape[3], self.short_side)
-        )
+        return resize_video(frames_to_video(frames), *self.grid(clip, role, fmt))
 
     def _encode(self, video_CTHW: Tensor) -> Tensor:
         device = self.vae.latent_mean.device

@@ -29,11 +29,16 @@ def resize_video(video_CTHW: Tensor, height: int, width: int) -> Tensor:
     _, _, h, w = video_CTHW.shape
     if (h, w) == (height, width):
         return video_CTHW
-    crop_h, crop_w = min(h, round(w * height / width)), min(w, round(h * width / height))
+    crop_h, crop_w = cropped_size(h, w, height, width)
     top, left = (h - crop_h) // 2, (w - crop_w) // 2
     x = video_CTHW[:, :, top : top + crop_h, left : left + crop_w].transpose(0, 1)
     x = F.interpolate(x, (height, width), mode="bicubic", antialias=True, align_corners=False)
     return x.clamp(-1.0, 1.0).transpose(0, 1)
+
+
+def cropped_size(h: int, w: int, height: int, width: int) -> tuple[int, int]:
+    """Height and width of the largest part of ``h x w`` that has the aspect of the target."""
+    return min(h, round(w * height / width)), min(w, round(h * width / height))
 
 
 def resample_frames(frames_THWC: Frames, fps_in: float, fps_out: float, num_frames: int) -> Frames:

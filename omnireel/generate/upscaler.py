@@ -98,6 +98,8 @@ class UpscalePipeline:
         model, component = components.load_transformer(upscaler, "upscaler", device)
         components.check_latent_space(component, vae)
         limits = components.model_limits(component)
+        with component.building() as data:
+            config = upscale_config(data["upscale"])
         encoder = ConditionEncoder(
             vae=components.load_vae(vae, device),
             tokenizer=components.tokenizer_of(model.config),
@@ -107,7 +109,7 @@ class UpscalePipeline:
         return cls(
             model,
             encoder,
-            upscale_config(component.config["upscale"]),
+            config,
             components.sampling_defaults(component),
             limits,
             components.weights_sha256(component),

@@ -8,6 +8,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from omnireel.media.sniff import FileKind, Sniffed, read_head, refuse, sniff
 from omnireel.types import Clip, Frames, VideoFormat
 
 _DEFAULT_FRAME_MS = 100
+_JPEG_TIMES = 6
+"""How many times the pixels of other files a JPEG may have: it is decoded to fewer at once."""
 _BROKEN = (
     OSError,
     SyntaxError,
@@ -38,7 +41,8 @@ def read_image(
 ) -> Clip:
     """A PNG, JPEG, WebP or GIF still as a clip of one frame.
 
-    The EXIF orientation is applied; transparency is laid over white; 16 bit becomes 8 bit.
+    The EXIF orientation is applied; transparency is laid over white; 16 bit becomes 8 bit. A JPEG
+    of up to six times ``limits.max_pixels`` is decoded at the half or quarter that fits them.
 
     Raises:
         InvalidInput: another type of file, corrupt, an animation, or beyond ``limits``; names
@@ -50,11 +54,17 @@ def read_image(
     if found.kind not in (FileKind.IMAGE, FileKind.ANIMATION):
         raise refuse(found, "an image (PNG, JPEG or WebP)", field)
     with _opened(source, found, limits, field) as image:
-        count = getattr(image, "n_frames", 1)
+        # Behind the picture of a JPEG, cameras put previews and depth maps (MPF).
+        count = 1 if found.format == "JPEG" else getattr(image, "n_frames", 1)
         if count > 1:
+            remedy = (
+                "declare it as a video"
+                if found.kind is FileKind.ANIMATION
+                else "for a video convert it to GIF, WebP or MP4"
+            )
             raise InvalidInput(
-                f"{field} is {found.words} with {count} frames; a still image is needed, "
-                "or declare it as a video",
+                f"{field} is {found.words} with {count} frames; a still image is needed, or "
+                f"{remedy}",
                 field=field,
             )
         return Clip(_to_rgb(ImageOps.exif_transpose(image))[None], fps=1.0)
@@ -141,6 +151,10 @@ def _opened(
     file: io.BytesIO | Path = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
         with Image.open(file, formats=[found.format]) as image:
+            if found.format == "JPEG":
+                most = _JPEG_TIMES * limits.max_pixels
+                replace(limits, max_pixels=most).check_pixels(*image.size, field)
+                _reduce(image, limits.max_pixels)
             limits.check_pixels(*image.size, field)
             yield image
     except Image.DecompressionBombWarning as error:
@@ -151,6 +165,15 @@ def _opened(
         raise _broken(found, field) from error
     except _BROKEN as error:
         raise _broken(found, field) from error
+
+
+def _reduce(image: Image.Image, max_pixels: int) -> None:
+    """Have a JPEG decoded at the largest of its sizes (a half, a quarter, an eighth) that fits."""
+    width, height = image.size
+    for divisor in (1, 2, 4, 8):
+        if -(-width // divisor) * -(-height // divisor) <= max_pixels:
+            image.draft(None, (max(1, width // divisor), max(1, height // divisor)))
+            return
 
 
 def _too_large(limits: DecodeLimits, field: str) -> InvalidInput:

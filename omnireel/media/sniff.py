@@ -16,6 +16,10 @@ from omnireel.media.limits import DecodeLimits
 _HEAD_BYTES = 4096
 _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 
+_HEIF_BRANDS = frozenset(
+    b"avif avis mif1 mif2 msf1 heic heix heim heis hevc hevx hevm hevs".split()
+)
+
 
 class FileKind(StrEnum):
     """The families that the readers tell apart."""
@@ -64,7 +68,7 @@ def sniff(head: bytes) -> Sniffed:
         return Sniffed(FileKind.ANIMATION, "WEBP", "a WebP image")
     if head[:6] in (b"GIF87a", b"GIF89a"):
         return Sniffed(FileKind.ANIMATION, "GIF", "a GIF image")
-    if head[4:12] in (b"ftypavif", b"ftypavis", b"ftypheic", b"ftypheix", b"ftypmif1"):
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
         return Sniffed(FileKind.OTHER, "", "an AVIF or HEIC image (convert it to PNG or JPEG)")
     if head[4:8] in _MP4_BOXES:
         return Sniffed(FileKind.VIDEO, "mov", "an MP4 or MOV video")

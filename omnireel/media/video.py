@@ -17,9 +17,11 @@ from typing import NoReturn
 
 import av
 import numpy as np
+from av.sidedata.sidedata import Type
 
 from omnireel.errors import InvalidInput
 from omnireel.media.audio import AudioCollector
+from omnireel.media.clock import LEAP_S, FrameClock
 from omnireel.media.image import probe_animation, read_animation
 from omnireel.media.limits import DecodeLimits, shrunk_size
 from omnireel.media.sniff import FileKind, Sniffed, read_head, refuse, sniff
@@ -41,8 +43,8 @@ def read_clip(
     """Decode a video file.
 
     ``shrink_short_side`` scales frames down, while decoding, to that short side in pixels (never
-    up), so that a phone's clip takes no more memory than the model needs. Rotation and non-square
-    pixels are applied; uneven frame times are made even at their mean rate.
+    up), so that a phone's clip takes no more memory than the model needs. Rotation, mirroring and
+    non-square pixels are applied; uneven frame times are made even at their mean rate.
 
     Raises:
         InvalidInput: another type of file, corrupt, no frames, or beyond ``limits``; names
@@ -124,14 +126,17 @@ class _Decoding:
         self.keep = keep
         self.frames: list[Frames] = []
         self.size: tuple[int, int] | None = None
+        self.joinable = container.format.name == "mpegts"
+        self.clock = FrameClock(LEAP_S) if self.joinable else FrameClock()
         self.times_s: list[float] = []
+        self.mirrored = False
 
     def run(self) -> Clip:
         """The whole file."""
         sound = self._decode()
         fps = self._fps()
         frames_THWC = self._even(fps)
-        audio = sound.finish(self.times_s[0], len(frames_THWC) / fps) if sound else None
+        audio = sound.finish(self.clock.start_s, len(frames_THWC) / fps) if sound else None
         return Clip(frames_THWC, fps=fps, audio=audio)
 
     def probe(self) -> tuple[VideoFormat, bool]:
@@ -140,7 +145,7 @@ class _Decoding:
         fps = self._fps()
         count = self._count(fps)
         assert self.size is not None
-        has_audio = sound is not None and sound.finish(self.times_s[0], count / fps) is not None
+        has_audio = sound is not None and sound.finish(self.clock.start_s, count / fps) is not None
         return VideoFormat(*self.size, num_frames=count, fps=fps), has_audio
 
     def _decode(self) -> AudioCollector | None:
@@ -175,7 +180,8 @@ class _Decoding:
             )
         self.limits.check_pixels(context.width, context.height, self.field)
         seconds = 0.0
-        if self.stream.duration and self.stream.time_base:
+        # Of joined recordings it is the last one's clock less the first one's: no length.
+        if self.stream.duration and self.stream.time_base and not self.joinable:
             seconds = float(self.stream.duration * self.stream.time_base)
         self.limits.check_length(self.stream.frames, seconds, self.field)
         width, height = self._size(context.width, context.height)
@@ -185,11 +191,16 @@ class _Decoding:
         width, height = self._size(frame.width, frame.height)
         self.limits.check_pixels(width, height, self.field)
         count = len(self.times_s) + 1
-        time_s = frame.time if frame.time is not None else (count - 1) / self._nominal_fps()
-        start_s = self.times_s[0] if self.times_s else time_s
-        self.limits.check_length(count, time_s - start_s + 1 / self._nominal_fps(), self.field)
+        frame_s = 1 / self._nominal_fps()
+        time_s = self.clock.read(frame.time, frame_s)
+        self.limits.check_length(count, time_s + frame_s, self.field)
         self.limits.check_memory(count, width, height, self.field)
-        quarter_turns = round(frame.rotation / 90) % 4
+        if count == 1:
+            # Once for the file: side data and its frame hold each other until garbage is collected.
+            self.mirrored = _mirrored(frame)
+        # A picture that is turned over is flipped left to right, then turned: the angle of the
+        # matrix has half a turn for the flip.
+        quarter_turns = (round(frame.rotation / 90) + 2 * self.mirrored) % 4
         seen = (width, height) if quarter_turns % 2 == 0 else (height, width)
         if self.size is not None and seen != self.size:
             raise InvalidInput(
@@ -200,6 +211,7 @@ class _Decoding:
         self.times_s.append(time_s)
         if self.keep:
             rgb = frame.reformat(width, height, "rgb24", interpolation="AREA").to_ndarray()
+            rgb = rgb[:, ::-1] if self.mirrored else rgb
             self.frames.append(np.ascontiguousarray(np.rot90(rgb, quarter_turns)))
 
     def _size(self, width: int, height: int) -> tuple[int, int]:
@@ -215,7 +227,7 @@ class _Decoding:
 
     def _fps(self) -> float:
         """Frames per second, by the frames' own times where there are some."""
-        span_s = self.times_s[-1] - self.times_s[0]
+        span_s = self.times_s[-1]
         nominal = self._nominal_fps()
         if len(self.times_s) < 2 or span_s <= 0:
             return nominal
@@ -224,15 +236,23 @@ class _Decoding:
 
     def _count(self, fps: float) -> int:
         """Frames on the even grid."""
-        return min(round((self.times_s[-1] - self.times_s[0]) * fps) + 1, self.limits.max_frames)
+        return min(round(self.times_s[-1] * fps) + 1, self.limits.max_frames)
 
     def _even(self, fps: float) -> Frames:
         """Frames on an even grid: each grid time shows the frame that was visible then."""
-        times_s = np.asarray(self.times_s) - self.times_s[0]
         grid_s = np.arange(self._count(fps)) / fps
         # Half a frame of slack, so that rounded container times stay the frames that they are.
-        shown = np.searchsorted(times_s, grid_s + 0.5 / fps, side="right") - 1
+        shown = np.searchsorted(self.times_s, grid_s + 0.5 / fps, side="right") - 1
         return np.stack([self.frames[i] for i in shown.clip(0, len(self.frames) - 1)])
+
+
+def _mirrored(frame: av.VideoFrame) -> bool:
+    """Whether the display matrix (rows ``a b u``, ``c d v``, ``x y w``) turns a picture over."""
+    matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+    if matrix is None:
+        return False
+    a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()
+    return bool(a * d < b * c)
 
 
 def _decoder_bound(limits: DecodeLimits) -> dict[str, str]:

@@ -33,17 +33,21 @@ _AT_MOST_ONE = (Role.SOURCE, Role.FIRST_FRAME, Role.LAST_FRAME, Role.MOTION, Rol
 
 @dataclass(frozen=True)
 class PromptLimits:
-    """How much one model takes. ``max_characters`` counts the text form."""
+    """How much one model takes. ``max_characters`` counts the text form.
+
+    ``max_description_characters`` is for the words about one element.
+    """
 
     max_characters: int = 2500
     max_images: int = 7
     max_videos: int = 1
     max_elements: int = 7
     max_images_per_element: int = 4
+    max_description_characters: int = 500
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if value < (1 if name in ("max_characters", "max_images_per_element") else 0):
+            if value < (0 if name in ("max_images", "max_videos", "max_elements") else 1):
                 raise ValueError(f"PromptLimits.{name} = {value} is too small")
 
 
@@ -63,13 +67,9 @@ def validate(prompt: Prompt, limits: PromptLimits | None = None, *, field: str =
 
 def check_characters(text: str, *, field: str) -> None:
     """Refuse control characters (but tab and line ends) and lone surrogates."""
-    for position, character in enumerate(text):
-        if unicodedata.category(character) in ("Cc", "Cs") and character not in "\t\n\r":
-            raise PromptSyntaxError(
-                f"the character U+{ord(character):04X} cannot be used; remove it",
-                position=position,
-                field=field,
-            )
+    position = _unusable_at(text)
+    if position is not None:
+        raise PromptSyntaxError(_unusable(text[position]), position=position, field=field)
 
 
 def check_mentions(prompt: Prompt, mentions: Iterable[tuple[str, int, str]]) -> None:
@@ -98,11 +98,23 @@ def check_declarations(prompt: Prompt, more: tuple[FieldViolation, ...] = ()) ->
         *_name_violations(prompt),
         *_role_violations(prompt),
         *_unused_violations(prompt),
+        *_description_violations(prompt),
         *more,
     )
     if violations:
         message = "; ".join(f"{v.field}: {v.description}" for v in violations)
         raise InvalidInput(message, violations=violations)
+
+
+def _unusable_at(text: str) -> int | None:
+    for position, character in enumerate(text):
+        if unicodedata.category(character) in ("Cc", "Cs") and character not in "\t\n\r":
+            return position
+    return None
+
+
+def _unusable(character: str) -> str:
+    return f"the character U+{ord(character):04X} cannot be used; remove it"
 
 
 def _declared_names(prompt: Prompt) -> Iterator[tuple[str, str]]:
@@ -177,6 +189,16 @@ def _unused_violations(prompt: Prompt) -> Iterator[FieldViolation]:
             yield FieldViolation(f"elements[{i}].name", f"@{element.name} {remedy}")
 
 
+def _description_violations(prompt: Prompt) -> Iterator[FieldViolation]:
+    for i, element in enumerate(prompt.elements):
+        position = _unusable_at(element.description)
+        if position is not None:
+            yield FieldViolation(
+                f"elements[{i}].description",
+                f"{_unusable(element.description[position])} (at position {position})",
+            )
+
+
 def _limit_violations(prompt: Prompt, limits: PromptLimits) -> Iterator[FieldViolation]:
     for kind, most in ((MediaKind.IMAGE, limits.max_images), (MediaKind.VIDEO, limits.max_videos)):
         of_kind = [i for i, declared in enumerate(prompt.inputs) if declared.kind is kind]
@@ -196,4 +218,10 @@ def _limit_violations(prompt: Prompt, limits: PromptLimits) -> Iterator[FieldVio
                 f"elements[{i}].uris",
                 f"@{element.name} has {len(element.uris)} images; "
                 f"give {limits.max_images_per_element} at most",
+            )
+        if len(element.description) > limits.max_description_characters:
+            yield FieldViolation(
+                f"elements[{i}].description",
+                f"the description of @{element.name} has {len(element.description)} characters; "
+                f"shorten it to {limits.max_description_characters}",
             )

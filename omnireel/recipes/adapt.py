@@ -16,6 +16,7 @@ from pathlib import Path
 from omnireel.data.folder import FolderConfig, open_folder
 from omnireel.data.shards import write_shards
 from omnireel.data.shards.manifest import MANIFEST
+from omnireel.errors import InvalidInput
 from omnireel.recipes.base import Report
 from omnireel.recipes.export import export_run
 from omnireel.recipes.run import RunRequest, run_recipe
@@ -49,7 +50,8 @@ def adapt(request: AdaptRequest, callbacks: tuple[Callback, ...], report: Report
     """Pack, encode, train and export, or go on with it.
 
     Raises:
-        NotFound, InvalidInput: see :func:`omnireel.data.folder.open_folder` and ``run_recipe``.
+        NotFound, InvalidInput: see :func:`omnireel.data.folder.open_folder` and ``run_recipe``; or
+            ``out`` or ``cache`` lies in the folder of clips.
         AlreadyExists: ``out`` was made from other files than ``data`` holds now.
 
     """
@@ -74,6 +76,14 @@ def adapt(request: AdaptRequest, callbacks: tuple[Callback, ...], report: Report
 def _shards(request: AdaptRequest, report: Report) -> tuple[Path, tuple[str, ...]]:
     if (request.data / MANIFEST).is_file():
         return request.data, ()
+    # The run writes clips of its own, which the next command would take for some to learn from.
+    for field, path in (("out", request.out), ("cache", request.cache)):
+        if path.resolve().is_relative_to(request.data.resolve()):
+            raise InvalidInput(
+                f"--{field} {path} lies in the data, {request.data}; give the command outside of "
+                "it, with --out and --cache outside, too",
+                field=field,
+            )
     source = open_folder(request.data, FolderConfig(), _told(report, "checking files"))
     packed = request.out / "shards"
     made_by = {"command": request.command, "folder": request.data.name}

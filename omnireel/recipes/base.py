@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol
 
 from torch import Tensor
 
+from omnireel.errors import InvalidInput
 from omnireel.train import Objective, TrainData, TrainerConfig
 
 Report = Callable[[str, int, int], None]
@@ -70,6 +71,18 @@ class Recipe(Protocol):
 
     def component(self, weights: Mapping[str, Tensor], place: Workplace) -> ComponentParts:
         """The serving component of trained ``weights`` (``"<module>.<name>"`` -> tensor)."""
+
+
+def check_counts(recipe: object, **least: int) -> None:
+    """Refuse fields of a recipe that are below the ``least`` that makes sense.
+
+    Raises:
+        InvalidInput: naming the field.
+
+    """
+    for name, number in least.items():
+        if getattr(recipe, name) < number:
+            raise InvalidInput(f"{name} must be {number} or more", field=name)
 
 
 def module_weights(weights: Mapping[str, Tensor], module: str) -> dict[str, Tensor]:

@@ -17,6 +17,7 @@ that are not there.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -32,7 +33,8 @@ from omnireel.train.callbacks import RunInfo
 from omnireel.train.checkpoint import latest_checkpoint
 
 _LATEST, _STATE = "checkpoints/latest", "state.json"
-_NOTES = ("recipe.json", "mlflow_run_id", "metrics.jsonl")
+_RECIPE = "recipe.json"
+_NOTES = (_RECIPE, "mlflow_run_id", "metrics.jsonl")
 """Small files of the run folder, as far as they are there."""
 
 
@@ -52,14 +54,19 @@ class CheckpointCopies(Callback):
         """Look whether the store is there, and ours.
 
         Raises:
-            AlreadyExists: it holds a run, and this one begins.
+            AlreadyExists: it holds another run, or more of this one than is here.
 
         """
-        uri = self._store.uri(_LATEST)
-        if not info.start_step and self._store.exists(uri):
+        name = _latest(self._store)
+        if name is not None and (
+            int(name.removeprefix("step_")) > info.start_step
+            or not _goes_on(self._store, info.folder)
+        ):
+            place = self._store.uri(_LATEST).removesuffix(_LATEST)
             raise AlreadyExists(
-                f"{uri.removesuffix(_LATEST)} holds the checkpoints of a run; get them "
-                "with 'omnireel train fetch', or choose another --copy-to"
+                f"{place} holds {name} of another run, or of this one beyond step "
+                f"{info.start_step}; get it with 'omnireel train fetch' into an empty folder, or "
+                "choose another --copy-to"
             )
         self._run = info.folder
         for left in (info.folder / "checkpoints").glob(".step_*.copying"):  # of a killed process
@@ -142,11 +149,9 @@ def fetch_run(store: ObjectStore, run: Path) -> Path:
     """
     if (present := latest_checkpoint(run)) is not None:
         raise AlreadyExists(f"{run} has the checkpoint {present.name}; choose an empty folder")
-    if not store.exists(store.uri(_LATEST)):
+    name = _latest(store)
+    if name is None:
         raise NotFound(f"{store.uri(_LATEST)} is not there: no run was copied to this place")
-    name = store.get(store.uri(_LATEST)).decode().strip()
-    if not re.fullmatch(r"step_\d+", name):  # never a way out of the run folder
-        raise IntegrityError(f"{store.uri(_LATEST)} says {name!r}, which is no checkpoint")
     folder = run / "checkpoints" / name
     folder.parent.mkdir(parents=True, exist_ok=True)
     with atomic_folder(folder) as made:
@@ -157,6 +162,29 @@ def fetch_run(store: ObjectStore, run: Path) -> Path:
             _write(run / note, store.open_range(uri))
     write_text_atomic(run / _LATEST, name + "\n")
     return folder
+
+
+def _latest(store: ObjectStore) -> str | None:
+    """Name of the newest whole checkpoint that is in ``store``."""
+    uri = store.uri(_LATEST)
+    if not store.exists(uri):
+        return None
+    name = store.get(uri).decode().strip()
+    if not re.fullmatch(r"step_\d+", name):  # never a way out of the run folder
+        raise IntegrityError(f"{uri} says {name!r}, which is no checkpoint")
+    return name
+
+
+def _goes_on(store: ObjectStore, run: Path) -> bool:
+    """Whether ``run`` has gone on from what was copied: its recipe file lists the commands of the
+    copied one, and then the present command."""
+    uri, here = store.uri(_RECIPE), run / _RECIPE
+    if not store.exists(uri):  # of a run without a recipe
+        return not here.is_file()
+    if not here.is_file():
+        return False
+    before, now = (json.loads(text)["commands"] for text in (store.get(uri), here.read_bytes()))
+    return len(before) < len(now) and now[: len(before)] == before
 
 
 def _write(path: Path, chunks: Iterable[bytes]) -> None:

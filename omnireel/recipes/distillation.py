@@ -21,7 +21,7 @@ from omnireel.generate.components import load_vae, model_limits, tokenizer_of
 from omnireel.generate.settings import SamplingDefaults
 from omnireel.model.sequence import pack
 from omnireel.model.transformer import OmniTransformer
-from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
+from omnireel.recipes.base import Assembly, ComponentParts, Workplace, check_counts, module_weights
 from omnireel.recipes.latents import LatentFolders
 from omnireel.recipes.post_training import load_network, refined_component
 from omnireel.recipes.preview import GeneratorPreview, Rival, started_from
@@ -69,6 +69,9 @@ class DistillationRecipe:
     previews: int = 4
     workers: int = 2
     folders: LatentFolders = field(default_factory=LatentFolders)
+
+    def __post_init__(self) -> None:
+        check_counts(self, batch_size=1, held_out=1, previews=0, workers=0)
 
     @property
     def trajectory(self) -> TrajectoryMatchingConfig:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from omnireel.embed.network import EmbedderConfig, MatchingNetwork
 from omnireel.model.text import Tokenizer
-from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
+from omnireel.recipes.base import Assembly, ComponentParts, Workplace, check_counts, module_weights
 from omnireel.recipes.embedder_data import (
     EmbedderBatches,
     EmbedderDataConfig,
@@ -50,6 +50,9 @@ class EmbedderRecipe:
     scored: int = 60
     """Held-out scenes behind the scores in the card."""
     render_workers: int = 2
+
+    def __post_init__(self) -> None:
+        check_counts(self, held_out=1, scored=1, render_workers=0)
 
     def prepare(self, place: Workplace) -> Mapping[str, str]:
         """Render clips, references and edits and look at them; their folder by name."""

@@ -72,6 +72,9 @@ class EmbedderDataConfig:
     )
 
     def __post_init__(self) -> None:
+        for name in ("shard", "batch_size", "edit_batch_size"):
+            if getattr(self, name) < 1:
+                raise InvalidInput(f"{name} must be 1 or more", field=f"data.{name}")
         if min(self.clips, self.edits) < max(self.shard, self.batch_size, self.edit_batch_size):
             raise InvalidInput("clips and edits fill a shard and a batch each", field="data.clips")
         if self.edits_every < 2:

@@ -48,6 +48,9 @@ class SftDataConfig:
     """Held-out prompts of each validation."""
 
     def __post_init__(self) -> None:
+        for name in ("batch_size", "held_out"):
+            if getattr(self, name) < 1:
+                raise InvalidInput(f"{name} must be 1 or more", field=f"data.{name}")
         if self.count < self.batch_size * _POOL:
             raise InvalidInput(
                 f"count must be at least {self.batch_size * _POOL}", field="data.count"

@@ -17,7 +17,7 @@ from omnireel.enhancer.tiny.modeling import TinyEnhancer as Model
 from omnireel.enhancer.tiny.modeling import TinyEnhancerConfig
 from omnireel.enhancer.tiny.vocabulary import build_tokenizer
 from omnireel.errors import InvalidInput
-from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
+from omnireel.recipes.base import Assembly, ComponentParts, Workplace, check_counts, module_weights
 from omnireel.recipes.enhancer import EXPORT_HELD_OUT, held_out_lessons
 from omnireel.recipes.enhancer_closeness import caption_model
 from omnireel.recipes.enhancer_examples import SftDataConfig
@@ -51,6 +51,9 @@ class EnhancerPolicyRecipe:
     """Held-out prompts of each validation: those of the supervised recipe."""
     scored: int = EXPORT_HELD_OUT
     """Held-out prompts behind the scores in the card; again those of the supervised recipe."""
+
+    def __post_init__(self) -> None:
+        check_counts(self, held_out=1, scored=1)
 
     def prepare(self, place: Workplace) -> Mapping[str, str]:
         """Nothing to build: prompts are drawn when they are needed. The hash of the reference."""

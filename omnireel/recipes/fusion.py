@@ -48,6 +48,7 @@ class FusionRecipe(PixelPartRecipe):
     model: FusionConfig = field(default_factory=FusionConfig)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.data.given:
             raise InvalidInput(
                 "a fusion learns from the media of clips; set data.given=true", field="data.given"

@@ -24,7 +24,7 @@ from omnireel.model.packed_attention import choose_attention
 from omnireel.model.sequence import PATCH, pack
 from omnireel.model.text import Tokenizer
 from omnireel.model.transformer import OmniTransformer, TransformerConfig
-from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
+from omnireel.recipes.base import Assembly, ComponentParts, Workplace, check_counts, module_weights
 from omnireel.recipes.batches import (
     Batching,
     Encoding,
@@ -112,6 +112,7 @@ class GeneratorRecipe:
     ``memory_gb``, and a device that has a host. 0: none."""
 
     def __post_init__(self) -> None:
+        check_counts(self, batch_size=1, held_out=1, previews=0, workers=0)
         check_batching(self.batching, self.encoding)
         if self.compiled and self.offload_gb:
             raise InvalidInput(

@@ -61,6 +61,7 @@ class KeeperRecipe(PairRecipe):
     model: KeeperConfig = field(default_factory=KeeperConfig)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.data.given or self.data.factor != 1:
             raise InvalidInput(
                 "a keeper learns from clips as they are and their media; set data.given=true and "

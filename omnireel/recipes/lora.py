@@ -22,7 +22,7 @@ from omnireel.generate.components import (
 )
 from omnireel.model.lora import LoraConfig, add_lora, lora_state
 from omnireel.model.sequence import pack
-from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
+from omnireel.recipes.base import Assembly, ComponentParts, Workplace, check_counts, module_weights
 from omnireel.recipes.post_training import load_network
 from omnireel.recipes.preview import GeneratorPreview, Rival
 from omnireel.recipes.shard_data import encode_shards, open_shards, shard_facts
@@ -55,6 +55,9 @@ class LoraRecipe:
     previews: int = 2
     """Of these, how many are generated and shown at each validation."""
     workers: int = 1
+
+    def __post_init__(self) -> None:
+        check_counts(self, batch_size=1, held_out=1, previews=0, workers=0)
 
     def prepare(self, place: Workplace) -> Mapping[str, str]:
         """Encode the shards; see :func:`encode_shards`, and the hash of the "base"."""

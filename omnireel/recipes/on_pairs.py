@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from omnireel.errors import InvalidInput
 from omnireel.generate.components import autoencoder_sha256
 from omnireel.model.keeper import Keeper
-from omnireel.recipes.base import Workplace
+from omnireel.recipes.base import Workplace, check_counts
 from omnireel.train import EmaConfig, FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
 from omnireel.train.pair_batches import PairBatchConfig, PairBatches
 from omnireel.train.pair_cache import Pair, PairCache, PairCacheConfig, build_pair_cache
@@ -51,6 +51,9 @@ class PairRecipe(ABC):
     batches: PairBatchConfig = field(default_factory=PairBatchConfig)
     held_out: int = 24
     workers: int = 2
+
+    def __post_init__(self) -> None:
+        check_counts(self, held_out=1, workers=0)
 
     @abstractmethod
     def autoencoder(self, place: Workplace) -> Path:

@@ -19,7 +19,7 @@ from omnireel.generate.components import (
 )
 from omnireel.model.lora import LoraConfig, add_lora, merge_lora
 from omnireel.model.sequence import pack
-from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
+from omnireel.recipes.base import Assembly, ComponentParts, Workplace, check_counts, module_weights
 from omnireel.recipes.generator_tiny import ALL_CAPABILITY_WEIGHTS
 from omnireel.recipes.post_training import load_network, refined_component
 from omnireel.recipes.preference_answers import check_judged
@@ -70,6 +70,9 @@ class PreferenceRecipe:
     previews: int = 4
     """Of these, how many are generated and shown at each validation, beside the preferred clip."""
     workers: int = 2
+
+    def __post_init__(self) -> None:
+        check_counts(self, batch_size=1, held_out=1, previews=0, workers=0)
 
     def prepare(self, place: Workplace) -> Mapping[str, str]:
         """Sample and judge training and held-out pairs; their folders by name.

@@ -179,6 +179,23 @@ def read_run(folder: Path) -> SavedRun:
     )
 
 
+def check_start(folder: Path, init_from: Path) -> None:
+    """Refuse to go on with a run as if it had begun with another component than its own.
+
+    Raises:
+        InvalidInput: it began with another, or with none.
+        NotFound: the folder holds no run.
+
+    """
+    began = read_run(folder).started_from
+    if began is None or began.resolve() != located(init_from).resolve():
+        raise InvalidInput(
+            f"{folder} holds a run that began with {began or 'random weights'}, not with "
+            f"{init_from}; leave --init-from out to go on with it, or choose another --out",
+            field="init_from",
+        )
+
+
 def prepare_data(request: RunRequest, report: Report) -> dict[str, str]:
     """Build a recipe's data and nothing else; returns its folders by name.
 
@@ -190,13 +207,15 @@ def prepare_data(request: RunRequest, report: Report) -> dict[str, str]:
 
 
 def _write_run(request: RunRequest, recipe: Recipe, pinned: Mapping[str, str]) -> None:
-    init_from = portable(request.init_from) if request.init_from else ""
-    commands = [request.command]
-    earlier = earlier_stages(load_component(request.init_from).card) if request.init_from else []
+    init_from, commands = "", [request.command]
+    earlier: list[dict[str, Any]] = []
     if request.resume:
         saved = read_run(request.out)
         init_from, commands = saved.init_from, [*saved.commands, request.command]
         earlier = [dict(stage) for stage in saved.earlier]
+    elif request.init_from is not None:
+        init_from = portable(request.init_from)
+        earlier = earlier_stages(load_component(request.init_from).card)
     data = {
         "recipe": request.recipe,
         "config": to_json(recipe),

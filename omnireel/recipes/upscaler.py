@@ -30,7 +30,7 @@ from omnireel.generate.settings import ModelLimits, SamplingDefaults
 from omnireel.generate.upscaler import UpscaleConfig
 from omnireel.model.packed_attention import choose_attention
 from omnireel.model.transformer import OmniTransformer
-from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
+from omnireel.recipes.base import Assembly, ComponentParts, Workplace, check_counts, module_weights
 from omnireel.recipes.generator import GENERATOR_OPTIMIZER
 from omnireel.recipes.latents import LatentFolders
 from omnireel.recipes.planning.fit import fit_on_device
@@ -86,6 +86,9 @@ class UpscalerRecipe:
     """As in the generator's recipe: memory of a device to fit a step into; 0: keep everything."""
     offload_gb: float = 0.0
     """As in the generator's recipe: host memory that activations may move to."""
+
+    def __post_init__(self) -> None:
+        check_counts(self, batch_size=1, held_out=1, previews=0, workers=0)
 
     def workload(self) -> Workload:
         """The network on the meta device, and typical micro-batches."""

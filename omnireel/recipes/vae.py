@@ -12,7 +12,7 @@ from torch import Tensor
 
 from omnireel.errors import InvalidInput
 from omnireel.model.vae import VAEConfig, VideoVAE
-from omnireel.recipes.base import Assembly, ComponentParts, Workplace, module_weights
+from omnireel.recipes.base import Assembly, ComponentParts, Workplace, check_counts, module_weights
 from omnireel.train import FeedConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
 from omnireel.train.clip_cache import (
     ClipBatchConfig,
@@ -52,6 +52,9 @@ class VaeRecipe:
     render_workers: int = 2
     clip_folder: Path | None = None
     """A finished clip cache to use as it is, instead of one that fits ``data``."""
+
+    def __post_init__(self) -> None:
+        check_counts(self, held_out_per_format=1, statistics_clips=1, render_workers=0)
 
     def prepare(self, place: Workplace) -> Mapping[str, str]:
         """Render the clips; their folder by name."""

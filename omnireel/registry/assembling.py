@@ -32,11 +32,18 @@ def assemble(
         parts.append(vae)
     elif version.kind in ("generator", "upscaler"):
         raise FailedPrecondition(
-            f"{version.ref} does not say which autoencoder it stands on; register it with "
-            "--parent NAME/NUMBER of one"
+            f"{version.ref} does not say which autoencoder it stands on; register the component "
+            f"of {_root(registry, version).ref} again, with --parent NAME/NUMBER of one"
         )
     out.mkdir(parents=True, exist_ok=True)
     return tuple(fetch(part.ref, out / part.kind, tracking_uri=tracking_uri) for part in parts)
+
+
+def _root(registry: Registry, version: ModelVersion) -> ModelVersion:
+    """What a version goes back to by its first parents."""
+    while version.parents:
+        version = registry.resolve(version.parents[0])
+    return version
 
 
 def _autoencoder(registry: Registry, version: ModelVersion) -> ModelVersion | None:

@@ -13,7 +13,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,16 +31,37 @@ from omnireel.shipped import located
 FORMAT_VERSION = 1
 MAX_FILE_BYTES = 2**24 - 2**16
 """Limit of one weight file, so that every file stays welcome in a git repository."""
+_WEIGHT_TYPES = (torch.bfloat16, torch.float16, torch.float32, torch.float64, torch.int64)
+_MISFITS = (
+    InvalidInput, ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedComponent:
-    """A component read from disk: its ``kind``, configuration, tensors and card."""
+    """A component read from disk: its ``folder``, ``kind``, configuration, tensors and card."""
 
+    folder: Path
     kind: str
     config: dict[str, Any]
     state_dict: dict[str, torch.Tensor]
     card: dict[str, Any]
+
+    @contextmanager
+    def building(self) -> Iterator[dict[str, Any]]:
+        """The configuration, during a block that builds something from it.
+
+        Raises:
+            IntegrityError: nothing can be built: a field is missing, unknown or out of range.
+
+        """
+        try:
+            yield self.config
+        except _MISFITS as error:
+            raise IntegrityError(
+                f"{self.folder / 'config.json'} does not fit this release: {error!r}; restore the "
+                "file or export the component again"
+            ) from error
 
 
 def save_component(
@@ -52,7 +74,7 @@ def save_component(
     dtype: torch.dtype | None = torch.bfloat16,
     max_file_bytes: int = MAX_FILE_BYTES,
 ) -> Path:
-    """Write a component folder atomically; an existing one is replaced as a whole.
+    """Write a component folder atomically; an existing component is replaced as a whole.
 
     Args:
         folder: destination.
@@ -64,10 +86,12 @@ def save_component(
         max_file_bytes: weight files are split so that none is longer (one tensor may be).
 
     Raises:
-        InvalidInput: no tensors, or a tensor that is not finite.
+        InvalidInput: no tensors, one that is not finite or of a type that no model takes, or
+            ``folder`` holds something else than a component.
         ResourceExhausted: the disk is full (an older component stays whole).
 
     """
+    check_place(Path(folder))
     tensors = _storage_tensors(state_dict, dtype)
     with atomic_folder(Path(folder)) as work:
         names = _write_shards(work, tensors, max_file_bytes)
@@ -104,7 +128,8 @@ def load_component(
 
     Raises:
         NotFound: the folder or one of its files is missing.
-        IntegrityError: a file does not match its hash, or is not readable.
+        IntegrityError: a file does not match its hash, or is not readable, or a tensor is not
+            finite or of a type that no model takes.
         InvalidInput: it is another kind of component.
 
     """
@@ -123,10 +148,31 @@ def load_component(
                 tensors.update(load_file(folder / name, device=str(device)))
             except SafetensorError as error:
                 raise IntegrityError(f"{folder / name} is not readable: {error}") from error
+    for name, tensor in tensors.items():
+        if fault := _fault(tensor):
+            raise IntegrityError(f"Tensor {name} in {folder} {fault}; export the component again")
     if dtype is not None:
         tensors = {n: t.to(dtype) if t.is_floating_point() else t for n, t in tensors.items()}
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return LoadedComponent(kind=card["kind"], config=config, state_dict=tensors, card=card)
+    config = _read_json(folder / "config.json")
+    return LoadedComponent(folder, card["kind"], config, tensors, card)
+
+
+def check_place(folder: Path) -> None:
+    """Refuse a place for a component where something else would be lost.
+
+    Raises:
+        InvalidInput: there is a file, or a folder with something else than a component in it.
+
+    """
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not is_component(folder)):
+        raise InvalidInput(
+            f"{folder} exists and is no component folder; choose another place", field="out"
+        )
+
+
+def is_component(folder: Path) -> bool:
+    """Whether ``folder`` has the card of a component."""
+    return (folder / "card.json").is_file()
 
 
 def verify(folder: Path | str) -> dict[str, Any]:
@@ -134,20 +180,21 @@ def verify(folder: Path | str) -> dict[str, Any]:
 
     Raises:
         NotFound: the folder, its card or a file that the card lists is missing.
-        IntegrityError: a file differs from its recorded hash, or the card is damaged.
+        IntegrityError: a file differs from its recorded hash, or the card or the configuration is
+            damaged.
 
     """
     folder = located(Path(folder))
-    if not (folder / "card.json").is_file():
+    if not is_component(folder):
         raise NotFound(
             f"No model component in {folder} (card.json is missing); train one with "
             "'omnireel train <recipe>' and 'omnireel train export RUN FOLDER', or point to the "
             "shipped weights"
         )
+    card = _read_json(folder / "card.json")
     try:
-        card: dict[str, Any] = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        hashes, found_kind = dict(card["sha256"]), str(card["kind"])
-    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        hashes, found_kind = dict(card["sha256"].items()), str(card["kind"])
+    except (KeyError, AttributeError) as error:
         raise IntegrityError(f"{folder / 'card.json'} is damaged: {error!r}") from error
     if card.get("format_version") != FORMAT_VERSION:
         raise IntegrityError(
@@ -166,6 +213,7 @@ def verify(folder: Path | str) -> dict[str, Any]:
                 f"{folder / name} does not match the SHA-256 in card.json (tampered or truncated); "
                 "restore the file or export the component again"
             )
+    _read_json(folder / "config.json")
     return card
 
 
@@ -178,15 +226,25 @@ def _storage_tensors(
     for name, tensor in sorted(state_dict.items()):
         plain = tensor.detach().to("cpu")
         if plain.is_floating_point():
-            if not bool(torch.isfinite(plain).all()):
-                raise InvalidInput(
-                    f"Tensor {name} holds values that are not finite; do not ship this checkpoint",
-                    field=f"state_dict.{name}",
-                )
             plain = plain.to(dtype or plain.dtype)
+        if fault := _fault(plain):
+            raise InvalidInput(
+                f"Tensor {name} {fault}; do not ship this checkpoint", field=f"state_dict.{name}"
+            )
         # A copy of its own: safetensors refuses tensors that share memory (tied weights).
         tensors[name] = plain.contiguous().clone()
     return tensors
+
+
+def _fault(tensor: torch.Tensor) -> str:
+    """What is wrong with a stored tensor, if anything."""
+    if tensor.dtype not in _WEIGHT_TYPES:
+        return f"is of type {str(tensor.dtype).removeprefix('torch.')}, which no model takes"
+    if tensor.dtype == torch.int64 or not tensor.numel():
+        return ""
+    # The extremes tell of NaN and infinity in one pass over a large model, without copies.
+    finite = all(bool(extreme.isfinite()) for extreme in torch.aminmax(tensor))
+    return "" if finite else "holds values that are not finite"
 
 
 def _write_shards(work: Path, tensors: Mapping[str, torch.Tensor], limit: int) -> list[str]:
@@ -209,6 +267,16 @@ def _write_shards(work: Path, tensors: Mapping[str, torch.Tensor], limit: int) -
         # safetensors writes for the owner alone; a server runs under another user than a trainer.
         (work / name).chmod(0o644)
     return names
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise IntegrityError(f"{path} is damaged: {error!r}") from error
+    if not isinstance(data, dict):
+        raise IntegrityError(f"{path} is damaged: it holds no JSON object")
+    return data
 
 
 def _write_json(path: Path, data: Mapping[str, Any]) -> None:

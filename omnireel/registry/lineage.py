@@ -1,8 +1,7 @@
 """Where a version came from and what it became: a graph over all versions of all names.
 
-Parents are recorded with each version when it is registered, so walking back is reading and walking
-forward is the same edges the other way round. Edges always point from the older to the newer; tags
-that someone edited into a circle are walked once and no further.
+Parents are recorded with each version, so walking back is reading and walking forward is the same
+edges the other way round. Tags that someone edited into a circle are walked once and no further.
 """
 
 from __future__ import annotations
@@ -67,11 +66,11 @@ def lineage_of(reference: str, *, tracking_uri: str = DEFAULT_TRACKING_URI) -> L
 def trace(versions: Sequence[ModelVersion], focus: str) -> Lineage:
     """The part of the graph that ``focus`` came from and became (not its cousins)."""
     by_ref = {version.ref: version for version in versions}
+    back = made_from(versions, focus)
     children: dict[str, list[str]] = {}
     for version in versions:
         for parent in version.parents:
             children.setdefault(parent, []).append(version.ref)
-    back = _reach(focus, lambda ref: by_ref[ref].parents if ref in by_ref else ())
     forward = _reach(focus, lambda ref: children.get(ref, ()))
     wanted = back | forward
     kept = {ref: version for ref, version in by_ref.items() if ref in wanted}
@@ -81,6 +80,12 @@ def trace(versions: Sequence[ModelVersion], focus: str) -> Lineage:
     gone = {p for v in kept.values() for p in v.parents if p not in by_ref}
     shown_gone = tuple(sorted(p for p in gone if p in named))
     return Lineage(focus, kept, shown_gone)
+
+
+def made_from(versions: Sequence[ModelVersion], ref: str) -> set[str]:
+    """References of a version, of its parents, of theirs, and so on."""
+    parents = {version.ref: version.parents for version in versions}
+    return _reach(ref, lambda ref: parents.get(ref, ()))
 
 
 def _reach(start: str, following: Callable[[str], Sequence[str]]) -> set[str]:

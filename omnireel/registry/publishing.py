@@ -16,9 +16,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from omnireel.errors import IntegrityError, InvalidInput, NotFound, OmnireelError
-from omnireel.registry.component import verify
+from omnireel.errors import AlreadyExists, IntegrityError, InvalidInput, NotFound, OmnireelError
+from omnireel.registry.component import check_place, is_component, verify
 from omnireel.registry.folders import atomic_folder, sha256_file
+from omnireel.registry.lineage import made_from
 from omnireel.registry.reference import check_alias, check_name
 from omnireel.registry.tracking import (
     DEFAULT_TRACKING_URI,
@@ -73,17 +74,18 @@ def register(
     Args:
         component_folder: what :func:`omnireel.registry.save_component` wrote.
         name: of the registered model; made when it is not there.
-        run_id: MLflow run that trained it.
+        run_id: MLflow run that trained it; a version keeps the one that it was made with.
         parents: references of the versions that it was made from; kept as ``name/number``.
         data_manifest: of its training data.
         tracking_uri: MLflow's address.
         artifact_root: where a new experiment keeps its files (``s3://bucket/prefix``).
 
     Returns:
-        The new version; or the one that holds this content already, with the lineage that was
-        recorded first.
+        The new version; or the one that holds this content already, with the parents and the data
+        manifest if it had none.
 
     Raises:
+        AlreadyExists: this content is there with other parents or another data manifest.
         NotFound: the folder, a parent or the run does not exist.
         IntegrityError: the folder does not match its card.
         InvalidInput: no valid name, or the name holds components of another kind.
@@ -102,15 +104,16 @@ def register(
             "another name",
             field="name",
         )
+    parent_refs = tuple(dict.fromkeys(registry.resolve(p).ref for p in parents))
     if existing := next((v for v in versions if v.content_hash == digest), None):
-        return existing
+        return _completed(registry, existing, parent_refs, data_manifest)
     tags = {
         "kind": str(card["kind"]),
         "content_hash": digest,
         "weights_hash": weights_hash(card),
         "recipe": str(card.get("recipe", "")),
         "git_revision": str(card.get("git_revision", "")),
-        "parents": ",".join(dict.fromkeys(registry.resolve(p).ref for p in parents)),
+        "parents": ",".join(parent_refs),
         "data": data_manifest.name if data_manifest else str(card.get("data", "")),
         "data_manifest": data_manifest.sha256 if data_manifest else "",
     }
@@ -135,10 +138,7 @@ def fetch(reference: str, out: Path, *, tracking_uri: str = DEFAULT_TRACKING_URI
     """
     registry = Registry.open(tracking_uri)
     version = registry.resolve(reference)
-    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not _is_component(out)):
-        raise InvalidInput(
-            f"{out} exists and is no component folder; choose another place", field="out"
-        )
+    check_place(out)
     if _holds(out, version):
         return version
     source = urlsplit(version.source)
@@ -171,6 +171,54 @@ def set_alias(
     with mlflow_errors(tracking_uri):
         registry.client.set_registered_model_alias(version.name, alias, str(version.number))
     return registry.resolve(version.ref)
+
+
+def _completed(
+    registry: Registry,
+    version: ModelVersion,
+    parents: tuple[str, ...],
+    data_manifest: DataManifest | None,
+) -> ModelVersion:
+    """``version`` with what it did not tell yet; what it tells stays."""
+    tags: dict[str, str] = {}
+    # Training that changed nothing leaves the version that it began with.
+    if parents and version.ref not in parents and set(parents) != set(version.parents):
+        if version.parents:
+            raise _told_otherwise(version, "parents", version.parents, parents)
+        _check_no_circle(registry, version, parents)
+        tags["parents"] = ",".join(parents)
+    if data_manifest is not None and data_manifest.sha256 != version.data_manifest:
+        if version.data_manifest:
+            told, given = version.data_manifest[:12], data_manifest.sha256[:12]
+            raise _told_otherwise(version, "data manifest", [told], [given])
+        tags |= {"data": data_manifest.name, "data_manifest": data_manifest.sha256}
+    if not tags:
+        return version
+    with mlflow_errors(registry.tracking_uri):
+        for key, value in tags.items():
+            registry.client.set_model_version_tag(
+                version.name, str(version.number), TAG + key, value
+            )
+    return registry.resolve(version.ref)
+
+
+def _told_otherwise(
+    version: ModelVersion, what: str, told: Sequence[str], given: Sequence[str]
+) -> AlreadyExists:
+    return AlreadyExists(
+        f"{version.ref} holds this content already and has the {what} {', '.join(told)}, not "
+        f"{', '.join(given)}; leave that out, or register under another --name"
+    )
+
+
+def _check_no_circle(registry: Registry, version: ModelVersion, parents: Sequence[str]) -> None:
+    versions = registry.versions()
+    for parent in parents:
+        if version.ref in made_from(versions, parent):
+            raise InvalidInput(
+                f"{parent} was made from {version.ref}, so it is no parent of it; name others",
+                field="parents",
+            )
 
 
 def _experiment(registry: Registry, run_id: str | None, artifact_root: str | None) -> str:
@@ -242,12 +290,8 @@ def _create_model(client: Any, name: str) -> None:
             raise
 
 
-def _is_component(folder: Path) -> bool:
-    return (folder / "card.json").is_file()
-
-
 def _holds(folder: Path, version: ModelVersion) -> bool:
-    if not _is_component(folder):
+    if not is_component(folder):
         return False
     try:
         return content_hash(verify(folder)) == version.content_hash

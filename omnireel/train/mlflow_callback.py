@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from omnireel.errors import FailedPrecondition, Unavailable
+from omnireel.registry.tracking import not_found
 from omnireel.train.callbacks import Callback, RunInfo, StepEvent, ValidationReport
 from omnireel.train.pictures import save_comparisons
 
@@ -25,8 +27,9 @@ _BATCH = 100
 class MlflowCallback(Callback):
     """Logs to ``tracking_uri``: by default a local SQLite file, with artefacts beside it.
 
-    A resumed training run goes on in the same MLflow run. A server that does not answer stops the
-    run at the start with a clear error.
+    A resumed training run goes on in the same MLflow run; with another database, where that is not,
+    in a new one, which names it. A server that does not answer stops the run at the start with a
+    clear error.
     """
 
     def __init__(
@@ -102,14 +105,21 @@ class MlflowCallback(Callback):
 
     def _open_run(self, info: RunInfo, experiment_id: str) -> str:
         note = info.folder / _RUN_ID_FILE
+        before = ""
         if info.start_step and note.is_file():
-            run_id = note.read_text(encoding="utf-8").strip()
-            self._client.update_run(run_id, status="RUNNING")
-            return run_id
+            before = note.read_text(encoding="utf-8").strip()
+            if self._goes_on(before):
+                return before
+            sys.stderr.write(
+                f"MLflow at {self._uri} has no run {before}, which this one was so far; metrics "
+                f"from step {info.start_step} on go to a new run there\n"
+            )
         from omnireel.train.revision import git_revision
 
         name = self._run_name or info.folder.name
         tags = {"mlflow.runName": name, "git_revision": git_revision()}
+        if before:
+            tags["omnireel.goes_on_from"] = before
         if self._parent:
             tags["mlflow.parentRunId"] = self._parent
         run_id = str(self._client.create_run(experiment_id, tags=tags).info.run_id)
@@ -120,6 +130,16 @@ class MlflowCallback(Callback):
         for first in range(0, len(params), _BATCH):
             self._client.log_batch(run_id, params=params[first : first + _BATCH])
         return run_id
+
+    def _goes_on(self, run_id: str) -> bool:
+        """Take an earlier run up again; False where it is not in this database."""
+        try:
+            self._client.update_run(run_id, status="RUNNING")
+        except self._mlflow.exceptions.MlflowException as error:
+            if not_found(error):
+                return False
+            raise
+        return True
 
     def _metrics(self, step: int, values: Mapping[str, float]) -> None:
         # All in one request: a server that asks for a password takes a tenth of a second for each.

@@ -50,8 +50,18 @@ class OptimizerConfig:
 
     def __post_init__(self) -> None:
         for name in ("muon_lr", "adamw_lr", "muon_weight_decay", "adamw_weight_decay"):
-            if not getattr(self, name) >= 0:
-                raise InvalidInput(f"{name} must not be negative", field=f"optimizer.{name}")
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InvalidInput(
+                    f"{name} must be 0 or more and finite", field=f"optimizer.{name}"
+                )
+        if not 0 <= self.muon_momentum < 1:
+            raise InvalidInput(
+                "muon_momentum must be 0 or more and below 1", field="optimizer.muon_momentum"
+            )
+        if not all(0 <= beta < 1 for beta in self.adamw_betas):
+            raise InvalidInput(
+                "both adamw_betas must be 0 or more and below 1", field="optimizer.adamw_betas"
+            )
         if not 1 <= self.newton_schulz_steps <= 20:
             raise InvalidInput(
                 "newton_schulz_steps must be 1 to 20", field="optimizer.newton_schulz_steps"
@@ -64,9 +74,9 @@ class OptimizerConfig:
             _check_pattern(pattern, "optimizer.adamw_patterns")
         for pattern, factor in (self.lr_multipliers or {}).items():
             _check_pattern(pattern, "optimizer.lr_multipliers")
-            if not factor >= 0:
+            if not 0 <= factor < math.inf:
                 raise InvalidInput(
-                    f"The factor of {pattern!r} must not be negative",
+                    f"The factor of {pattern!r} must be 0 or more and finite",
                     field="optimizer.lr_multipliers",
                 )
 
@@ -215,22 +225,29 @@ class Optimizers:
         return tensors
 
     def load_state_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Restore :meth:`state_tensors`.
+        """Restore :meth:`state_tensors`: what is not among them is forgotten.
 
         Raises:
-            IntegrityError: a state belongs to no parameter of this run.
+            IntegrityError: a state fits no parameter of this run.
 
         """
+        for optimizer in self._all.values():
+            optimizer.state.clear()
         parameters = {name: parameter for parameter, name in self._names.items()}
         owner = dict.fromkeys(self.muon_names, "muon") | dict.fromkeys(self.adamw_names, "adamw")
         for full_name, tensor in tensors.items():
             key, state_name, name = full_name.split("/", 2)
-            if owner.get(name) != key:
+            is_counter = state_name == "step"
+            parameter = parameters.get(name)
+            if (
+                parameter is None
+                or owner[name] != key
+                or tensor.shape != (() if is_counter else parameter.shape)
+            ):
                 raise IntegrityError(
-                    f"The checkpoint's optimiser state {full_name} fits no parameter of this run"
+                    f"The checkpoint's optimiser state {full_name} {tuple(tensor.shape)} fits no "
+                    "parameter of this run"
                 )
-            parameter = parameters[name]
-            is_counter = tensor.ndim == 0
             # AdamW keeps its counter on the CPU; moments live beside their parameter.
             value = tensor.clone() if is_counter else tensor.to(parameter.device).clone()
             self._all[key].state[parameter][state_name] = value

@@ -31,9 +31,10 @@ class CheckpointWriter:
         self._writing: _Writing | None = None
 
     def clear(self) -> None:
-        """Remove what an interrupted run left half written."""
-        for path in self._root.glob(".step_*.partial"):
-            shutil.rmtree(path)
+        """Remove what an interrupted run left half written: rank 0 does, before anybody writes."""
+        if self._engine.rank.main:
+            for path in self._root.glob(".step_*.partial"):
+                shutil.rmtree(path)
 
     def start(self, step: int, snapshot: Snapshot, state: Mapping[str, Any]) -> None:
         """Begin to write. ``snapshot`` must not change any more."""

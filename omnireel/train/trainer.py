@@ -15,6 +15,7 @@ to rounding.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -175,10 +176,12 @@ class Trainer:
             lambda i: self._beat("micro-batch" if i else "data", at.step),
             at.data_step,
         )
-        with meter.phase("optimizer"):
-            norm = self.engine.step(rate, at.judge.norm_limit)
         with meter.phase("communication"):
             loss, samples_everywhere = self._agree(total, samples)
+        with meter.phase("optimizer"):
+            # A loss may be infinite where its gradient is not.
+            limit = at.judge.norm_limit if math.isfinite(loss) else -math.inf
+            norm = self.engine.step(rate, limit)
         at.num_samples += round(samples_everywhere)
         verdict = at.judge(at.step, loss, norm)
         if verdict is None:

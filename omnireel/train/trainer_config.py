@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -71,6 +72,22 @@ class TrainerConfig:
             raise InvalidInput(
                 "spike_factor must be more than 1, or 0 for none", field="trainer.spike_factor"
             )
+        if not 0 <= self.clip_norm < math.inf:
+            raise InvalidInput(
+                "clip_norm must be more than 0 and finite, or 0 for no clipping",
+                field="trainer.clip_norm",
+            )
+        if self.threads < 0:
+            raise InvalidInput(
+                "threads must be 1 or more, or 0 for torch's own choice", field="trainer.threads"
+            )
+        try:
+            torch.device(self.device)
+        except RuntimeError as error:
+            raise InvalidInput(
+                f"{self.device!r} is no device; use cpu, cuda or cuda:NUMBER",
+                field="trainer.device",
+            ) from error
         if not self.peak_tflops >= 0:
             raise InvalidInput("peak_tflops must be 0 or more", field="trainer.peak_tflops")
         if self.autocast not in ("off", "bfloat16"):

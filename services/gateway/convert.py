@@ -33,11 +33,14 @@ STATES = {
     JobState.CANCELLED: video_pb2.VIDEO_STATE_CANCELLED,
 }
 
+LAST_SECOND = 253_402_300_799.0
+"""The last that a ``Timestamp`` may hold: the year 9999 ends."""
+
 
 def id_of(name: str, collection: str, field: str = "name") -> str:
     """``videos/{id}`` -> ``{id}``."""
     prefix, _, job_id = name.partition("/")
-    if prefix != collection or not job_id or "/" in job_id:
+    if prefix != collection or not job_id or "/" in job_id or not job_id.isprintable():
         raise InvalidInput(f"{name[:80]!r} is not a name like {collection}/{{id}}", field=field)
     return job_id
 
@@ -187,6 +190,13 @@ def job_to_operation(job: Job, video: video_pb2.Video) -> operations_pb2.Operati
         error = Cancelled("the video was cancelled on request")
         operation.error.CopyFrom(status_of(job_error(error, retryable=False)))
     return operation
+
+
+def seconds_of(moment: Timestamp) -> float:
+    """Seconds of the epoch. A float would round the last microseconds of the year 9999 to the year
+    10000, which :func:`timestamp` could not say again."""
+    seconds: float = moment.ToNanoseconds() / 1e9
+    return min(seconds, LAST_SECOND)
 
 
 def timestamp(seconds: float) -> Timestamp:

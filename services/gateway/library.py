@@ -42,10 +42,11 @@ class Library:
         return media
 
     def store_link(self, uri: str) -> str:
-        """A link to the store itself; empty for a local folder, which has no HTTP side."""
+        """A link to the store itself; empty for a local folder, which has no HTTP side, and for an
+        object that somebody removed from the store: its video is listed all the same."""
         try:
             return self._store.signed_url(uri, self._signed_url_s)
-        except FailedPrecondition:
+        except (FailedPrecondition, NotFound):
             return ""
 
     def linked(self, token: str) -> media_pb2.Media:

@@ -16,6 +16,7 @@ from services.gateway.identity.interceptor import AccessInterceptor
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.operations_servicer import OperationsServicer
 from services.gateway.settings import GatewaySettings
+from services.gateway.transfers import Transfers
 from services.gateway.video_servicer import VideoServicer
 from services.gateway.webhooks.settings import WebhookSettings
 
@@ -37,9 +38,13 @@ class GatewayServer(RpcServer):
     ) -> None:
         self._application = application = Application.open(settings, webhooks)
         video_servicer = VideoServicer(
-            application.videos, application.watcher, application.uploads, application.library
+            application.videos,
+            application.watcher,
+            application.uploads,
+            application.library,
+            Transfers(settings.max_calls),
         )
-        operations_servicer = OperationsServicer(application.videos)
+        operations_servicer = OperationsServicer(application.videos, application.watcher)
         telemetry = telemetry or Telemetry()
         GatewayMetrics(application.jobs, lambda: application.hub.count, telemetry.registry)
         super().__init__(
@@ -60,7 +65,8 @@ class GatewayServer(RpcServer):
             ],
             telemetry=telemetry,
             interceptors=[AccessInterceptor(application.authenticator, application.audit)],
-            max_calls=settings.max_calls + settings.max_watchers,
+            # Calls that last for long have bounds of their own, and leave ``max_calls`` free.
+            max_calls=2 * settings.max_calls + settings.max_watchers,
         )
         self.http = (
             HttpServer(application, http, self.health, telemetry) if http and http.listen else None

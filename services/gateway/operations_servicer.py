@@ -9,10 +9,10 @@ from google.longrunning import operations_pb2, operations_pb2_grpc
 from google.protobuf import empty_pb2
 
 from omnireel.errors import InvalidInput
-from services.common.jobs import JobFilter
 from services.gateway.caller import caller_of
 from services.gateway.convert import id_of
 from services.gateway.videos import Videos
+from services.gateway.watch import Watcher
 
 MAX_WAIT_S = 60.0
 
@@ -20,8 +20,9 @@ MAX_WAIT_S = 60.0
 class OperationsServicer(operations_pb2_grpc.OperationsServicer):  # type: ignore[misc]
     """``operations/{id}`` makes ``videos/{id}``."""
 
-    def __init__(self, videos: Videos) -> None:
+    def __init__(self, videos: Videos, watcher: Watcher) -> None:
         self._videos = videos
+        self._watcher = watcher
 
     def GetOperation(
         self, request: operations_pb2.GetOperationRequest, context: Any
@@ -41,14 +42,9 @@ class OperationsServicer(operations_pb2_grpc.OperationsServicer):  # type: ignor
             raise InvalidInput(
                 "operations have no filters; ListVideos filters by state and label", field="filter"
             )
-        jobs, token = self._videos.page(
-            caller_of(context),
-            request.page_size,
-            request.page_token,
-            JobFilter(with_deleted_operations=False),
+        return self._videos.list_operations(
+            caller_of(context), request.page_size, request.page_token
         )
-        operations = [self._videos.describe_operation(job) for job in jobs]
-        return operations_pb2.ListOperationsResponse(operations=operations, next_page_token=token)
 
     def CancelOperation(
         self, request: operations_pb2.CancelOperationRequest, context: Any
@@ -76,5 +72,5 @@ class OperationsServicer(operations_pb2_grpc.OperationsServicer):  # type: ignor
         if remaining is not None:
             timeout_s = min(timeout_s, max(remaining - 0.5, 0.0))
         job_id = id_of(request.name, "operations")
-        job = self._videos.wait(caller_of(context), job_id, timeout_s)
+        job = self._watcher.wait(caller_of(context), job_id, timeout_s, context.add_callback)
         return self._videos.describe_operation(job)

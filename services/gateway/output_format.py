@@ -88,7 +88,7 @@ def _size(
     if wanted and nearest > RATIO_TOLERANCE:
         served = ", ".join(sorted({size.aspect_ratio for size in can.sizes}))
         raise InvalidInput(
-            f"settings.shape.aspect_ratio: {wanted!r} is not served; choose one of {served}",
+            f"{wanted[:40]!r} is not served; choose one of {served}",
             field="settings.shape.aspect_ratio",
         )
     alike = [size for size in can.sizes if distance(size) <= nearest + 0.02]
@@ -103,7 +103,7 @@ def _ratio(text: str) -> float:
         ratio = math.nan
     if not (math.isfinite(ratio) and ratio > 0):
         raise InvalidInput(
-            f"settings.shape.aspect_ratio: {text[:40]!r} is not width:height; write 16:9",
+            f"{text[:40]!r} is not width:height; write 16:9",
             field="settings.shape.aspect_ratio",
         )
     return ratio
@@ -121,7 +121,7 @@ def _num_frames(
         # Half a step of tolerance: "2 seconds" at 8 frames per second may mean 17 frames.
         if not 0 < wanted_s * fps <= frames.max + frames.step / 2:
             raise InvalidInput(
-                f"settings.shape.duration_s: {wanted_s:g} s is not served; at most {longest:g} s",
+                f"{wanted_s:g} s is not served; at most {longest:g} s",
                 field="settings.shape.duration_s",
             )
         exact = wanted_s * fps

@@ -53,7 +53,12 @@ class GatewaySettings(OidcSettings, CallerSettings):
     generator: str = Field(description="host:port of the generator.")
     super_resolver: str = Field(description="host:port of the super-resolver.")
     audit_days: float = Field(400.0, gt=0, description="Days that a line of the audit log is kept.")
-    max_calls: int = Field(64, ge=4, description="Calls served at once, watchers not counted.")
+    max_calls: int = Field(
+        64,
+        ge=4,
+        description="Calls served at once, watchers not counted; and as many uploads and downloads "
+        "over gRPC, half of them one tenant's.",
+    )
     max_watchers: int = Field(1024, ge=1, description="Watchers served at once, one thread each.")
     max_queued_jobs: int = Field(100, ge=1, description="Jobs that may wait for a worker.")
     max_attempts: int = Field(3, ge=1, description="How often a job is tried.")

@@ -13,6 +13,7 @@ from omnireel.api.v1 import capabilities_pb2, media_pb2, video_pb2, video_pb2_gr
 from services.gateway.caller import caller_of
 from services.gateway.convert import id_of
 from services.gateway.library import Library
+from services.gateway.transfers import Transfers, without_pauses
 from services.gateway.upload import Uploads
 from services.gateway.videos import Videos, states_filter
 from services.gateway.watch import Watch, Watcher, read_resume_token
@@ -22,12 +23,18 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
     """The public API."""
 
     def __init__(
-        self, videos: Videos, watcher: Watcher, uploads: Uploads, library: Library
+        self,
+        videos: Videos,
+        watcher: Watcher,
+        uploads: Uploads,
+        library: Library,
+        transfers: Transfers,
     ) -> None:
         self._videos = videos
         self._watcher = watcher
         self._uploads = uploads
         self._library = library
+        self._transfers = transfers
 
     def CreateVideo(
         self, request: video_pb2.CreateVideoRequest, context: Any
@@ -46,11 +53,9 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
     ) -> video_pb2.ListVideosResponse:
         """A page of videos."""
         job_filter = states_filter(request.states, dict(request.labels))
-        jobs, token = self._videos.page(
+        return self._videos.list_videos(
             caller_of(context), request.page_size, request.page_token, job_filter
         )
-        videos = self._videos.describe(jobs)
-        return video_pb2.ListVideosResponse(videos=videos, next_page_token=token)
 
     def DeleteVideo(self, request: video_pb2.DeleteVideoRequest, context: Any) -> empty_pb2.Empty:
         """Remove a video and what was made for it."""
@@ -74,14 +79,17 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
     ) -> media_pb2.UploadMediaResponse:
         """Store a file."""
         caller = caller_of(context)
-        media = self._uploads.receive(caller, request_iterator)
+        with self._transfers.place(caller):
+            media = self._uploads.receive(caller, without_pauses(request_iterator))
         return media_pb2.UploadMediaResponse(media=self._library.signed(caller, media))
 
     def DownloadMedia(
         self, request: media_pb2.DownloadMediaRequest, context: Any
     ) -> Iterator[media_pb2.DownloadMediaResponse]:
         """Send a file."""
-        return self._library.send(caller_of(context), request)
+        caller = caller_of(context)
+        with self._transfers.place(caller):
+            yield from self._library.send(caller, request)
 
     def DeleteMedia(self, request: media_pb2.DeleteMediaRequest, context: Any) -> empty_pb2.Empty:
         """Remove an upload."""

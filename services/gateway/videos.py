@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import TypeVar
 
 from google.longrunning import operations_pb2
+from google.protobuf.message import Message
 
 from omnireel.api.v1 import capabilities_pb2, media_pb2, mvl_pb2, video_pb2
 from omnireel.errors import FailedPrecondition, InvalidInput
 from omnireel.store import ObjectStore
 from services.common.jobs import Job, JobFilter, JobState, JobStore, NewJob
+from services.common.jobs.requests import page_token_after
 from services.common.storage.records import StorageRecords
 from services.common.telemetry.tracing import current_traceparent
 from services.gateway.capabilities import CapabilityBook
-from services.gateway.convert import STATES, job_to_operation, job_to_video, timestamp
+from services.gateway.check_fields import MAX_LABELS
+from services.gateway.convert import STATES, job_to_operation, job_to_video, seconds_of, timestamp
 from services.gateway.fetch import Fetcher
 from services.gateway.forecast import Forecast
 from services.gateway.library import Library
@@ -25,6 +29,10 @@ from services.gateway.webhooks.sender import Webhooks
 
 DEFAULT_PAGE = 50
 MAX_PAGE = 1000
+MAX_PAGE_BYTES = 3 << 20
+"""What one page holds, with room to spare in the 4 MiB that gRPC sends as one message."""
+
+M = TypeVar("M", bound=Message)
 
 
 class Videos:
@@ -81,7 +89,7 @@ class Videos:
                 request_digest=digest,
                 labels=dict(request.labels),
                 priority=request.priority,
-                deadline=request.deadline.ToNanoseconds() / 1e9 if has_deadline else None,
+                deadline=seconds_of(request.deadline) if has_deadline else None,
                 video_seconds=fmt.num_frames / fmt.fps,
                 max_attempts=self._settings.max_attempts,
                 inputs=tuple(inputs),
@@ -95,6 +103,25 @@ class Videos:
     def get(self, caller: str, job_id: str, *, operation: bool = False) -> Job:
         """The caller's job, or NotFound."""
         return self._jobs.get(job_id, caller, operation=operation)
+
+    def list_videos(
+        self, caller: str, page_size: int, page_token: str, job_filter: JobFilter
+    ) -> video_pb2.ListVideosResponse:
+        """A page of the caller's videos, newest first."""
+        jobs, token = self.page(caller, page_size, page_token, job_filter)
+        videos, token = _fitting(jobs, self.describe(jobs), token)
+        return video_pb2.ListVideosResponse(videos=videos, next_page_token=token)
+
+    def list_operations(
+        self, caller: str, page_size: int, page_token: str
+    ) -> operations_pb2.ListOperationsResponse:
+        """A page of the caller's operations, newest first."""
+        job_filter = JobFilter(with_deleted_operations=False)
+        jobs, token = self.page(caller, page_size, page_token, job_filter)
+        described = zip(jobs, self.describe(jobs), strict=True)
+        operations = [job_to_operation(job, video) for job, video in described]
+        operations, token = _fitting(jobs, operations, token)
+        return operations_pb2.ListOperationsResponse(operations=operations, next_page_token=token)
 
     def page(
         self,
@@ -160,15 +187,6 @@ class Videos:
         self._jobs.get(job_id, caller, operation=True)
         self._jobs.delete_operation(job_id)
 
-    def wait(self, caller: str, job_id: str, timeout_s: float) -> Job:
-        """The job when it is done, or as it is after ``timeout_s`` seconds."""
-        until = time.monotonic() + timeout_s
-        job = self._jobs.get(job_id, caller, operation=True)
-        while not job.state.terminal and time.monotonic() < until:
-            time.sleep(min(self._settings.watch_poll_s, max(until - time.monotonic(), 0.0)))
-            job = self._jobs.get(job_id, caller, operation=True)
-        return job
-
     def capabilities(self) -> capabilities_pb2.Capabilities:
         """What can be asked for."""
         return self._book.current()
@@ -178,11 +196,14 @@ class Videos:
         outputs = self._jobs.stage_outputs([job.id for job in jobs])
         waiting = [job.id for job in jobs if job.state is JobState.QUEUED]
         positions = self._jobs.queue_positions(waiting) if waiting else {}
+        callers = {job.caller for job in jobs}
+        ttls_s = {caller: self._records.policy(caller).result_ttl_s for caller in callers}
         videos: list[video_pb2.Video] = []
         for job in jobs:
             position = positions.get(job.id, 0)
             video = job_to_video(job, outputs[job.id], position, self._eta_s(job))
-            self._add_expiry(video, job)
+            if job.finished_at is not None and ttls_s[job.caller]:
+                video.expire_time.CopyFrom(timestamp(job.finished_at + ttls_s[job.caller]))
             for name in ("video", "base", "upscaled", "poster"):
                 if video.outputs.HasField(name):
                     self._library.signed(job.caller, getattr(video.outputs, name))
@@ -204,11 +225,6 @@ class Videos:
             if declared.role == mvl_pb2.ROLE_SOURCE:
                 return self._library.job_of(declared.uri)
         return None
-
-    def _add_expiry(self, video: video_pb2.Video, job: Job) -> None:
-        ttl_s = self._records.policy(job.caller).result_ttl_s
-        if job.finished_at is not None and ttl_s:
-            video.expire_time.CopyFrom(timestamp(job.finished_at + ttl_s))
 
     def describe_operation(self, job: Job) -> operations_pb2.Operation:
         """A job as an operation."""
@@ -232,8 +248,20 @@ def states_filter(
     listed.discard(video_pb2.VIDEO_STATE_CANCELLING)
     unknown = [str(number) for number in listed if number not in by_number]
     if unknown:
-        raise InvalidInput(f"there is no state {', '.join(unknown)}", field="states")
+        raise InvalidInput(f"there is no state {', '.join(unknown[:3])}", field="states")
+    if len(labels) > MAX_LABELS:
+        raise InvalidInput(f"at most {MAX_LABELS}; there are {len(labels)}", field="labels")
     return JobFilter(tuple(by_number[number] for number in listed), cancelling, labels)
+
+
+def _fitting(jobs: Sequence[Job], messages: list[M], token: str) -> tuple[list[M], str]:
+    """As many of ``messages``, one for each job, as one answer holds, and the token of the rest."""
+    size = 0
+    for number, message in enumerate(messages):
+        size += message.ByteSize()
+        if number and size > MAX_PAGE_BYTES:
+            return messages[:number], page_token_after(jobs[number - 1])
+    return messages, token
 
 
 def _digest(request: video_pb2.CreateVideoRequest) -> str:

@@ -62,6 +62,45 @@ class Watcher:
                 return
             yield from self._events(watch, inbox)
 
+    def wait(
+        self,
+        caller: str,
+        job_id: str,
+        timeout_s: float,
+        on_leave: Callable[[Callable[[], None]], bool],
+    ) -> Job:
+        """The operation's job when it is done, or as it is after ``timeout_s`` seconds.
+
+        ``on_leave`` is that of :meth:`watch`.
+
+        Raises:
+            NotFound: there is no such operation, or it was deleted meanwhile.
+            ResourceExhausted: too many watch already.
+            Unavailable: this replica stops; wait again at another one.
+        """
+        until = time.monotonic() + timeout_s
+        job = self._jobs.get(job_id, caller, operation=True)
+        if job.state.terminal:
+            return job
+        inbox: Inbox = queue.SimpleQueue()
+        with self._hub.watching(job, inbox.put):
+            if not on_leave(lambda: inbox.put(_LEFT)):
+                return job
+            # As in :meth:`_events`: read again, now that whatever comes is delivered.
+            job = self._jobs.get(job_id, caller, operation=True)
+            while not job.state.terminal and (left_s := until - time.monotonic()) > 0:
+                try:
+                    news = inbox.get(timeout=left_s)
+                except queue.Empty:
+                    break
+                if isinstance(news, _Left):
+                    break
+                if news is None:
+                    raise Unavailable("the gateway stops; wait again")
+                if not isinstance(news, Expected):
+                    job = self._jobs.get(job_id, caller, operation=True)
+        return job
+
     def _events(self, watch: Watch, inbox: Inbox) -> Iterator[video_pb2.VideoProgress]:
         # Read after the hub began to deliver: what was written before now is read here, what is
         # written from now on is delivered, and what comes on both ways is known by its number.

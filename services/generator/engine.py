@@ -44,6 +44,8 @@ class GeneratedVideo:
     sampling: Sampling
     """As used: every default filled in."""
     num_function_evaluations: int
+    warnings: tuple[tuple[str, str], ...] = ()
+    """``(code, sentence)`` pairs about what was not used of the media."""
 
 
 class GeneratorEngine(Protocol):
@@ -141,6 +143,7 @@ class PipelineEngine:
     ) -> GeneratedVideo:
         """See :class:`GeneratorEngine`."""
         from omnireel.generate import go_on_from
+        from omnireel.generate.unused import unused
 
         used = with_defaults(sampling, self._pipeline.defaults)
 
@@ -160,6 +163,7 @@ class PipelineEngine:
             clip=made.clip,
             sampling=used,
             num_function_evaluations=made.num_function_evaluations,
+            warnings=unused(self._pipeline.conditions, prompt, media, used.format),
         )
 
 

@@ -139,5 +139,5 @@ class GenerateStage:
             sampling=made.sampling,
             elapsed=elapsed,
             num_function_evaluations=made.num_function_evaluations,
-            warnings=(("SOUND_DROPPED", dropped),) if dropped else (),
+            warnings=(*made.warnings, *((("SOUND_DROPPED", dropped),) if dropped else ())),
         )

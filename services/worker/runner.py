@@ -44,6 +44,9 @@ from services.worker.settling import Backoff, NotTaken, Settler, retry_after
 
 log = get_logger(__name__)
 
+LONGEST_CALL_S = 30 * 86_400.0
+"""gRPC ends a call with a timeout of centuries at once; no stage takes this long."""
+
 
 @dataclass(frozen=True)
 class RunnerConfig:
@@ -248,4 +251,4 @@ def _record(media: media_pb2.Media) -> MediaRecord:
 
 
 def _remaining(deadline: float | None) -> float | None:
-    return None if deadline is None else max(deadline - time.time(), 0.0)
+    return None if deadline is None else min(max(deadline - time.time(), 0.0), LONGEST_CALL_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from omnireel.evaluate.bench.page import write_bench_page
 from omnireel.evaluate.bench.rows import summary_of
 from omnireel.media.sprites import write_sprite
 from omnireel.types import Clip
-from tests.support.browser import browser_page
+from tests.support.browser import PHONE, browser_page, chromium
 
 # The browser's driver closes its pipes when the interpreter collects them.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -56,6 +57,28 @@ def run(tmp_path: Path) -> Path:
     summary = summary_of(records, {"bench": {"version": 1}, "model": model})
     write_bench_page(tmp_path, records, summary)
     return tmp_path
+
+
+def test_a_phone_shows_the_page_at_its_own_width(run: Path) -> None:
+    with chromium() as browser:
+        page = browser.new_context(**PHONE).new_page()
+        page.goto((run / "index.html").as_uri())
+        assert page.evaluate("[innerWidth, document.documentElement.scrollWidth]") == [393, 393]
+        # The table has more columns than a phone has room for.
+        wide = page.locator(".wide")
+        assert wide.evaluate("(box) => box.scrollWidth > box.clientWidth")
+
+
+def test_a_row_without_a_span_has_no_bar(run: Path) -> None:
+    text = (run / "index.html").read_text(encoding="utf-8")
+    data = text.split('id="data">', 1)[1].split("</script>", 1)[0]
+    content = json.loads(data)
+    content["rows"][0]["span"] = None
+    (run / "index.html").write_text(text.replace(data, json.dumps(content)), encoding="utf-8")
+    with browser_page() as page:
+        page.goto((run / "index.html").as_uri())
+        bars = [row.locator(".track").count() for row in page.locator("#rows tr").all()]
+    assert bars == [0, 1]
 
 
 def test_cases_are_filtered_ordered_and_played(run: Path, tmp_path: Path) -> None:

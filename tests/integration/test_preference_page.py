@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from omnireel.cli import train
 from omnireel.train.preferences import PreferenceSet, Verdict
-from tests.support.browser import browser_page
+from tests.support.browser import PHONE, browser_page, chromium
 from tests.support.engines.random_weights import save_random_weights
 
 # The browser's driver closes its pipes when the interpreter collects them.
@@ -61,6 +61,18 @@ def _frames_of(page: Page, verdict: str, count: int) -> list[np.ndarray]:
     return seen
 
 
+def _seen(page: Page) -> None:
+    """Wait until the pair was there for long enough to be answered."""
+    page.wait_for_function("performance.now() - shownAt > TOO_SOON_MS")
+
+
+def _shows(page: Page, words: str) -> None:
+    page.wait_for_function(
+        "(words) => document.getElementById('count').textContent.includes(words)", arg=words
+    )
+    _seen(page)
+
+
 def test_a_person_judges_and_the_answers_are_imported(questions: Path, tmp_path: Path) -> None:
     with browser_page() as page:
         page.goto((questions / "page.html").as_uri())
@@ -69,27 +81,30 @@ def test_a_person_judges_and_the_answers_are_imported(questions: Path, tmp_path:
         assert len(page.locator("#prompt").inner_text()) > 5
         for verdict in ("first", "second"):
             assert len(_frames_of(page, verdict, 3)) == 3
+        _seen(page)
         page.keyboard.press("1")
-        page.wait_for_function("document.getElementById('count').textContent.includes('pair 2')")
+        _shows(page, "pair 2")
         page.keyboard.press("2")
-        page.wait_for_function("document.getElementById('count').textContent.includes('pair 3')")
+        _shows(page, "pair 3")
         page.keyboard.press("t")
-        page.wait_for_function("document.getElementById('count').textContent.includes('pair 4')")
+        _shows(page, "pair 4")
         page.reload()
         assert count.inner_text() == "pair 4 of 4, 3 answered"
         page.keyboard.press("ArrowLeft")
         assert "chosen" in (page.locator("#tie").get_attribute("class") or "")
+        _seen(page)
         page.locator("#pair figure[data-verdict=first]").click()
-        page.wait_for_function("document.getElementById('count').textContent.includes('pair 4')")
+        _shows(page, "pair 4")
         assert count.inner_text().endswith("3 answered")
         page.keyboard.press("ArrowLeft")
         page.keyboard.press("ArrowLeft")
+        _seen(page)
         page.keyboard.press("t")
         page.on("dialog", lambda dialog: dialog.accept())
         page.locator("#save").click()
         assert page.evaluate("document.activeElement.id") == "judge"
         page.keyboard.type("Ann t12")
-        assert count.inner_text().endswith("3 answered")
+        assert count.inner_text().endswith("3 answered by Ann t12")
         with page.expect_download() as saved:
             page.locator("#save").click()
         answers = tmp_path / saved.value.suggested_filename
@@ -105,6 +120,78 @@ def test_a_person_judges_and_the_answers_are_imported(questions: Path, tmp_path:
     judged = PreferenceSet(tmp_path / "judged")
     verdicts = [judged.pair(n).verdicts for n in range(len(judged))]
     assert verdicts == [(Verdict.FIRST,), (Verdict.TIE,), (Verdict.FIRST,)]
+
+
+_KEY = """([key, repeat]) =>
+  document.body.dispatchEvent(new KeyboardEvent("keydown", { key, repeat, bubbles: true }))"""
+
+
+def test_one_deed_is_one_answer_and_a_pair_that_was_not_seen_gets_none(questions: Path) -> None:
+    with browser_page() as page:
+        page.goto((questions / "page.html").as_uri())
+        _seen(page)
+        page.locator("#pair figure[data-verdict=first]").dblclick()
+        _shows(page, "pair 2 of 4, 1 answered")
+        # The second click of a slow double click meets the next pair.
+        page.evaluate("""() => {
+          show(1);
+          document.querySelector("#pair figure").click();
+        }""")
+        _seen(page)
+        page.locator("#pair figure[data-verdict=first]").dispatch_event("click", {"detail": 2})
+        page.keyboard.press("Control+0")
+        page.keyboard.press("Alt+1")
+        page.keyboard.press("Meta+t")
+        assert page.locator("#count").inner_text() == "pair 2 of 4, 1 answered"
+        for repeat in (False, True, True):
+            page.evaluate(_KEY, ["2", repeat])
+        _shows(page, "pair 3 of 4, 2 answered")
+        page.evaluate(_KEY, ["2", True])
+        assert page.locator("#count").inner_text() == "pair 3 of 4, 2 answered"
+
+
+def test_two_tabs_keep_the_answers_of_both(questions: Path) -> None:
+    with browser_page() as page:
+        address = (questions / "page.html").as_uri()
+        page.goto(address)
+        other = page.context.new_page()
+        other.goto(address)
+        _seen(page)
+        page.keyboard.press("1")
+        _shows(page, "1 answered")
+        other.keyboard.press("ArrowRight")
+        _seen(other)
+        other.keyboard.press("2")
+        _shows(other, "2 answered")
+        _shows(page, "2 answered")
+        assert page.evaluate("read().answers") == {"0": "first", "1": "second"}
+
+
+def test_another_judge_starts_without_the_answers_of_the_last(questions: Path) -> None:
+    asked: list[str] = []
+    with browser_page() as page:
+        page.goto((questions / "page.html").as_uri())
+        _seen(page)
+        page.keyboard.press("1")
+        page.locator("#judge").fill("Ann")
+        _shows(page, "pair 2 of 4, 1 answered by Ann")
+        page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+        page.locator("#new").click()
+        assert "removes what Ann answered (1)" in asked[0]
+        assert page.evaluate("read().answers") == {"0": "first"}
+        page.once("dialog", lambda dialog: dialog.accept())
+        page.locator("#new").click()
+        assert page.locator("#count").inner_text() == "pair 1 of 4, 0 answered"
+        assert page.locator("#judge").input_value() == ""
+        page.reload()
+        assert page.locator("#count").inner_text() == "pair 1 of 4, 0 answered"
+
+
+def test_a_phone_shows_the_page_at_its_own_width(questions: Path) -> None:
+    with chromium() as browser:
+        page = browser.new_context(**PHONE).new_page()
+        page.goto((questions / "page.html").as_uri())
+        assert page.evaluate("[innerWidth, document.documentElement.scrollWidth]") == [393, 393]
 
 
 def test_both_clips_show_the_same_moment(questions: Path, tmp_path: Path) -> None:

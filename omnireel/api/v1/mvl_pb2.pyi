@@ -209,7 +209,9 @@ class Element(_message.Message):
     name: _builtins.str
     """Same rules, and same name space, as Input.name."""
     description: _builtins.str
-    """What the subject is, in words; may be empty."""
+    """What the subject is, in at most 500 characters; may be empty. Language models of the prompt
+    enhancer read it; the tiny models that are shipped look at the images alone.
+    """
     @_builtins.property
     def uris(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """One or more image URIs (see Input.uri); the limit stands in Limits.max_images_per_element."""

@@ -12,7 +12,7 @@ from typing import Any
 from omnireel.data.captioning.captioners import Captioner, SceneGraphCaptioner, scene_beside
 from omnireel.data.captioning.checks import disorder_of, trouble_of, untruth_of
 from omnireel.data.captioning.levels import RULES
-from omnireel.data.folder import SUFFIXES
+from omnireel.data.media_files import NO_TEXT, SUFFIXES, is_text, media_below
 from omnireel.errors import InvalidInput, NotFound, OmnireelError, ResourceExhausted, Unavailable
 from omnireel.files import atomic_write
 from omnireel.media import read_media
@@ -33,6 +33,8 @@ class Captioned:
     kept: int
     """Files that had captions of this captioner already."""
     refused: Mapping[str, str]
+    foreign: tuple[str, ...] = ()
+    """Texts beside files that this command did not write, left as they are."""
 
 
 def caption_folder(
@@ -43,8 +45,8 @@ def caption_folder(
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Captioned:
     """Write ``captions.levels.jsonl`` (all four levels), and ``name.txt`` with the level ``beside``
-    where there is none yet. A caption that fails its checks is asked for again, ``tries`` times in
-    all; then its file is left without and named.
+    unless somebody else wrote one. A caption that fails its checks is asked for again, ``tries``
+    times in all; then its file is left without and named.
 
     Raises:
         NotFound: no such folder.
@@ -54,18 +56,25 @@ def caption_folder(
     """
     if not folder.is_dir():
         raise NotFound(f"there is no folder {folder}")
-    media = [
-        p for p in sorted(folder.rglob("*"))
-        if p.suffix.lower() in SUFFIXES and not any(role in p.stem for role in _ROLES)
-    ]  # fmt: skip
+    media = [p for p in media_below(folder) if not any(role in p.stem for role in _ROLES)]
     if not media:
-        raise InvalidInput(f"{folder} holds no clips or images", field="input")
-    rows, refused, kept = _rows(folder), {}, 0
+        raise InvalidInput(
+            f"{folder} holds no clips or images ({', '.join(sorted(SUFFIXES))})", field="input"
+        )
+    rows, refused, foreign, kept = _rows(folder), {}, [], 0
     for number, path in enumerate(media):
         report(number, len(media))
-        name, digest = path.relative_to(folder).as_posix(), sha256_of(path)
-        row = rows.get(name)
-        if row is not None and row["sha256"] == digest and row["by"] == captioner.name:
+        name, text = path.relative_to(folder).as_posix(), path.with_suffix(".txt")
+        if not is_text(name):
+            refused[repr(name)] = NO_TEXT
+            continue
+        digest, row = sha256_of(path), rows.get(name)
+        if row is not None and row["sha256"] != digest:
+            _drop_text(row, text)
+            del rows[name]
+            _save(folder, rows)
+            row = None
+        if row is not None and row["by"] == captioner.name:
             kept += 1
         else:
             try:
@@ -75,13 +84,14 @@ def caption_folder(
             except OmnireelError as error:
                 refused[name] = error.message
                 continue
+            if row is not None:
+                _drop_text(row, text)
             rows[name] = {"file": name, "sha256": digest, "by": captioner.name, **captions}
             _save(folder, rows)
-        text = path.with_suffix(".txt")
-        if not text.is_file():
-            atomic_write(text, rows[name][beside].encode())
+        if not _write_text(rows[name], beside, text):
+            foreign.append(text.relative_to(folder).as_posix())
     report(len(media), len(media))
-    return Captioned(len(media) - kept - len(refused), kept, refused)
+    return Captioned(len(media) - kept - len(refused), kept, refused, tuple(foreign))
 
 
 def _write(path: Path, captioner: Captioner, tries: int) -> dict[Level, str]:
@@ -110,8 +120,31 @@ def _rows(folder: Path) -> dict[str, dict[str, Any]]:
     path = folder / LEVELS_FILE
     if not path.is_file():
         return {}
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return {row["file"]: row for row in map(json.loads, lines)}
+    # splitlines() would also cut at U+2028, which stands as it is inside of a caption.
+    lines = path.read_text(encoding="utf-8").split("\n")
+    return {row["file"]: row for row in map(json.loads, filter(None, lines))}
+
+
+def _is_of(row: Mapping[str, Any], text: Path) -> bool:
+    """Whether ``text`` is there and holds one of the captions of ``row``."""
+    return text.is_file() and text.read_bytes() in {row[level].encode() for level in RULES}
+
+
+def _drop_text(row: Mapping[str, Any], text: Path) -> None:
+    """Remove what was written of ``row``, before the row goes: without it, nobody could tell the
+    text from that of a person."""
+    if _is_of(row, text):
+        text.unlink()
+
+
+def _write_text(row: Mapping[str, Any], beside: Level, text: Path) -> bool:
+    """Write the caption of a level into ``text``; False: it holds words of somebody else."""
+    if text.is_file() and not _is_of(row, text):
+        return False
+    words = row[beside].encode()
+    if not (text.is_file() and text.read_bytes() == words):
+        atomic_write(text, words)
+    return True
 
 
 def _save(folder: Path, rows: Mapping[str, Mapping[str, Any]]) -> None:

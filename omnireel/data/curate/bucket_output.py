@@ -20,7 +20,7 @@ from typing import Any
 from omnireel.data.curate.lease import Lease, leased
 from omnireel.data.curate.state import STATE, WORK, State, check_plan
 from omnireel.data.curate.steps import Progress
-from omnireel.data.shards.bucket import ShardBucket
+from omnireel.data.shards.bucket import ShardBucket, is_same
 from omnireel.data.shards.manifest import MANIFEST
 from omnireel.errors import AlreadyExists, OmnireelError
 from omnireel.files import atomic_path, disk_errors
@@ -80,8 +80,11 @@ class BucketOutput:
         path = self._folder / WORK / STATE
         with disk_errors(self._folder):
             path.parent.mkdir(parents=True, exist_ok=True)
-        if MANIFEST in there and not (self._folder / MANIFEST).is_file():
+        manifest = self._folder / MANIFEST
+        if MANIFEST in there and not manifest.is_file():
             self._bucket.fetch(self._folder)
+        elif MANIFEST not in there and is_same(manifest):
+            manifest.unlink()  # deleted from the bucket, to have everything written anew
         if STATE_KEY in there and not path.exists():
             with atomic_path(path) as partial, partial.open("wb") as file:
                 for chunk in store.open_range(there[STATE_KEY]):

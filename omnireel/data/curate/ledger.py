@@ -69,10 +69,14 @@ def row_of(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def tombstone(sample: str) -> dict[str, Any]:
-    """The row that is left of a sample that was removed on request."""
+def tombstone(sample: str, of: str = "") -> dict[str, Any]:
+    """The row that is left of a sample that was removed on request.
+
+    It still says of which file it was a copy: by that, a removal that was interrupted goes on.
+    """
     empty = dict.fromkeys(SCHEMA.names)
-    return {**empty, "sample": sample, "check": "", "verdict": FORGOTTEN, "reason": "on request"}
+    row = {**empty, "sample": sample, "check": "", "verdict": FORGOTTEN, "reason": "on request"}
+    return {**row, "detail": json.dumps({"of": of})} if of else row
 
 
 def write_rows(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema = SCHEMA) -> None:

@@ -21,15 +21,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from omnireel.data.captions import TABLES, Caption, check_caption, read_rows
+from omnireel.data.captions import TABLES, Caption, check_caption, read_rows, refusal
 from omnireel.data.curate.inputs import Entry, Inputs
+from omnireel.data.media_files import IMAGES, NO_TEXT, SUFFIXES, is_text
 from omnireel.errors import FieldViolation, InvalidInput, OmnireelError
 from omnireel.mvl import Element, Input, parse
 from omnireel.types import MediaKind, Role
 
-IMAGES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
-VIDEOS = frozenset({".mp4", ".m4v", ".mkv", ".webm", ".mov", ".avi", ".gif", ".ts"})
-SUFFIXES = IMAGES | VIDEOS
 SOURCES = "sources.csv"
 
 _ROLES = "|".join(role.value for role in Role if role not in (Role.TEXT, Role.TARGET))
@@ -91,12 +89,10 @@ def list_items(inputs: Inputs, where: str) -> Listing:
     """
     entries = {entry.name: entry for entry in sorted(inputs.entries())}
     wrong: list[FieldViolation] = [
-        FieldViolation(repr(name), "its name cannot be written as text; rename it")
-        for name in entries
-        if not _is_text(name)
+        FieldViolation(repr(name), NO_TEXT) for name in entries if not is_text(name)
     ]
     if wrong:
-        raise _refusal(where, wrong)
+        raise refusal(where, wrong)
     media = [n for n in entries if PurePosixPath(n).suffix.lower() in SUFFIXES]
     if not media:
         raise InvalidInput(
@@ -120,7 +116,7 @@ def list_items(inputs: Inputs, where: str) -> Listing:
         if trouble := _trouble(items[name]):
             wrong.append(FieldViolation(name, trouble))
     if wrong:
-        raise _refusal(where, wrong)
+        raise refusal(where, wrong)
     known = {*media, *used, *TABLES, SOURCES}
     return Listing(items, tuple(name for name in entries if name not in known))
 
@@ -216,7 +212,13 @@ def _sources(
         )
         return []
     rows = [(row["file"] or "", row["licence"] or "", row["source"] or "") for row in reader]
+    named: set[str] = set()
     for number, (file, _, _) in enumerate(rows, start=2):
+        if file in named:
+            wrong.append(
+                FieldViolation(f"{SOURCES}:{number}", f"{file} has a row above already; keep one")
+            )
+        named.add(file)
         if (
             file != "*"
             and file not in entries
@@ -247,17 +249,3 @@ def _trouble(item: Item) -> str:
     except OmnireelError as error:
         return f"its caption in {item.caption.where}: {error.message}"
     return ""
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return name.isprintable()
-
-
-def _refusal(where: str, wrong: list[FieldViolation]) -> InvalidInput:
-    some = "; ".join(f"{v.field}: {v.description}" for v in wrong[:5])
-    more = f"; and {len(wrong) - 5} more" if len(wrong) > 5 else ""
-    return InvalidInput(f"{where}: {some}{more}", violations=tuple(wrong))

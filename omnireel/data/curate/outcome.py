@@ -13,6 +13,7 @@ from omnireel.data.curate.choosing import Chooser
 from omnireel.data.curate.ledger import LEDGER, TIMES, row_of, write_rows, write_times
 from omnireel.data.curate.packing import CuratedSource, Kept
 from omnireel.data.curate.report import REPORT, Report
+from omnireel.data.curate.request import CurateRequest
 from omnireel.data.curate.state import WORK
 from omnireel.data.curate.steps import CLIPS, Steps
 from omnireel.data.shards import Manifest, write_shards
@@ -61,7 +62,8 @@ def write_outcome(steps: Steps, chooser: Chooser, kept: Mapping[str, Kept]) -> C
             "ledger_sha256": sha256_of(ledger),
         }
         if (out / MANIFEST).is_file():
-            _same_as_before(out, made_by)
+            if dict(read_manifest(out).made_by) != made_by:
+                raise _of_others(steps.request)
         else:
             write_times(out / TIMES, steps.state.times())
             ledger.replace(out / LEDGER)
@@ -73,13 +75,16 @@ def write_outcome(steps: Steps, chooser: Chooser, kept: Mapping[str, Kept]) -> C
             reason="NOTHING_KEPT",
         )
     source = CuratedSource(steps.inputs, kept, _scores(chooser), policy.digest())
-    manifest = write_shards(
-        out,
-        source,
-        steps.request.shards,
-        made_by=made_by,
-        report=lambda done, total: steps.progress("packing samples", done, total),
-    )
+    try:
+        manifest = write_shards(
+            out,
+            source,
+            steps.request.shards,
+            made_by=made_by,
+            report=lambda done, total: steps.progress("packing samples", done, total),
+        )
+    except AlreadyExists as error:
+        raise _of_others(steps.request) from error
     shutil.rmtree(out / WORK / CLIPS, ignore_errors=True)
     uncaptioned = sum(not one.item.caption.text for one in kept.values())
     return Curated(manifest, count["samples"], steps.listing.ignored, uncaptioned)
@@ -95,10 +100,8 @@ def _scores(chooser: Chooser) -> Callable[[Kept], Mapping[str, Any]]:
     return scores
 
 
-def _same_as_before(out: Path, made_by: Mapping[str, Any]) -> None:
-    there = read_manifest(out).made_by
-    if dict(there) != dict(made_by):
-        raise AlreadyExists(
-            f"{out} holds the finished shards of other files, captions or verdicts; choose another "
-            f"folder, or delete {out / MANIFEST} to have them written anew"
-        )
+def _of_others(request: CurateRequest) -> AlreadyExists:
+    return AlreadyExists(
+        f"{request.result} holds the finished shards of other files, captions or verdicts; choose "
+        f"another place, or delete {request.manifest} to have them written anew"
+    )

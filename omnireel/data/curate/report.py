@@ -95,8 +95,9 @@ class Report:
             f"<style>{_STYLE}</style><main><h1>{kept} of {samples} samples kept</h1>"
             f"<p class=faint>Policy {name}, {self._policy.digest()[:12]}. Thresholds are those of "
             "this run; every score is in ledger.parquet.</p>"
-            "<table><tr><th>check<th>kept range<th>threw out<th>only this one<th>failed"
-            f"<th>not applicable<th>skipped<th>scores</tr>{rows}</table>{sections}</main></html>\n"
+            "<div class=wide><table><tr><th>check<th>kept range<th>threw out<th>only this one"
+            "<th>failed<th>not applicable<th>skipped<th>scores</tr>"
+            f"{rows}</table></div>{sections}</main></html>\n"
         )
 
     def _row(self, check: type[Judged]) -> str:
@@ -122,6 +123,7 @@ class Report:
         if not tally.near:
             return ""
         words = (check.__doc__ or "").partition("\n")[0] if check else "Could not be cut out."
+        words = words.replace("``", "")  # code, in a docstring
         shown = {example.key for example in tally.near}
         far = [example for example in tally.far if example.key not in shown]
         parts = f"<h2 id='{html.escape(name)}'>{html.escape(name)}</h2><p>{html.escape(words)}</p>"
@@ -198,12 +200,13 @@ main{max-width:1180px;margin:0 auto;padding:32px 24px}
 h1{font-size:28px;margin:0}h2{margin:44px 0 4px;padding-top:14px;border-top:1px solid #e2dfd8}
 h3{font-size:15px;margin:18px 0 8px}
 .faint{color:#77757c;font-size:13px}a{color:inherit}
+.wide{overflow-x:auto}
 table{border-collapse:collapse;width:100%;margin-top:20px}
 th{font-weight:600;font-size:13px;text-align:left;padding:6px 10px;border-bottom:2px solid #26262c}
 td{padding:7px 10px;border-bottom:1px solid #e2dfd8;vertical-align:top}
 td.n{text-align:right;font-variant-numeric:tabular-nums}
 svg .in{fill:#4a4a55}svg .out{fill:#c8402f}svg line{stroke:#c8402f;stroke-dasharray:2 2}
-.sheet{display:grid;grid-template-columns:repeat(auto-fill,minmax(340px,1fr));gap:18px}
+.sheet{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(340px,100%),1fr));gap:18px}
 figure{margin:0}img{max-width:100%;max-height:110px;border-radius:6px;display:block;background:#eee}
 figcaption{font-size:13px;margin-top:5px;overflow-wrap:anywhere}
 .none{height:64px;border-radius:6px;background:#e9e6df;color:#77757c;display:grid;place-items:center}

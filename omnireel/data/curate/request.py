@@ -11,6 +11,7 @@ from typing import Any
 from omnireel.data.checks.policy import Policy
 from omnireel.data.curate.listing import Item
 from omnireel.data.shards import ShardWriterConfig
+from omnireel.data.shards.manifest import MANIFEST
 from omnireel.errors import InvalidInput
 
 FORMAT = 1
@@ -33,6 +34,19 @@ class CurateRequest:
     def place(self) -> str:
         """The input's address in words that do not depend on where the command runs from."""
         return self.address if "://" in self.address else str(Path(self.address).resolve())
+
+    @property
+    def result(self) -> str:
+        """The output as a person named it."""
+        return self.send_to or str(self.out)
+
+    @property
+    def manifest(self) -> str:
+        """Where the manifest of the output lies; without it, all is written anew."""
+        if not self.send_to:
+            return str(self.out / MANIFEST)
+        place, mark, options = self.send_to.partition("?")
+        return f"{place.rstrip('/')}/{MANIFEST}{mark}{options}"
 
     def plan(self) -> dict[str, Any]:
         """What work in the same folder must have in common."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from omnireel.data.captions import read_beside, read_table, refusal
 from omnireel.data.mining.groups import SharedPair, SubjectGroup
 from omnireel.data.mining.vectors import Vectors
-from omnireel.errors import AlreadyExists, InvalidInput
+from omnireel.errors import AlreadyExists, FieldViolation, InvalidInput
 from omnireel.files import atomic_path, atomic_write
 
 _REFERENCES = 3
@@ -72,10 +75,12 @@ def lay_out(folder: Path, vectors: Vectors, groups: list[SubjectGroup], out: Pat
 
     Raises:
         AlreadyExists: ``out`` holds something.
+        InvalidInput: captions that cannot be read: a violation for each.
 
     """
     if out.is_dir() and any(out.iterdir()):
         raise AlreadyExists(f"{out} is not empty; choose another folder")
+    captions, stems = _captions(folder, vectors.names), _stems(vectors.names)
     out.mkdir(parents=True, exist_ok=True)
     clips = 0
     for group in groups:
@@ -85,15 +90,11 @@ def lay_out(folder: Path, vectors: Vectors, groups: list[SubjectGroup], out: Pat
             others = (*videos[at + 1 :], *videos[:at])
             if not images and not others:
                 continue
-            stem = _flat(vectors.names[clip])
-            _place(
-                folder / vectors.names[clip],
-                out / (stem + PurePosixPath(vectors.names[clip]).suffix),
-            )
-            caption = (folder / vectors.names[clip]).with_suffix(".txt")
-            if caption.is_file():
-                words = caption.read_text(encoding="utf-8").strip()
-                atomic_write(out / f"{stem}.txt", f"With @Subject. {words}".encode())
+            name = vectors.names[clip]
+            stem = stems[name]
+            _place(folder / name, out / (stem + PurePosixPath(name).suffix))
+            if name in captions:
+                atomic_write(out / f"{stem}.txt", f"With @Subject. {captions[name]}".encode())
             if images:
                 for number, image in enumerate(images[:_REFERENCES], start=1):
                     suffix = PurePosixPath(vectors.names[image]).suffix
@@ -110,12 +111,39 @@ def _row(what: str, key: str, files: list[str], similarity: float) -> dict[str, 
     return {"what": what, "subject": key, "files": files, "similarity": round(similarity, 6)}
 
 
-def _flat(name: str) -> str:
-    return PurePosixPath(name).with_suffix("").as_posix().replace("/", "_").replace(".", "_")
+def _captions(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    table, wrong = read_table(folder)
+    found: dict[str, str] = {}
+    for name in names:
+        try:
+            caption = table.get(name) or read_beside(folder / name)
+        except InvalidInput as error:
+            wrong.append(FieldViolation(name, error.message))
+            continue
+        if caption is not None:
+            found[name] = caption.text.strip()
+    if wrong:
+        raise refusal(str(folder), wrong)
+    return found
+
+
+def _stems(names: Iterable[str]) -> dict[str, str]:
+    """A name without folders and dots for each file; a hash tells those apart that share one."""
+    flat = {
+        name: PurePosixPath(name).with_suffix("").as_posix().replace("/", "_").replace(".", "_")
+        for name in names
+    }
+    count = Counter(flat.values())
+    for name, stem in flat.items():
+        if count[stem] > 1:
+            flat[name] = f"{stem}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return flat
 
 
 def _place(source: Path, target: Path) -> None:
     try:
         target.hardlink_to(source)
     except OSError:
-        shutil.copyfile(source, target)
+        # Renamed into place: to write into a file that is there could be to write into an original.
+        with atomic_path(target) as partial:
+            shutil.copyfile(source, partial)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from omnireel.data.media_files import NO_TEXT, SUFFIXES, is_text, media_below
 from omnireel.embed import Embedder
 from omnireel.errors import InvalidInput, NotFound, OmnireelError
 from omnireel.files import atomic_path
@@ -20,9 +24,6 @@ from omnireel.store.chunks import sha256_of
 from omnireel.types import Frames, MediaKind
 
 F32 = npt.NDArray[np.float32]
-SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mkv", ".webm", ".mov", ".avi", ".gif", ".png", ".jpg", ".jpeg", ".webp"}
-)
 _SAVE_EVERY = 64
 _MOMENTS, _CELLS = 3, 8
 _SIDE = 160
@@ -54,16 +55,22 @@ def vectors_of(
     """
     if not folder.is_dir():
         raise NotFound(f"there is no folder {folder}")
-    paths = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in SUFFIXES and p.is_file()]
+    paths = media_below(folder)
     if not paths:
-        raise InvalidInput(f"{folder} holds no clips or images", field="input")
+        raise InvalidInput(
+            f"{folder} holds no clips or images ({', '.join(sorted(SUFFIXES))})", field="input"
+        )
     known = _remembered(kept, embedder.name)
     unread: dict[str, str] = {}
     rows: list[tuple[str, str, str]] = []
     fresh = 0
     for number, path in enumerate(paths):
         report(number, len(paths))
-        name, digest = path.relative_to(folder).as_posix(), sha256_of(path)
+        name = path.relative_to(folder).as_posix()
+        if not is_text(name):
+            unread[repr(name)] = NO_TEXT
+            continue
+        digest = sha256_of(path)
         if digest not in known:
             try:
                 kind, frames = _frames(path, name)
@@ -105,18 +112,22 @@ def _frames(path: Path, name: str) -> tuple[MediaKind, Frames]:
 
 
 Known = dict[str, tuple[str, F32, F32]]
+_DAMAGED = (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What numpy raises for a file that is cut off or none of its own."""
 
 
 def _remembered(kept: Path, model: str) -> Known:
+    """What ``kept`` has by hash; nothing where it is damaged, as it can be made anew."""
     if not kept.is_file():
         return {}
-    with np.load(kept) as data:
+    with suppress(*_DAMAGED), kept.open("rb") as file, np.load(file) as data:
         if str(data["model"]) != model:
             return {}
         rows: Sequence[str] = data["hashes"].tolist()
         kinds: Sequence[str] = data["kinds"].tolist()
         found = zip(rows, kinds, data["subjects"], data["looks"], strict=True)
         return {digest: (kind, subject, look) for digest, kind, subject, look in found}
+    return {}
 
 
 def _remember(kept: Path, model: str, known: Known) -> None:

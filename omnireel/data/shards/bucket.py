@@ -91,6 +91,11 @@ class ShardBucket:
                 )
 
 
+def is_same(path: Path) -> bool:
+    """Whether a file, as it is, was sent or fetched before."""
+    return path.is_file() and _same(path.parent).get(path.name) == sha256_of(path)
+
+
 def _same(folder: Path) -> dict[str, str]:
     path = folder / SAME
     return dict(json.loads(path.read_bytes())) if path.is_file() else {}

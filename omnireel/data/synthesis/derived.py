@@ -88,6 +88,17 @@ def lineage_of(folder: Path, name: str) -> Path:
     return folder / f"{name}.lineage.json"
 
 
+def drop(folder: Path, name: str) -> None:
+    """Remove a sample, if it is there; its lineage, which names its files, goes last."""
+    lineage = lineage_of(folder, name)
+    if not lineage.is_file():
+        return
+    facts = json.loads(lineage.read_text(encoding="utf-8"))
+    for file in (*facts["target"], *facts["inputs"], f"{name}.txt"):
+        (folder / file).unlink(missing_ok=True)
+    lineage.unlink()
+
+
 def write_sources(folder: Path) -> None:
     """``sources.csv`` of all samples that are there: how each was made, and its licence."""
     rows = io.StringIO(newline="")

@@ -1,15 +1,16 @@
 """A folder of captioned clips -> a folder of derived samples; the same call goes on where an
-interrupted one stopped."""
+interrupted one stopped, and makes anew what belongs to a clip or caption that changed."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from omnireel.data.captions import check_caption, read_beside, read_table
-from omnireel.data.synthesis.derived import Derived, all_saved, save, write_sources
+from omnireel.data.captions import check_caption, read_beside, read_table, refusal
+from omnireel.data.media_files import NO_TEXT, VIDEOS, is_text, media_below
+from omnireel.data.synthesis.derived import Derived, all_saved, drop, save, write_sources
 from omnireel.data.synthesis.expert import Expert
 from omnireel.data.synthesis.forward import by_expert, removed
 from omnireel.data.synthesis.rendered import rendered
@@ -21,7 +22,6 @@ from omnireel.media import DecodeLimits, read_clip
 from omnireel.store.chunks import sha256_of
 from omnireel.types import VideoFormat
 
-VIDEOS = frozenset({".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v"})
 FORWARD = ("remove",)
 PLAN = "synthesis.json"
 Report = Callable[[int, int], None]
@@ -68,34 +68,36 @@ def synthesise(
 
     Raises:
         NotFound: no such folder.
-        InvalidInput: no clips, or clips without a caption: a violation for each.
-        AlreadyExists: ``out`` holds the work of other settings.
+        InvalidInput: no clips, clips without a caption, or several whose samples would have one
+            name: a violation for each.
+        AlreadyExists: ``out`` holds the work of another folder or of other settings.
 
     """
     if config.instructions and expert is None:
         raise InvalidInput("instructions need an expert; name one with --expert", field="expert")
     clips = _captioned(folder)
-    plan = {"kinds": config.kinds, "instructions": config.instructions}
-    facts = {"short_side": config.short_side, "expert": expert.name if expert else ""}
-    _claim(out, {**plan, **facts})
+    plan = {
+        "from": str(folder.resolve()),
+        "kinds": config.kinds,
+        "instructions": config.instructions,
+        "licence": config.licence,
+        "short_side": config.short_side,
+        "expert": expert.name if expert else "",
+    }
+    _claim(out, plan)
     left_out: dict[str, str] = {}
     for number, (path, caption) in enumerate(clips.items()):
         report(number, len(clips))
-        name = path.relative_to(folder).with_suffix("").as_posix().replace("/", "_")
-        if (out / f".{name}.done").is_file():
-            left_out |= _said(out, name)
-            continue
-        try:
-            natural = _open(path, name, caption, config)
-            wanted = [kind for kind in config.kinds if kind in KINDS]
-            for sample in _samples(natural, tuple(wanted), config, expert):
-                save(sample, out)
-            why = "" if natural.mask_THW is not None else "nothing in it clearly moves by itself"
-        except OmnireelError as error:
-            why = error.message
+        file = path.relative_to(folder).as_posix()
+        name, of = _flat(file), {"sha256": sha256_of(path), "caption": caption}
+        done = out / f".{name}.done"
+        why = _said(done, of)
+        if why is None:
+            done.unlink(missing_ok=True)
+            why = _derive(path, name, of, out, config, expert)
+            atomic_write(done, json.dumps({**of, "why": why}).encode())
         if why:
-            left_out[path.name] = why
-        atomic_write(out / f".{name}.done", f"{path.name}\n{why}".encode())
+            left_out[file] = why
     report(len(clips), len(clips))
     write_sources(out)
     return Outcome(len(list(out.glob("*.lineage.json"))), left_out)
@@ -121,6 +123,28 @@ def render_samples(
     return Outcome(len(list(out.glob("*.lineage.json"))), {})
 
 
+def _derive(
+    path: Path,
+    name: str,
+    of: Mapping[str, str],
+    out: Path,
+    config: SynthesisConfig,
+    expert: Expert | None,
+) -> str:
+    """Save the samples of one clip instead of those that are there; why they are none or fewer."""
+    experts = [f"expert{number}" for number in range(len(config.instructions))]
+    for kind in (*config.kinds, *experts):
+        drop(out, f"{name}-{kind}")
+    try:
+        natural = _open(path, name, of, config)
+        wanted = tuple(kind for kind in config.kinds if kind in KINDS)
+        for sample in _samples(natural, wanted, config, expert):
+            save(sample, out)
+    except OmnireelError as error:
+        return error.message
+    return "" if natural.mask_THW is not None else "nothing in it clearly moves by itself"
+
+
 def _samples(
     natural: Natural, kinds: tuple[str, ...], config: SynthesisConfig, expert: Expert | None
 ) -> Iterator[Derived]:
@@ -138,11 +162,17 @@ def _captioned(folder: Path) -> dict[Path, str]:
         raise NotFound(f"there is no folder {folder}")
     table, wrong = read_table(folder)
     found: dict[Path, str] = {}
-    clips = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in VIDEOS and p.is_file()]
+    taken: dict[str, str] = {}
+    clips = media_below(folder, VIDEOS)
     for path in clips:
         name = path.relative_to(folder).as_posix()
-        caption = table.get(name) or read_beside(path)
-        if caption is None:
+        other = taken.setdefault(_flat(name), name)
+        if not is_text(name):
+            wrong.append(FieldViolation(repr(name), NO_TEXT))
+        elif other != name:
+            why = f"its samples would be named as {other}'s; rename one"
+            wrong.append(FieldViolation(name, why))
+        elif (caption := table.get(name) or read_beside(path)) is None:
             wrong.append(FieldViolation(name, "has no caption; write one, or run data caption"))
         elif trouble := check_caption(caption):
             wrong.append(FieldViolation(name, trouble))
@@ -151,19 +181,22 @@ def _captioned(folder: Path) -> dict[Path, str]:
     if not clips:
         raise InvalidInput(f"{folder} holds no clips ({', '.join(sorted(VIDEOS))})", field="input")
     if wrong:
-        lines = "; ".join(f"{v.field}: {v.description}" for v in wrong[:5])
-        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
-        raise InvalidInput(f"{folder}: {lines}{more}", violations=tuple(wrong))
+        raise refusal(str(folder), wrong)
     return found
 
 
-def _open(path: Path, name: str, caption: str, config: SynthesisConfig) -> Natural:
+def _flat(file: str) -> str:
+    """What the samples of a clip are named by: its file without folders and suffix."""
+    return PurePosixPath(file).with_suffix("").as_posix().replace("/", "_")
+
+
+def _open(path: Path, name: str, of: Mapping[str, str], config: SynthesisConfig) -> Natural:
     clip = read_clip(
         path, config.limits, field=path.name, shrink_short_side=config.short_side, with_audio=False
     )
     subject = find_subject(clip.frames_THWC)
     return Natural(
-        name, path, sha256_of(path), clip, caption,
+        name, path, of["sha256"], clip, of["caption"],
         subject.mask_THW if subject else None, subject.shadow_THW if subject else None,
         config.licence, {"mask": "motion and colour"},
     )  # fmt: skip
@@ -175,14 +208,22 @@ def _claim(out: Path, plan: Mapping[str, object]) -> None:
     text = json.dumps(plan, sort_keys=True, indent=1)
     path = out / PLAN
     if path.is_file():
-        if path.read_text(encoding="utf-8") != text:
-            raise AlreadyExists(f"{out} holds samples of other settings; choose another folder")
+        there, wanted = json.loads(path.read_text(encoding="utf-8")), json.loads(text)
+        other = [k for k in sorted({*there, *wanted}) if there.get(k) != wanted.get(k)]
+        if other:
+            raise AlreadyExists(
+                f"{out} holds samples of other settings ({', '.join(other)}); choose another folder"
+            )
         return
     if any(out.iterdir()):
         raise AlreadyExists(f"{out} is not empty; choose another folder")
     atomic_write(path, text.encode())
 
 
-def _said(out: Path, name: str) -> dict[str, str]:
-    file, _, why = (out / f".{name}.done").read_text(encoding="utf-8").partition("\n")
-    return {file: why} if why else {}
+def _said(done: Path, of: Mapping[str, str]) -> str | None:
+    """Why a clip gave none or fewer samples; None: it has not been looked at as it is now."""
+    if not done.is_file():
+        return None
+    said = json.loads(done.read_text(encoding="utf-8"))
+    why = said.pop("why")
+    return why if said == of else None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import combinations
 from typing import Any
 
@@ -24,6 +25,8 @@ def arena_report(
     names: Sequence[str], trials: Sequence[Trial], votes: Sequence[Votes], *, least_gold: float
 ) -> dict[str, Any]:
     """All statistics as JSON data; intervals are prompt-clustered bootstrap ones.
+
+    Both bounds are null where they are unknown: there was one prompt, or all verdicts were alike.
 
     Raises:
         InvalidInput: nobody whose votes count answered a real trial.
@@ -51,12 +54,15 @@ def arena_report(
         if not found:
             continue
         compared = compare([o.verdict for o in found], [o.prompt for o in found])
+        gsb = compared.gsb
+        if len(found) in (compared.good, compared.same, compared.bad):
+            gsb = replace(gsb, low=math.nan, high=math.nan)
         several = len({o.prompt for o in found}) > 1
         pairs.append(
             {
                 "first": first, "second": second,
                 "good": compared.good, "same": compared.same, "bad": compared.bad,
-                "gsb": _plain(compared.gsb),
+                "gsb": _plain(gsb),
                 "difference": (compared.good - compared.bad) / len(found),
                 "detectable": detectable_difference(found) if several else None,
             }
@@ -74,7 +80,7 @@ def arena_report(
 
 
 def _plain(interval: Interval) -> dict[str, float | None]:
-    """As JSON; an infinite GSB becomes null."""
+    """As JSON; an infinite GSB becomes null, and so do unknown bounds."""
     return {k: v if abs(v) < float("inf") else None for k, v in asdict(interval).items()}
 
 
@@ -104,6 +110,8 @@ def arena_text(report: dict[str, Any]) -> str:
 
 
 def _interval(found: dict[str, float | None]) -> str:
-    shown = ["inf" if v is None else f"{v:.2f}" for v in (found[k] for k in
-             ("estimate", "low", "high"))]  # fmt: skip
-    return f"{shown[0]} [{shown[1]}..{shown[2]}]"
+    estimate, low, high = ("inf" if v is None else f"{v:.2f}" for v in (found[k] for k in
+                           ("estimate", "low", "high")))  # fmt: skip
+    # Of known bounds only the upper one may be infinite.
+    bounds = "bounds unknown" if found["low"] is None else f"{low}..{high}"
+    return f"{estimate} [{bounds}]"

@@ -33,7 +33,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Strengths:
-    """``by_model``: natural logarithm of the strength, mean 0; ``tie`` that of Davidson's ν."""
+    """``by_model``: natural logarithm of the strength, mean 0; ``tie`` that of Davidson's ν.
+
+    Bounds are unknown (NaN) for one prompt, and for a system that fared alike in all trials with
+    each of the others: no resample could show another outcome.
+    """
 
     by_model: Mapping[str, Interval]
     tie: float
@@ -67,6 +71,10 @@ def davidson(outcomes: Sequence[Outcome], config: BootstrapConfig | None = None)
     drawn = np.stack([_fit(features_G3D, np.tensordot(t, counts_PG3, 1)) for t in times])
     tail = (1 - config.level) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
+    several_G = (counts_PG3.sum(0) > 0).sum(1) > 1
+    varied = {m for pair, several in zip(pairs, several_G, strict=True) if several for m in pair}
+    unknown = [name not in varied or len(prompts) < 2 for name in models]
+    low[:-1][unknown] = high[:-1][unknown] = np.nan
     return Strengths(
         {
             name: Interval(float(found[k]), float(low[k]), float(high[k]), len(outcomes))

@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 
 from omnireel.errors import InvalidInput
-from omnireel.evaluate.bench.run import read_manifest, read_records
+from omnireel.evaluate.bench.run import clip_path, read_manifest, read_records
 from omnireel.evaluate.bench.suite import partner_of, read_index
 
 Kind = Literal["real", "repeat", "gold"]
@@ -80,7 +80,7 @@ def open_contest(systems: Mapping[str, Sequence[Path]], config: ArenaConfig) -> 
     Raises:
         NotFound: a folder holds no run.
         InvalidInput: fewer than two systems, with unequal numbers of runs, of different benchmarks,
-            or without a common case.
+            or without a common case; runs of one system with another model or equal noise.
 
     """
     if len(systems) < 2:
@@ -92,6 +92,8 @@ def open_contest(systems: Mapping[str, Sequence[Path]], config: ArenaConfig) -> 
     every = [folder for folders in systems.values() for folder in folders]
     if len({json.dumps(read_manifest(f)["bench"]) for f in every}) > 1:
         raise InvalidInput("the runs are of different versions of OmniBench", field="runs")
+    for folders in systems.values():
+        _check_draws(folders)
     records = {
         name: [{r["id"]: r for r in read_records(f)} for f in folders]
         for name, folders in systems.items()
@@ -106,6 +108,25 @@ def open_contest(systems: Mapping[str, Sequence[Path]], config: ArenaConfig) -> 
     draws = max(counts.values())
     trials = draw_trials(tuple(systems), common, gold, config, draws)
     return Contest(systems, records, tuple(trials))
+
+
+def _check_draws(folders: Sequence[Path]) -> None:
+    """Runs that are joined differ in their noise, and in nothing else."""
+    models = [read_manifest(folder)["model"] for folder in folders]
+    seeds = [model["seed"] for model in models]
+    for folder, model in zip(folders, models, strict=True):
+        if names := [k for k in model if k != "seed" and model[k] != models[0].get(k)]:
+            raise InvalidInput(
+                f"{folders[0]} and {folder} are of different systems (another {', '.join(names)}); "
+                "commas join runs of one system, spaces set systems apart",
+                field="runs",
+            )
+    if len(set(seeds)) < len(seeds):
+        raise InvalidInput(
+            f"the runs {', '.join(map(str, folders))} have the seeds {', '.join(map(str, seeds))}; "
+            "further draws need other noise: 'omnireel eval bench --seed N'",
+            field="runs",
+        )
 
 
 def draw_trials(
@@ -143,11 +164,17 @@ def draw_trials(
 
 
 def clip_of(contest: Contest, trial: Trial, side: Literal["left", "right"]) -> tuple[Path, Any]:
-    """The folder of clips and the description of what a side shows."""
+    """The file and the description of what a side shows.
+
+    Raises:
+        FailedPrecondition: the file is not there.
+
+    """
     name = getattr(trial, side)
     role = "result"
     case = trial.case
-    if name in (EXACT, WRONG):
+    # Not by the name alone: runs may be called "exact" and "wrong", too.
+    if trial.kind == "gold":
         role = "target"
         if name == WRONG:
             own = next(c for c in read_index() if c.id == case)
@@ -155,4 +182,4 @@ def clip_of(contest: Contest, trial: Trial, side: Literal["left", "right"]) -> t
         name = next(iter(contest.records))
     record = contest.records[name][trial.draw][case]
     clip = next(c for c in record["clips"] if c["role"] == role)
-    return contest.folders[name][trial.draw] / "clips", clip
+    return clip_path(contest.folders[name][trial.draw], record, clip), clip

@@ -10,6 +10,7 @@ from omnireel.errors import InvalidInput
 from omnireel.evaluate.arena.statistics import Outcome
 from omnireel.evaluate.arena.trials import EXACT, Contest, Trial
 from omnireel.evaluate.bench.rows import score_in
+from omnireel.evaluate.bench.run import read_manifest
 from omnireel.evaluate.gsb import Verdict, verdict
 from omnireel.evaluate.pages.answers import Choice, read_page_answers
 
@@ -60,7 +61,20 @@ def oracle_votes(contest: Contest, tie_margin: float) -> Votes:
     """The oracles as a judge: who has the higher score; no further apart than the margin is a tie.
 
     They judge the real trials only: a machine needs no repeats.
+
+    Raises:
+        InvalidInput: the runs were scored by different oracles.
+
     """
+    runs = [folder for folders in contest.folders.values() for folder in folders]
+    first, *others = (read_manifest(folder)["oracles"] for folder in runs)
+    for folder, oracles in zip(runs[1:], others, strict=True):
+        if oracles != first:
+            raise InvalidInput(
+                f"{runs[0]} and {folder} were scored by different oracles; run 'omnireel eval "
+                "bench' again for the older one, or let people judge",
+                field="runs",
+            )
     choices: dict[int, Choice] = {}
     for number, trial in enumerate(contest.trials):
         if trial.kind != "real":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,8 @@ def read_scores(weights: Path) -> tuple[dict[str, Any], str]:
         )
     try:
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        for row in data["rows"]:
+            itemgetter(*_SHIPPED)(row)
         return data, _stale(data, weights)
     except (ValueError, KeyError, TypeError) as error:
         raise IntegrityError(f"{path} is damaged ({error!r}); record the scores again") from error

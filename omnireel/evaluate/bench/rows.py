@@ -14,7 +14,7 @@ from omnireel.evaluate.bench.families import (
     family_of,
     family_scores,
 )
-from omnireel.evaluate.bootstrap import mean_interval
+from omnireel.evaluate.bootstrap import Interval, mean_interval
 
 Record = Mapping[str, Any]
 Answers = dict[str, float | None]
@@ -25,7 +25,8 @@ def rows_of(records: Sequence[Record]) -> list[dict[str, Any]]:
 
     ``score`` with its 95 % ``interval``, ``floor`` and ``ceiling`` are means over cases with
     combinations as in training; ``held_out`` over those that training never shows. ``span`` is
-    where the score lies between floor (0) and ceiling (1). None where there is no such case.
+    where the score lies between floor (0) and ceiling (1). None where there is no such case, and
+    for the interval of a single one.
     """
     names = sorted({r["capability"] for r in records}, key=lambda name: int(name[1:]))
     return [_row(name, [r for r in records if r["capability"] == name]) for name in names]
@@ -88,9 +89,12 @@ def _columns(
         interval = mean_interval(found) if found else None
         means[column] = interval and round(interval.estimate, 4)
         if column == "score":
-            bounds = interval and [round(interval.low, 4), round(interval.high, 4)]
-            means["interval"] = bounds
+            means["interval"] = interval and _bounds(interval)
     return {**means, "span": span(means["score"], means["floor"], means["ceiling"])}
+
+
+def _bounds(interval: Interval) -> list[float] | None:
+    return interval.bounds and [round(bound, 4) for bound in interval.bounds]
 
 
 def span(score: float | None, floor: float | None, ceiling: float | None) -> float | None:
@@ -122,8 +126,8 @@ def summary_of(records: Sequence[Record], manifest: Mapping[str, Any]) -> dict[s
 
 def stated_in(records: Sequence[Record]) -> dict[str, Any] | None:
     """Share of the facts that careless words state which results show, over all cases; with the
-    other columns, the interval of the score (drawn by case), and how many facts. None: there are
-    no such words."""
+    other columns, the interval of the score (drawn by case; None for one case), and how many facts.
+    None: there are no such words."""
     facts = [
         (record["id"], found)
         for record in records
@@ -137,7 +141,7 @@ def stated_in(records: Sequence[Record]) -> dict[str, Any] | None:
     return {
         "facts": len(facts),
         **means,
-        "interval": [round(score.low, 4), round(score.high, 4)],
+        "interval": _bounds(score),
         "span": span(means["score"], means["floor"], means["ceiling"]),
     }
 

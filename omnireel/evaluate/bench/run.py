@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from omnireel.errors import AlreadyExists, FailedPrecondition, NotFound
 from omnireel.evaluate.bench.case_run import CASES, CLIPS, Model, prepare_process, run_case
 from omnireel.evaluate.bench.suite import FORMAT, VERSION, BenchCase, index_sha256
+from omnireel.evaluate.records import damaged, read_finished
 from omnireel.files import atomic_write
 from omnireel.generate import GenerationSettings
 from omnireel.generate.components import (
@@ -25,6 +27,11 @@ from omnireel.registry import load_component, verify
 from omnireel.shipped import SHIPPED_ORACLE, SHIPPED_TINY
 
 MANIFEST = "manifest.json"
+_BENCH = ("version", "index")
+_MODEL = ("generator", "vae", "num_inference_steps", "words", "seed")
+"""What whoever reads a manifest relies on."""
+_RECORD = ("id", "capability", "split", "tags", "prompt", "trained", "evaluations", "answers",
+           "clips", "cost")  # fmt: skip
 
 
 def describe(model: Model) -> dict[str, Any]:
@@ -84,6 +91,7 @@ def run_bench(
 
     Raises:
         AlreadyExists: the folder holds results of another model, benchmark or setting.
+        FailedPrecondition: a finished record is damaged, or lacks a clip.
 
     """
     content = describe(model)
@@ -93,6 +101,9 @@ def run_bench(
         _check_same(folder, content)
     else:
         atomic_write(folder / MANIFEST, (json.dumps(content, indent=1) + "\n").encode())
+    for record in read_records(folder, cases):
+        for clip in record["clips"]:
+            clip_path(folder, record, clip)
     paths = [folder / CASES / f"{case.id}.json" for case in cases]
     make = partial(run_case, model, folder)
     build_missing(make, paths, workers=workers, report=report, first=prepare_process)
@@ -122,13 +133,43 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise NotFound(f"there are no results of OmniBench in {folder}; make them with --out")
     try:
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise FailedPrecondition(f"{path} is damaged ({error}); remove the folder") from error
+        itemgetter(*_BENCH)(data["bench"])
+        itemgetter(*_MODEL)(data["model"])
+        str(data["oracles"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise FailedPrecondition(
+            f"{path} is damaged ({error!r}); remove the folder and make the run again"
+        ) from error
     return data
 
 
 def read_records(folder: Path, cases: Sequence[BenchCase] | None = None) -> list[dict[str, Any]]:
-    """The finished records, in the order of ``cases``, or of their names."""
+    """The finished records, in the order of ``cases``, or of their names.
+
+    Raises:
+        FailedPrecondition: one is damaged.
+
+    """
     root = folder / CASES
     paths = sorted(root.glob("*.json")) if cases is None else [root / f"{c.id}.json" for c in cases]
-    return [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.is_file()]
+    return read_finished(paths, _RECORD)
+
+
+def clip_path(folder: Path, record: Mapping[str, Any], clip: Mapping[str, Any]) -> Path:
+    """Where a clip of a record in the folder of a run lies.
+
+    Raises:
+        FailedPrecondition: it is not there.
+
+    """
+    path: Path = folder / CLIPS / clip["file"]
+    if not path.is_file():
+        raise lost_clip(folder, record, clip, "there is no such file")
+    return path
+
+
+def lost_clip(
+    folder: Path, record: Mapping[str, Any], clip: Mapping[str, Any], why: str
+) -> FailedPrecondition:
+    """That a clip of a record cannot be shown."""
+    return damaged(folder / CLIPS / clip["file"], folder / CASES / f"{record['id']}.json", why)

@@ -25,6 +25,7 @@ from omnireel.evaluate.bench.rows import span
 from omnireel.evaluate.bench.suite import FORMAT, BenchCase, read_index, sample_of
 from omnireel.evaluate.bootstrap import mean_interval
 from omnireel.evaluate.oracles.pixels import psnr
+from omnireel.evaluate.records import read_finished
 from omnireel.evaluate.upscaling import rivals, worn
 from omnireel.files import atomic_write
 from omnireel.generate import GenerationSettings, UpscalePipeline
@@ -38,6 +39,7 @@ from omnireel.world.tasks import TaskSample
 
 _REFERENCES = (Role.REFERENCE, Role.ELEMENT)
 _SMALL = "small_inputs"
+_RECORD = ("id", "psnr_dB")
 
 
 def upscaled_folder(folder: Path, upscaler: Path) -> Path:
@@ -56,13 +58,19 @@ def run_upscaling(
     workers: int = 2,
     report: Report | None = None,
 ) -> dict[str, Any]:
-    """Make the missing records below ``folder`` and summarise all of ``cases``."""
+    """Make the missing records below ``folder`` and summarise all of ``cases``.
+
+    Raises:
+        FailedPrecondition: a finished record is damaged.
+
+    """
     out = upscaled_folder(folder, upscaler)
     out.mkdir(parents=True, exist_ok=True)
     paths = [out / f"{case.id}.json" for case in cases]
+    read_finished(paths, _RECORD)
     make = partial(_run, upscaler, vae)
     build_missing(make, paths, workers=workers, report=report, first=prepare_process)
-    return summarise([json.loads(path.read_text(encoding="utf-8")) for path in paths])
+    return summarise(read_finished(paths, _RECORD))
 
 
 def summarise(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -92,13 +100,15 @@ def _closing(scores: Sequence[dict[str, float]]) -> dict[str, Any]:
     return {**means, "gain": _gain(scores, "enlarged"), "closed": closed}
 
 
-def _gain(scores: Sequence[dict[str, float]], over: str) -> list[float] | None:
-    """What the result wins over another answer, with its interval; None where no case has that."""
+def _gain(scores: Sequence[dict[str, float]], over: str) -> list[float | None] | None:
+    """What the result wins over another answer, with its interval (None twice for a single case);
+    None where no case has that."""
     gains = [s["result"] - s[over] for s in scores if over in s]
     if not gains:
         return None
     found = mean_interval(gains)
-    return [round(v, 3) for v in (found.estimate, found.low, found.high)]
+    low, high = found.bounds or (None, None)
+    return [v if v is None else round(v, 3) for v in (found.estimate, low, high)]
 
 
 @cache

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from omnireel.errors import FailedPrecondition
-from omnireel.evaluate.bench.case_run import CLIPS
+from omnireel.errors import FailedPrecondition, NotFound
 from omnireel.evaluate.bench.rows import Record, score_in
-from omnireel.evaluate.bench.run import read_manifest, read_records
+from omnireel.evaluate.bench.run import clip_path, lost_clip, read_manifest, read_records
 from omnireel.evaluate.failures.report import Failures, side_by_side
 from omnireel.media.sheet import Row, spread
 from omnireel.registry import verify
@@ -27,20 +27,22 @@ def worst_generated(generator: Path, run: Path, count: int, per_row: int = 1) ->
 
     Raises:
         NotFound: ``run`` holds no results.
-        FailedPrecondition: they are of another generator.
+        FailedPrecondition: they are of another generator, or damaged.
 
     """
     model = read_manifest(run)["model"]
     if model["generator"] != verify(generator)["sha256"].get("model.safetensors"):
         raise FailedPrecondition(f"{run} measured another generator than {generator}")
     records = read_records(run)
+    if not records:
+        raise NotFound(f"no case is finished in {run}; run 'omnireel eval bench' to its end")
     worst = worst_records(records, count, per_row)
     return Failures(
         f"The worst of {len(records)} cases of OmniBench, by the distance from the ceiling, at "
         f"most {per_row} of a capability. In each row: what was given (nothing for text alone), "
         "three moments of the exact answer, the same three of the result. A number is the score, "
         "beside that of the exact answer through the autoencoder.",
-        [_row(record, run / CLIPS) for record in worst],
+        [_row(record, run) for record in worst],
     )
 
 
@@ -58,11 +60,11 @@ def _behind(record: Record) -> float:
     return 0.0 if score is None or ceiling is None else score - ceiling
 
 
-def _row(record: Record, clips: Path) -> Row:
+def _row(record: Record, run: Path) -> Row:
     given: list[Frames] = []
     shown: dict[str, list[Frames]] = {_TARGET: [], _RESULT: []}
     for clip in record["clips"]:
-        frames = _frames(clips / clip["file"], clip["frames"], clip["columns"])
+        frames = _frames(run, record, clip)
         if clip["role"] in shown:
             shown[clip["role"]] = [frames[i] for i in spread(len(frames), _MOMENTS)]
         else:
@@ -73,10 +75,14 @@ def _row(record: Record, clips: Path) -> Row:
     return label, side_by_side(*(group for group in groups if group))
 
 
-def _frames(path: Path, count: int, columns: int) -> list[Frames]:
+def _frames(run: Path, record: Record, clip: Mapping[str, Any]) -> list[Frames]:
     """The frames of a clip, which lie side by side on one picture."""
-    with Image.open(path) as opened:
-        sheet = np.array(opened.convert("RGB"))
+    count, columns = clip["frames"], clip["columns"]
+    try:
+        with Image.open(clip_path(run, record, clip)) as opened:
+            sheet = np.array(opened.convert("RGB"))
+    except OSError as error:
+        raise lost_clip(run, record, clip, str(error)) from error
     rows = -(-count // columns)
     height, width = sheet.shape[0] // rows, sheet.shape[1] // min(columns, count)
     places = (divmod(i, columns) for i in range(count))

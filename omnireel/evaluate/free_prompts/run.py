@@ -3,6 +3,7 @@ the clips show."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ from omnireel.enhancer import Enhancer, EnhancerSpec, open_enhancer
 from omnireel.errors import AlreadyExists
 from omnireel.evaluate.cases import QUICK_FORMAT
 from omnireel.evaluate.free_prompts.exact import exact_words
-from omnireel.evaluate.free_prompts.prompts import GROUPS, FreePrompt, read_prompts
+from omnireel.evaluate.free_prompts.prompts import GROUPS, PROMPTS, FreePrompt, read_prompts
 from omnireel.evaluate.perception import Observation, load_perception, observe
+from omnireel.evaluate.records import read_finished
 from omnireel.files import atomic_write
 from omnireel.generate import GenerationSettings, GeneratorPipeline
 from omnireel.media import SheetStyle, contact_sheet, write_png
@@ -27,12 +29,14 @@ from omnireel.mvl import parse
 from omnireel.mvl.prompt import Prompt
 from omnireel.processes import Report, build_missing
 from omnireel.registry import verify
+from omnireel.shipped import SHIPPED_ORACLE
 from omnireel.types import Clip
 from omnireel.world.scene import CAMERA_MOVES, MOTIONS, PLACES, STYLES, WEATHERS
 
 WORDINGS = ("written", "enhanced", "exact")
 MANIFEST, RECORDS, SHEETS = "manifest.json", "records", "sheets"
 """In a run's folder: what was measured; one JSON file and one picture for each prompt."""
+_KEYS = ("id", "split", "facts", "fallback_reason", *WORDINGS)
 SHEET = SheetStyle(columns=5, cell_height=96, font_size=14)
 
 
@@ -47,7 +51,11 @@ class System:
     def hashes(self) -> dict[str, str]:
         """Of the weights."""
         folders = {"generator": self.generator, "vae": self.vae, "enhancer": self.enhancer}
-        return {k: str(verify(f)["sha256"]["model.safetensors"]) for k, f in folders.items()}
+        return {kind: _hash(folder) for kind, folder in folders.items()}
+
+
+def _hash(component: Path) -> str:
+    return str(verify(component)["sha256"]["model.safetensors"])
 
 
 def run_free_prompts(
@@ -61,20 +69,30 @@ def run_free_prompts(
     """Make the missing records of ``prompts`` in ``folder`` and return all of them.
 
     Raises:
-        AlreadyExists: the folder holds records of other weights.
+        AlreadyExists: the folder holds records of other weights, prompts or readers.
+        FailedPrecondition: a finished record is damaged.
 
     """
     for part in (RECORDS, SHEETS):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    manifest = json.dumps(system.hashes(), indent=1) + "\n"
+    content = {
+        **system.hashes(),
+        "prompts": hashlib.sha256(PROMPTS.read_bytes()).hexdigest(),
+        "oracles": _hash(SHIPPED_ORACLE),
+    }
+    manifest = json.dumps(content, indent=1) + "\n"
     path = folder / MANIFEST
     if path.exists() and path.read_text(encoding="utf-8") != manifest:
-        raise AlreadyExists(f"{folder} holds results of other weights; choose another --out")
+        raise AlreadyExists(
+            f"{folder} holds results of other weights, prompts or readers; choose another --out, "
+            "or remove the folder"
+        )
     atomic_write(path, manifest.encode())
     paths = [folder / RECORDS / f"{prompt.id}.json" for prompt in prompts]
+    read_finished(paths, _KEYS)
     make = partial(_record, system)
     build_missing(make, paths, workers=workers, report=report, first=_one_thread)
-    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    return read_finished(paths, _KEYS)
 
 
 def _one_thread() -> None:

@@ -60,8 +60,8 @@ class Engine(Protocol):
     def step(self, multiplier: float, norm_limit: float) -> float:
         """Clip and update with all learning rates times ``multiplier``; the step ends.
 
-        Returns the norm before clipping. If it is not finite or beyond ``norm_limit``, nothing is
-        changed.
+        Returns the norm before clipping. If it is not finite or beyond ``norm_limit`` (minus
+        infinity: always), nothing is changed.
         """
 
     def communicated_s(self) -> float:

@@ -108,15 +108,16 @@ class PartitionedOptimizer(torch.optim.Optimizer):
         """
         # A run of one process keeps no state of a parameter before its first step.
         known = {
-            f"{self._kinds[flat]}/{key}/{name}"
+            f"{self._kinds[flat]}/{key}/{name}": torch.Size() if key == _COUNTER else shape
             for flat, buffer in self._buffers.items()
-            for name in buffer.shapes
+            for name, shape in buffer.shapes.items()
             for key in (*_STATES[self._kinds[flat]], _COUNTER)
         }
-        unknown = sorted(tensors.keys() - known)
-        if unknown:
+        wrong = sorted(name for name, t in tensors.items() if known.get(name) != t.shape)
+        if wrong:
             raise IntegrityError(
-                f"The checkpoint's optimiser state {unknown[0]} fits no parameter of this run"
+                f"The checkpoint's optimiser state {wrong[0]} {tuple(tensors[wrong[0]].shape)} "
+                "fits no parameter of this run"
             )
         for flat, buffer in self._buffers.items():
             kind, state = self._kinds[flat], self.state[flat]

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from services.common.audit.entry import NOBODY, AuditEntry
+from services.common.audit.entry import NOBODY, AuditEntry, printable
 from services.common.audit.log import AuditLog
 
-__all__ = ["NOBODY", "AuditEntry", "AuditLog"]
+__all__ = ["NOBODY", "AuditEntry", "AuditLog", "printable"]

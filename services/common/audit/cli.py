@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from omnireel.errors import InvalidInput
-from services.common.audit.entry import AuditEntry
+from services.common.audit.entry import AuditEntry, printable
 from services.common.audit.log import AuditLog
 from services.common.jobs.admin import DatabaseOption, HomeOption, admin_database
 from services.common.jobs.database import Database
@@ -53,7 +53,7 @@ def _line(entry: AuditEntry) -> str:
     """All of it, never cut: a resource is of use only when it is whole."""
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.time))
     parts = (at, entry.tenant, entry.subject, entry.action, entry.resource, entry.outcome)
-    return "  ".join(part for part in (*parts, entry.address) if part)
+    return "  ".join(printable(part) for part in (*parts, entry.address) if part)
 
 
 def _user() -> str:

@@ -22,3 +22,11 @@ class AuditEntry:
     outcome: str = OK
     request_id: str = ""
     address: str = ""
+
+
+def printable(text: str) -> str:
+    """``text`` with every character that could move a cursor or begin a line written as its escape:
+    strangers choose the names that they ask for."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import uuid
 from collections.abc import Collection, Iterator
 
@@ -153,7 +154,7 @@ def list_jobs(
     rows = connection.execute(query).all()
     page = tuple(job_from_row(row) for row in rows[:page_size])
     more = len(rows) > page_size
-    return Page(page, _write_page_token(page[-1]) if more else "")
+    return Page(page, page_token_after(page[-1]) if more else "")
 
 
 def _conditions(job_filter: JobFilter) -> Iterator[ColumnElement[bool]]:
@@ -275,14 +276,18 @@ def delete_operation(connection: Connection, job_id: str) -> None:
     connection.execute(update(jobs).where(jobs.c.id == job_id).values(operation_deleted=True))
 
 
-def _write_page_token(job: Job) -> str:
+def page_token_after(job: Job) -> str:
+    """The token of the page that begins behind ``job``."""
     return base64.urlsafe_b64encode(f"{job.created_at!r}/{job.id}".encode()).decode()
 
 
 def _read_page_token(token: str) -> tuple[float, str]:
     try:
         created_at, _, job_id = base64.urlsafe_b64decode(token.encode()).decode().partition("/")
-        return float(created_at), job_id
+        seen = float(created_at), job_id
+        if not (math.isfinite(seen[0]) and job_id.isalnum()):
+            raise ValueError("not a moment and an id")
+        return seen
     except (ValueError, binascii.Error) as error:
         raise InvalidInput(
             "page_token is not one that this service gave; list from the start",

@@ -29,7 +29,7 @@ def list_all(home: HomeOption = None, database: DatabaseOption = None) -> None:
     table.box, table.pad_edge = None, False
     for tenant in found:
         table.add_row(*_row(tenant))
-    Console(highlight=False, soft_wrap=True).print(table)
+    Console(highlight=False, soft_wrap=True, markup=False, emoji=False).print(table)
 
 
 @app.command("set")

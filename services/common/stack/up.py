@@ -170,13 +170,14 @@ def _require_stopped(home: Path) -> None:
     if not alive:
         state_file(home).unlink()  # the machine went down, or everything was killed
         return
-    names = ", ".join(process.name for process in alive)
-    partly = "" if len(alive) == len(state.processes) else f" in part ({names})"
-    raise FailedPrecondition(
-        f"the stack in {home} runs already{partly}, with its gateway at {state.gateway}; use it, "
-        "or stop it with `omnireel down`",
-        reason="ALREADY_RUNNING",
+    dead = ", ".join(process.name for process in state.processes if process not in alive)
+    problem = (
+        f"runs only in part ({dead} ended); stop it with `omnireel down`, then start it again"
+        if dead
+        else f"runs already, with its gateway at {state.gateway}; use it, or stop it with "
+        "`omnireel down`"
     )
+    raise FailedPrecondition(f"the stack in {home} {problem}", reason="ALREADY_RUNNING")
 
 
 def _require_free_port(port: int, option: str) -> None:

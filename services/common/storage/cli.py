@@ -191,7 +191,7 @@ def _print(rows: list[dict[str, object]], as_json: bool, nothing: str) -> None:
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
     if not rows:
         console.print(nothing)
         return

@@ -52,10 +52,7 @@ def api_routes(door: Door) -> APIRouter:
     ) -> Response:
         """Newest first. `state` may be QUEUED, RUNNING, ...; `label` is name:value; both repeat."""
         wanted = states_filter([_state(name) for name in state or ()], _labels(label or []))
-        jobs, token = videos.page(caller, page_size, page_token, wanted)
-        return protojson.answer(
-            video_pb2.ListVideosResponse(videos=videos.describe(jobs), next_page_token=token)
-        )
+        return protojson.answer(videos.list_videos(caller, page_size, page_token, wanted))
 
     @routes.get("/api/v1/videos/{video_id}", **video_answer)
     def get_video(video_id: str, caller: Reader) -> Response:

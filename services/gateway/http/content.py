@@ -17,7 +17,7 @@ from omnireel.store import ObjectStore
 from services.gateway.http.errors import HttpProblem
 
 CHUNK_BYTES = 256 << 10
-RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 # What a stranger uploaded must never act as a page of this server.
 SAFE = {
@@ -77,8 +77,8 @@ def _matches(header: str | None, etag: str) -> bool:
 
 
 def _range(header: str, size: int) -> tuple[int, int] | None:
-    """First byte and end of what ``Range`` asks for; None: several ranges, or no such unit, which
-    may be ignored."""
+    """First byte and end of what ``Range`` asks for; None: several ranges, no such unit, or numbers
+    beyond any file, which may be ignored."""
     match = RANGE.fullmatch(header.strip())
     if match is None or match.groups() == ("", ""):
         return None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Annotated
 
@@ -12,7 +14,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from omnireel.api.v1 import media_pb2
-from omnireel.errors import ResourceExhausted
+from omnireel.errors import FieldViolation, InvalidInput, ResourceExhausted
 from services.gateway.http import protojson
 from services.gateway.http.bodies import announced_length, chunks, content_type
 from services.gateway.http.caller import Reader, Writer
@@ -24,6 +26,7 @@ from services.gateway.http.openapi import binary_body, message_answer
 RETRY_FULL_S = 5.0
 UNKNOWN_TYPES = ("", "application/octet-stream", "application/x-www-form-urlencoded")
 """Types that say nothing; the last is what curl sends of itself."""
+METADATA = re.compile(r"metadata\.\w+")
 
 
 def media_routes(door: Door) -> APIRouter:
@@ -99,17 +102,21 @@ async def store_upload(
     *,
     field: str = "body",
 ) -> media_pb2.Media:
-    """Store ``body`` as it comes. Decoding and hashing are a thread's work."""
+    """Store ``body``, which the client knows by ``field``, as it comes. Decoding and hashing are a
+    thread's work."""
     if door.uploads.available_tokens < 1:
         raise ResourceExhausted(
             "too many uploads are under way; try again in a moment", retry_after_s=RETRY_FULL_S
         )
+    if not metadata.size_bytes:
+        raise InvalidInput("the file is empty", field=field)
 
     def receive() -> media_pb2.Media:
         media = door.application.uploads.store(caller, metadata, _from_thread(body), field=field)
         return door.application.library.signed(caller, media)
 
-    return await anyio.to_thread.run_sync(receive, limiter=door.uploads)
+    with _speaking_of(field):
+        return await anyio.to_thread.run_sync(receive, limiter=door.uploads)
 
 
 def send_media(
@@ -122,6 +129,22 @@ def send_media(
     filename = media.uri.rpartition("/")[2]
     store = door.application.store
     return content_answer(request, media, store, filename=filename, redirect_to=elsewhere)
+
+
+@contextmanager
+def _speaking_of(field: str) -> Iterator[None]:
+    """Name what is wrong with a file by ``field``: there is no metadata message in HTTP."""
+    try:
+        yield
+    except InvalidInput as error:
+        if not any(METADATA.match(violation.field) for violation in error.violations):
+            raise
+        violations = tuple(
+            FieldViolation(METADATA.sub(field, violation.field), violation.description)
+            for violation in error.violations
+        )
+        text = METADATA.sub(field, error.message)
+        raise InvalidInput(text, violations=violations) from error
 
 
 def _from_thread(body: AsyncIterator[bytes]) -> Iterator[bytes]:

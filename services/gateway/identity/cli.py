@@ -65,7 +65,8 @@ def list_keys(
     with _keys(home, database) as (keys, _):
         for record in keys.list(tenant):
             table.add_row(*_row(record, keys.clock()))
-    Console(highlight=False, width=WIDE).print(table if table.row_count else "no keys")
+    console = Console(highlight=False, width=WIDE, markup=False, emoji=False)
+    console.print(table if table.row_count else "no keys")
 
 
 @app.command("rotate")
@@ -109,6 +110,8 @@ def _tenant_of(keys: KeyStore, key_id: str) -> str:
 def _name(name: str) -> str:
     if not 1 <= len(name) <= 128:
         raise InvalidInput("must have 1 to 128 characters", field="NAME")
+    if not name.isprintable():
+        raise InvalidInput("must be one line without control characters", field="NAME")
     return name
 
 

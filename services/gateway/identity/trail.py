@@ -12,7 +12,7 @@ from typing import Any
 from structlog.contextvars import get_contextvars
 
 from omnireel.errors import OmnireelError
-from services.common.audit import NOBODY, AuditEntry, AuditLog
+from services.common.audit import NOBODY, AuditEntry, AuditLog, printable
 from services.gateway.identity.principal import Principal
 
 
@@ -39,7 +39,7 @@ class Trail:
                 tenant=who.tenant if who else NOBODY,
                 subject=who.subject if who else NOBODY,
                 action=self._action,
-                resource=self.resource,
+                resource=printable(self.resource),
                 outcome=outcome,
                 request_id=str(get_contextvars().get("request_id", "")),
                 address=self._address,

@@ -174,6 +174,25 @@ def test_a_bucket_is_filled_and_another_machine_goes_on(
         curate(second, LocalExecutor(1))
 
 
+def test_captions_that_come_later_are_written_when_the_manifest_is_deleted(
+    place: Path, tmp_path: Path, server: S3Server, media: str
+) -> None:
+    policy, out = load_policy(str(place / "policy.yaml")), address_of(server, "results/later")
+    request = CurateRequest(media, tmp_path / "work", policy, send_to=out)
+    curate(request, LocalExecutor(1))
+    open_store(media).put("good1.txt", b"other words")
+    with pytest.raises(AlreadyExists, match="finished shards of other") as caught:
+        curate(request, LocalExecutor(1))
+    assert "delete s3://results/later/manifest.json?endpoint=" in caught.value.message
+
+    store = open_store(out)
+    store.delete(store.uri("manifest.json"))
+    curate(request, LocalExecutor(1))
+    ShardBucket(out).fetch(tmp_path / "fetched")
+    samples = {s.key: s for _, s in ShardReader(tmp_path / "fetched").samples()}
+    assert samples["good1.mp4"].text == "other words"
+
+
 def test_objects_have_the_names_that_others_gave_them(
     place: Path, tmp_path: Path, server: S3Server
 ) -> None:

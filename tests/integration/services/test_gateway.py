@@ -17,12 +17,13 @@ from google.protobuf import duration_pb2
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from omnireel.api.v1 import generation_pb2, mvl_pb2, video_pb2
+from omnireel.api.v1 import generation_pb2, media_pb2, mvl_pb2, video_pb2
 from omnireel.media import read_clip, write_mp4, write_png
 from omnireel.types import Clip, VideoFormat
-from services.common.jobs import open_jobs
+from services.common.jobs import NewJob, open_jobs
 from services.gateway.main import GatewayServer
 from services.gateway.settings import GatewaySettings
+from services.gateway.transfers import without_pauses
 from services.worker.runner import JobRunner, RunnerConfig
 from tests.support.engines.frames import base_frames, upscaled_frames
 from tests.support.job_runs import Bench, bench
@@ -180,6 +181,33 @@ def test_media_in_every_role(s: Served) -> None:
     assert s.api.videos.CreateVideo(again).name
 
 
+def test_stalled_uploads_end_and_leave_room(s: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, over = threading.Semaphore(0), threading.Event()
+    idle_timeout_s = 0.5
+
+    def watched(messages: Iterator[object]) -> Iterator[object]:
+        begun.release()
+        return without_pauses(messages, idle_timeout_s)
+
+    def stalled() -> Iterator[media_pb2.UploadMediaRequest]:
+        yield media_pb2.UploadMediaRequest(metadata=media_pb2.UploadMetadata(size_bytes=1000))
+        yield media_pb2.UploadMediaRequest(chunk=b"x")
+        over.wait(60)
+
+    monkeypatch.setattr("services.gateway.video_servicer.without_pauses", watched)
+    assert refused(s.api.videos.UploadMedia, stalled())[0] == "DEADLINE_EXCEEDED"
+    idle_timeout_s = 60.0
+    calls = [s.api.videos.UploadMedia.future(stalled()) for _ in range(s.settings.max_calls // 2)]
+    for _ in [None, *calls]:
+        assert begun.acquire(timeout=60)
+    picture = write_png(np.zeros((32, 32, 3), np.uint8))
+    assert refused(s.api.upload, picture)[0] == "RESOURCE_EXHAUSTED"
+    s.api.videos.GetCapabilities(video_pb2.GetCapabilitiesRequest())
+    for call in calls:
+        call.cancel()
+    over.set()
+
+
 def test_bad_input_names_its_fields(s: Served) -> None:
     settings = generation_pb2.GenerationSettings(num_inference_steps=999)
     assert refused(s.api.create, "@Nobody", settings=settings, priority=50) == (
@@ -221,6 +249,29 @@ def test_lists_and_filters(s: Served) -> None:
     assert [video.name for video in listed] == [f"videos/{ids[2]}"]
     bad = video_pb2.ListVideosRequest(page_size=5000)
     assert refused(s.api.videos.ListVideos, bad)[2] == ["page_size"]
+
+
+def test_a_page_ends_before_it_is_too_large_to_send(s: Served) -> None:
+    body = video_pb2.CreateVideoRequest()
+    body.prompt.text = "a" * 200_000
+    ids = [s.jobs.submit(NewJob("local", body.SerializeToString()))[0].id for _ in range(40)]
+    for job_id in ids:
+        claimed = s.jobs.claim(job_id, "w", 60)
+        assert claimed
+        s.jobs.succeed(claimed[0])
+    videos = video_pb2.ListVideosRequest(page_size=1000)
+    operations = operations_pb2.ListOperationsRequest(page_size=1000)
+    for ask, request, field in (
+        (s.api.videos.ListVideos, videos, "videos"),
+        (s.api.operations.ListOperations, operations, "operations"),
+    ):
+        pages = [ask(request)]
+        while token := pages[-1].next_page_token:
+            request.page_token = token
+            pages.append(ask(request))
+        found = [listed.name for page in pages for listed in getattr(page, field)]
+        assert found == [f"{field}/{job_id}" for job_id in reversed(ids)]
+        assert len(pages) == 3
 
 
 def test_operations(s: Served) -> None:

@@ -179,6 +179,41 @@ def test_mistakes_are_the_clients_exceptions(s: Served, client: openai.OpenAI) -
     assert [model.id for model in client.models.list()] == ["omnireel", "sora-2"]
 
 
+@pytest.mark.parametrize(
+    ("body", "code", "field"),
+    [
+        (b"prompt=" + b"%41" * 400_000, 413, "body"),
+        (b"&".join(b"a%d=1" % n for n in range(40)), 400, "body"),
+        (b"prompt=%ff", 400, "body"),
+        (b"prompt=a&prompt=", 400, "prompt"),
+        (b"prompt=a&input_reference%5Bfile_id%5D=x&input_reference%5Bimage_url%5D=y", 400, None),
+    ],
+)
+def test_forms_without_a_file_are_small_and_whole(
+    s: Served, body: bytes, code: int, field: str | None
+) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = s.http.post("/v1/videos", content=body, headers=headers)
+    assert answer.status_code == code, answer.text
+    assert answer.json()["error"]["param"] == (field or "input_reference")
+
+
+def test_what_is_wrong_with_a_file_is_said_of_the_file(s: Served) -> None:
+    for file, words in (
+        (("a.png", b"", "image/png"), "empty"),
+        (("a.mp4", PICTURE, "video/mp4"), "image/png"),
+    ):
+        sent = {"input_reference": file}
+        error = s.http.post("/v1/videos", data={"prompt": "a"}, files=sent).json()["error"]
+        assert error["param"] == "input_reference" and words in error["message"]
+    mp4 = {"Content-Type": "video/mp4"}
+    for content, words in ((b"", "empty"), (PICTURE, "image/png")):
+        answer = s.http.post("/api/v1/media", content=content, headers=mp4).json()
+        (wrong,) = answer["details"][1]["field_violations"]
+        assert wrong["field"] == "body" and words in wrong["description"], answer
+        assert "metadata" not in answer["message"]
+
+
 def test_a_full_queue_says_when_to_come_back(s: Served, client: openai.OpenAI) -> None:
     with pytest.raises(openai.RateLimitError) as caught:
         for _ in range(20):

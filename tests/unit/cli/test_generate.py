@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 from omnireel.api.v1 import mvl_pb2, progress_pb2, video_pb2
 from omnireel.cli.main import app
+from omnireel.client import OmnireelClient
 from omnireel.client.progress_bar import detail
 from tests.support.gateway import RESULT, FakeGateway, status
 from tests.support.interrupts import HEED_INTERRUPTS
@@ -77,6 +78,10 @@ def test_everything_reaches_the_request(gateway: FakeGateway, tmp_path: Path) ->
         (["ball", "--frames", "9", "--aspect", "16:9"], "--aspect: use either"),
         (["ball", "--guidance", "text=much"], "--guidance: 'much' is no number"),
         (["ball", "--seed", "-1"], "seed: -1 is out of range"),
+        (["ball", "--timeout", "nan"], "timeout_s: nan is out of range"),
+        (["ball", "--priority", "99999999999"], "priority: 99999999999 is out of range"),
+        (["ball", "--steps", "99999999999"], "num_inference_steps: 99999999999 is out of"),
+        (["ball", "--frames", "99999999999"], "format.num_frames: 99999999999 is out of range"),
         (["ball", "--out", "ball.gif"], "--out: ball.gif is no .mp4 file"),
         (["ball", "--out", "no/ball.mp4"], "out: there is no folder no"),
     ],
@@ -152,6 +157,46 @@ def test_ctrl_c_cancels_the_job(gateway: FakeGateway, tmp_path: Path) -> None:
     assert rest == "the job is cancelled\ninterrupted\n"
     assert gateway.cancelled.is_set()
     assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_elsewhere_cancels_nothing(
+    gateway: FakeGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_arguments: object, **_named: object) -> None:
+        raise KeyboardInterrupt
+
+    out = tmp_path / "a.mp4"
+    with monkeypatch.context() as patched:
+        patched.setattr(OmnireelClient, "upload", interrupt)
+        result = run(gateway, "generate", "a @Cat", "--image", "Cat=a.png", "--out", str(out))
+    assert (result.exit_code, result.stderr) == (130, "interrupted\n")
+    monkeypatch.setattr(OmnireelClient, "download", interrupt)
+    result = run(gateway, "generate", "a ball", "--out", str(out))
+    assert result.exit_code == 130
+    assert result.stderr.endswith("\nvideos/v1 is finished and can be downloaded\ninterrupted\n")
+    assert not gateway.cancelled.is_set()
+
+
+def test_a_result_that_cannot_be_saved_is_named(gateway: FakeGateway, tmp_path: Path) -> None:
+    gateway.script.corrupt_download = True
+    result = run(gateway, "generate", "a ball", "--out", str(tmp_path / "a.mp4"))
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == (
+        "error: a.mp4 was damaged on the way; download it again; "
+        "videos/v1 is finished and can be downloaded"
+    )
+
+
+def test_foreign_words_are_printed_as_they_are(gateway: FakeGateway, tmp_path: Path) -> None:
+    prompt, made = "a [red] ball [/x] jumps :smile:", tmp_path / "t[final].mp4"
+    done = run(gateway, "generate", prompt, "--out", str(made))
+    assert f"prompt    {prompt}" in done.stdout
+    assert done.stdout.endswith(f"wrote {made}\n")
+    listed = run(gateway, "videos", "list")
+    assert listed.exit_code == 0 and prompt in listed.stdout
+    saved = run(gateway, "videos", "download", "v1", "--out", str(made))
+    assert saved.stdout == f"wrote {made}\n"
+    assert run(gateway, "videos", "delete", "v1").stdout == "v1 is deleted\n"
 
 
 def test_json_output(gateway: FakeGateway, tmp_path: Path) -> None:

@@ -82,6 +82,14 @@ def test_lineage_is_a_tree_and_a_picture(tmp_path: Path) -> None:
     assert picture.read_text().startswith("<svg")
 
 
+def test_a_version_that_keeps_its_run_says_so(tmp_path: Path) -> None:
+    uri = fresh_registry(tmp_path / "mlflow")
+    words = ("register", small_component(tmp_path / "a"), "--name", "gen")
+    assert call(uri, *words).stderr == ""
+    again = call(uri, *words, "--run", "0123")
+    assert again.exit_code == 0 and "gen/1 was there already and keeps no run" in again.stderr
+
+
 def test_mistakes_are_one_line(tmp_path: Path) -> None:
     uri = fresh_registry(tmp_path / "mlflow")
     call(uri, "register", small_component(tmp_path / "a"), "--name", "generator")

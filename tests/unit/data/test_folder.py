@@ -15,6 +15,7 @@ from omnireel.data.shards import ShardReader, write_shards
 from omnireel.errors import InvalidInput, NotFound, OmnireelError
 from omnireel.media import DecodeLimits, write_mp4, write_png
 from omnireel.types import MediaKind
+from tests.support.footage import texture, write_video
 from tests.support.shard_samples import Samples, clip_folder, edit_sample, frames
 
 
@@ -92,6 +93,24 @@ def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
     assert all(expected[name] in text for name, text in found.items())
     assert "10 things are wrong, nothing was written" in str(caught.value)
     assert "and 5 more" in str(caught.value)
+
+
+def test_a_caption_may_hold_any_line_break_that_json_allows(tmp_path: Path) -> None:
+    clip_folder(tmp_path, 1)
+    (tmp_path / "clip_0.txt").unlink()
+    (tmp_path / "captions.jsonl").write_text(
+        '{"file": "clip_0.mp4", "caption": "a ball\u2028rolls"}\n', encoding="utf-8"
+    )
+    assert open_folder(tmp_path).load("clip_0.mp4").text == "a ball\u2028rolls"
+
+
+@pytest.mark.parametrize("suffix", ["avi", "ts", "m4v"])
+def test_every_format_of_clips_is_taken(tmp_path: Path, suffix: str) -> None:
+    codec = "mpeg4" if suffix == "avi" else "libx264"
+    write_video(tmp_path / f"clip.{suffix}", texture(0), codec=codec)
+    (tmp_path / "clip.txt").write_text("a disc moves")
+    source = open_folder(tmp_path)
+    assert (source.contents().keys(), source.ignored) == ({f"clip.{suffix}"}, ())
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from omnireel.data import forget as module
-from omnireel.data.checks.base import Bounds, Outcome, Tier, Verdict
+from omnireel.data.checks.base import Bounds, Measurement, Outcome, Tier, Verdict, rate
+from omnireel.data.checks.copies import ExactDuplicate
 from omnireel.data.curate.lease import LeaseConfig, leased
 from omnireel.data.curate.ledger import LEDGER, read_rows, row_of, write_rows
 from omnireel.data.curate.state import WORK
@@ -42,7 +43,12 @@ def shards(tmp_path: Path) -> Path:
     ]
     write_rows(folder / LEDGER, (row_of(verdict) for verdict in verdicts))
     (folder / "report.html").write_text("pictures")
+    (folder / "sheet.png").write_bytes(b"pictures")
     return folder
+
+
+def die(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
 
 
 def keys(folder: Path) -> list[str]:
@@ -64,6 +70,7 @@ def test_all_shots_of_a_file_go_and_nothing_else_moves(shards: Path) -> None:
     assert {p.name for p in shards.glob("shard-*")} == now.keys()
     assert reader.manifest.media_bytes == 800
     assert not (shards / "report.html").exists()
+    assert not (shards / "sheet.png").exists()
 
     rows = list(read_rows(shards / LEDGER))
     assert [r["verdict"] for r in rows if r["sample"].startswith("film")] == ["forgotten"] * 2
@@ -99,6 +106,24 @@ def test_a_rejected_sample_leaves_the_ledger_only(shards: Path) -> None:
     assert sum(r["verdict"] == "forgotten" for r in read_rows(shards / LEDGER)) == 1
 
 
+@pytest.mark.parametrize("wanted", ["copy.mp4", "film.mp4", f"{8:064d}"])
+def test_the_same_bytes_go_under_every_name(
+    shards: Path, monkeypatch: pytest.MonkeyPatch, wanted: str
+) -> None:
+    copied = Measurement(1.0, {"of": "film.mp4"})
+    copy = rate(ExactDuplicate(), ExactDuplicate.standard, "copy.mp4", copied)
+    write_rows(shards / LEDGER, [*read_rows(shards / LEDGER), row_of(copy)])
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "atomic_write", die)
+        with pytest.raises(KeyboardInterrupt):
+            forget(shards, wanted)
+    shots = ("film.mp4#0", "film.mp4#1")
+    assert forget(shards, wanted).samples == ("copy.mp4", *shots)
+    assert keys(shards) and not any(key.startswith("film") for key in keys(shards))
+    gone = {r["sample"] for r in read_rows(shards / LEDGER) if r["verdict"] == "forgotten"}
+    assert gone == {"copy.mp4", *shots}
+
+
 def test_what_is_not_there_is_said(shards: Path) -> None:
     with pytest.raises(NotFound, match=r"'nobody.mp4'"):
         forget(shards, "nobody.mp4")
@@ -108,9 +133,6 @@ def test_what_is_not_there_is_said(shards: Path) -> None:
 def test_a_kill_between_two_steps_is_mended_by_the_same_command(
     shards: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    def die(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patched:
         patched.setattr(module, step, die)
         with pytest.raises(KeyboardInterrupt):

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from omnireel.cli.main import app
 from omnireel.evaluate.cases import CaseConfig
 from omnireel.evaluate.failures import Failures, failures_png, record_failures
 from omnireel.evaluate.failures.decoded import worst_decoded
@@ -49,6 +51,15 @@ def test_a_card_shows_picture_and_table(tmp_path: Path) -> None:
     text = (vae / "README.md").read_text()
     assert "Two of nine." in text and "](failures.png)" in text and r"| a\|b | c |" in text
     assert (vae / "failures.png").read_bytes() == failures_png(failures)
+
+
+def test_a_picture_of_what_an_enhancer_fails_at_is_refused(tmp_path: Path) -> None:
+    picture = tmp_path / "worst.png"
+    words = ["eval", "failures", str(SHIPPED_TINY / "enhancer"), "--out", str(picture)]
+    said = CliRunner().invoke(app, words)
+    assert said.exit_code == 2
+    assert "leave --out out" in " ".join(said.output.split())
+    assert not picture.exists()
 
 
 SHOWN = ("enhancer", "generator", "teacher", "upscaler", "vae")

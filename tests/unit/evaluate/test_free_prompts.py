@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from omnireel.errors import AlreadyExists, FailedPrecondition
+from omnireel.evaluate.free_prompts import run
 from omnireel.evaluate.free_prompts.exact import exact_words
 from omnireel.evaluate.free_prompts.prompts import GROUPS, SPLITS, read_prompts
 from omnireel.evaluate.free_prompts.record import record_shares
@@ -71,7 +72,9 @@ def test_exact_words_are_those_of_captions(facts: dict[str, tuple[str, ...]], wo
     assert set(re.findall(r"[a-z]+", words)) <= known
 
 
-def test_a_prompt_is_made_thrice_and_once_only(tmp_path: Path) -> None:
+def test_a_prompt_is_made_thrice_and_once_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chosen = [next(p for p in read_prompts() if p.split == "held_out")]
     (record,) = run_free_prompts(SYSTEM, chosen, tmp_path, workers=0)
     assert record["written"]["text"] == chosen[0].text
@@ -84,6 +87,14 @@ def test_a_prompt_is_made_thrice_and_once_only(tmp_path: Path) -> None:
     other = replace(SYSTEM, generator=SHIPPED_TINY / "teacher")
     with pytest.raises(AlreadyExists, match="other weights"):
         run_free_prompts(other, chosen, tmp_path, workers=0)
+    made.write_text(made.read_text()[:20])
+    with pytest.raises(FailedPrecondition, match=rf"{made.name} is damaged"):
+        run_free_prompts(SYSTEM, chosen, tmp_path, workers=0)
+    changed = tmp_path / "prompts.jsonl"
+    changed.write_bytes(run.PROMPTS.read_bytes() + b"\n")
+    monkeypatch.setattr(run, "PROMPTS", changed)
+    with pytest.raises(AlreadyExists, match="other weights, prompts or readers"):
+        run_free_prompts(SYSTEM, chosen, tmp_path, workers=0)
 
 
 def test_shares_count_facts_and_intervals_prompts() -> None:

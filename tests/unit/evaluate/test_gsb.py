@@ -47,9 +47,12 @@ def test_counts_and_estimate() -> None:
     assert found.gsb.low <= 1.5 <= found.gsb.high
 
 
-def test_one_prompt_has_no_spread() -> None:
+def test_one_prompt_tells_no_bounds() -> None:
     found = compare([G, S, B, G], ["p"] * 4)
-    assert found.gsb.low == found.gsb.high == found.gsb.estimate == 1.5
+    assert found.gsb.estimate == 1.5
+    assert found.gsb.bounds is None
+    assert mean_interval([0.7]).bounds is None
+    assert mean_interval([0.7, 0.7]).bounds == (0.7, 0.7)
 
 
 def test_trials_of_one_prompt_are_no_independent_evidence() -> None:

@@ -9,6 +9,7 @@ import pytest
 from omnireel.errors import IntegrityError
 from omnireel.generate import GeneratorPipeline
 from omnireel.generate.adapters import base_of, merge_adapter
+from omnireel.registry import load_component, save_component
 from tests.support.engines.random_weights import save_random_adapter, save_random_weights
 
 
@@ -39,3 +40,16 @@ def test_an_adapter_of_neither_is_refused(weights: Path, tmp_path: Path) -> None
     adapter = save_random_adapter(tmp_path / "adapter", stranger / "generator")
     with pytest.raises(IntegrityError, match="was trained on the generator with weights"):
         GeneratorPipeline.load(weights, adapter=adapter)
+
+
+@pytest.mark.parametrize("lacking", ["base", "lora"])
+def test_an_adapter_that_says_too_little_is_refused(
+    weights: Path, tmp_path: Path, lacking: str
+) -> None:
+    adapter = load_component(save_random_adapter(tmp_path / "adapter", weights / "generator"))
+    config = {key: value for key, value in adapter.config.items() if key != lacking}
+    folder = save_component(
+        tmp_path / "short", kind="adapter", config=config, state_dict=adapter.state_dict, card={}
+    )
+    with pytest.raises(IntegrityError, match=rf"does not fit this release: KeyError\('{lacking}'"):
+        GeneratorPipeline.load(weights, adapter=folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -18,8 +18,8 @@ from tests.support.tiny_models import small_config, small_transformer
 def _saved(folder: Path, model: OmniTransformer, kind: str = "generator", space: str = "a") -> Path:
     card = {"command": f"omnireel train {folder.name}", "recipe": folder.name, "limits": ["few"]}
     return save_component(
-        folder, kind=kind, config={"latent_space": space}, state_dict=model.state_dict(),
-        card=card, dtype=None,
+        folder, kind=kind, config={"latent_space": space, "transformer": asdict(model.config)},
+        state_dict=model.state_dict(), card=card, dtype=None,
     )  # fmt: skip
 
 
@@ -50,4 +50,11 @@ def test_unequal_models_have_no_mean(tmp_path: Path) -> None:
     foreign = _saved(tmp_path / "foreign", small_transformer(), space="b")
     with pytest.raises(InvalidInput, match="another autoencoder"):
         average_models(first, foreign, 0.5, tmp_path / "out", "")
+    config = small_config()
+    for change in ({"vocabulary": ("other", "words")},
+                   {"rotary": replace(config.rotary, theta=1e4)}):  # fmt: skip
+        model = OmniTransformer(replace(config, **change))
+        other = _saved(tmp_path / "other", model)
+        with pytest.raises(InvalidInput, match=rf"differs in transformer\.{min(change)}"):
+            average_models(first, other, 0.5, tmp_path / "out", "")
     assert not (tmp_path / "out").exists()

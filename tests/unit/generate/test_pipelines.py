@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import torch
 
 from omnireel.errors import Cancelled, IntegrityError, InvalidInput
 from omnireel.generate import GenerationSettings, GeneratorPipeline, UpscalePipeline, source_ids
-from omnireel.generate.components import weights_sha256
+from omnireel.generate.components import load_vae, weights_sha256
 from omnireel.generate.frames import frames_to_video, resize_video, video_to_frames
 from omnireel.model.sequence import ALIGNED_ROLES
 from omnireel.mvl import parse
@@ -221,6 +222,56 @@ def test_models_of_another_autoencoder_are_refused(weights, tmp_path):
     for pipeline in (GeneratorPipeline, UpscalePipeline):
         with pytest.raises(IntegrityError, match="another autoencoder"):
             pipeline.load(mixed)
+
+
+def changed(folder, component, config, **tensors):
+    return save_component(
+        folder,
+        kind=component.kind,
+        config=config,
+        state_dict={**component.state_dict, **tensors},
+        card={},
+        dtype=None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "part", "path", "value"),
+    [
+        (GeneratorPipeline, "generator", ("transformer",), None),
+        (GeneratorPipeline, "generator", ("transformer", "unknown"), 1),
+        (GeneratorPipeline, "generator", ("transformer", "heads"), 0),
+        (GeneratorPipeline, "generator", ("transformer", "heads"), 3),
+        (GeneratorPipeline, "generator", ("transformer", "depth"), "2"),
+        (GeneratorPipeline, "generator", ("limits",), None),
+        (GeneratorPipeline, "generator", ("latent_space",), None),
+        (GeneratorPipeline, "generator", ("sampling", "guidance", "text"), 99),
+        (UpscalePipeline, "upscaler", ("upscale",), None),
+        (UpscalePipeline, "upscaler", ("upscale",), []),
+        (UpscalePipeline, "upscaler", ("upscale", "window"), None),
+    ],
+)
+def test_a_configuration_that_fits_no_model_is_told(weights, tmp_path, pipeline, part, path, value):
+    component = load_component(weights / part, dtype=None)
+    config = at = json.loads(json.dumps(component.config))
+    for name in path[:-1]:
+        at = at[name]
+    if value is None:
+        del at[path[-1]]
+    else:
+        at[path[-1]] = value
+    folder = changed(tmp_path / part, component, config)
+    with pytest.raises(IntegrityError, match=r"config\.json does not fit this release"):
+        pipeline.open(folder, weights / "vae")
+
+
+@pytest.mark.parametrize("name", ["keeper.extra", "enlarger.extra", "fusion.extra"])
+def test_tensors_of_a_part_that_the_model_lacks_are_refused(weights, tmp_path, name):
+    for part, load in (("generator", GeneratorPipeline.open), ("vae", None)):
+        component = load_component(weights / part, dtype=None)
+        folder = changed(tmp_path / part, component, component.config, **{name: torch.zeros(3)})
+        with pytest.raises(IntegrityError, match=f"Unexpected key.*{name}"):
+            load(folder, weights / "vae") if load else load_vae(folder)
 
 
 def test_weights_in_several_files_have_one_version(weights, tmp_path):

@@ -67,6 +67,16 @@ def test_other_modes() -> None:
     assert read_image(saved(Image.new("1", (3, 3), 1), "PNG")).frames_THWC.min() == 255
 
 
+def test_a_jpeg_is_its_first_picture() -> None:
+    # Cameras put a small copy, a second view or a depth map behind it.
+    first, other = Image.fromarray(gradient()), Image.fromarray(255 - gradient())
+    data = saved(first, "MPO", save_all=True, append_images=[other], quality=95)
+    with Image.open(io.BytesIO(data)) as image:
+        assert getattr(image, "n_frames", 1) == 2
+    clip = read_image(data)
+    assert np.abs(clip.frames_THWC[0].astype(int) - gradient()).mean() <= 6
+
+
 def png_of_claimed_size(width: int, height: int) -> bytes:
     def chunk(kind: bytes, body: bytes) -> bytes:
         check = struct.pack(">I", zlib.crc32(kind + body))
@@ -97,7 +107,16 @@ def test_bombs_are_refused_by_their_header(side: int) -> None:
         (b"\xff\xd8\xff" + bytes(50), "damaged or cut off"),
         (
             write_webp_animation(Clip(np.stack([gradient(), 255 - gradient()]))),
-            "with 2 frames; a still",
+            "with 2 frames; a still image is needed, or declare it as a video",
+        ),
+        (
+            saved(
+                Image.fromarray(gradient()),
+                "PNG",
+                save_all=True,
+                append_images=[Image.fromarray(255 - gradient())],
+            ),
+            "with 2 frames; a still image is needed, or for a video convert it to GIF",
         ),
     ],
 )
@@ -113,6 +132,27 @@ def test_limits() -> None:
         read_image(data, DecodeLimits(max_pixels=383))
     with pytest.raises(ValueError, match="max_frames"):
         DecodeLimits(max_frames=0)
+
+
+@pytest.mark.parametrize(
+    ("max_pixels", "size"),
+    [(48 * 32, (48, 32)), (48 * 32 - 1, (24, 16)), (24 * 16, (24, 16)), (24 * 16 - 1, (12, 8))],
+)
+@pytest.mark.parametrize("image_format", ["JPEG", "MPO"])
+def test_a_large_jpeg_is_decoded_smaller(
+    max_pixels: int, size: tuple[int, int], image_format: str
+) -> None:
+    small = Image.fromarray(gradient())
+    large = small.resize((48, 32), Image.Resampling.BICUBIC)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = saved(large, image_format, quality=95, exif=exif)
+    clip = read_image(data, DecodeLimits(max_pixels=max_pixels))
+    expected = np.rot90(np.array(large.resize(size, Image.Resampling.BOX)), -1)
+    assert clip.frames_THWC[0].shape == expected.shape
+    assert np.abs(clip.frames_THWC[0].astype(int) - expected).mean() < 6
+    with pytest.raises(InvalidInput, match="48x32 = 1536 pixels; 1530 at most"):
+        read_image(data, DecodeLimits(max_pixels=1530 // 6))
 
 
 def test_damaged_images_never_crash() -> None:

@@ -13,12 +13,14 @@ import pytest
 from omnireel.errors import InvalidInput, NotFound
 from omnireel.media import (
     DecodeLimits,
+    probe_clip,
     read_clip,
     read_media,
     write_mp4,
     write_png,
     write_webp_animation,
 )
+from omnireel.media.clock import FrameClock
 from omnireel.types import Audio, Clip, Frames, MediaKind
 
 
@@ -132,15 +134,63 @@ def test_pixels_that_are_not_square() -> None:
     assert read_clip(wide).frames_THWC.shape == (9, 32, 96, 3)
 
 
-def test_rotation() -> None:
-    # A phone writes a quarter turn clockwise into the track header's matrix.
-    data = bytearray(encoded(moving_square()))
+@pytest.mark.parametrize(
+    ("a", "b", "c", "d"),
+    [
+        (0, 1, -1, 0),  # a phone's quarter turn clockwise
+        (-1, 0, 0, -1),
+        (0, -1, 1, 0),
+        (-1, 0, 0, 1),  # a front camera's mirror image
+        (1, 0, 0, -1),
+        (0, 1, 1, 0),
+        (0, -1, -1, 0),
+    ],
+)
+def test_rotation_and_mirroring(a: int, b: int, c: int, d: int) -> None:
+    # The track header's matrix takes the point (x, y) to (a x + c y, b x + d y).
+    frames = moving_square()
+    frames[:, :8, :16] = 0
+    data = bytearray(encoded(frames))
     matrix = data.index(b"tkhd") + 4 + 40
-    turned = (0, 0x10000, 0, -0x10000, 0, 0, 0, 0, 0x40000000)
-    data[matrix : matrix + 36] = struct.pack(">9i", *turned)
+    data[matrix : matrix + 36] = struct.pack(
+        ">9i", a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 0x40000000
+    )
+    upright = frames[:, ::d, ::a] if a else frames[:, ::c, ::b].transpose(0, 2, 1, 3)
     clip = read_clip(bytes(data))
-    upright = np.rot90(moving_square(), -1, axes=(1, 2))
+    assert clip.frames_THWC.shape == upright.shape
     assert np.abs(clip.frames_THWC.astype(int) - upright).mean() < 12
+
+
+@pytest.mark.parametrize(
+    ("first_s", "second_s"),
+    [(20, 0), (0, 0), (1000, 0), (0, 1000), (1000, 1000)],
+)
+def test_joined_recordings_play_one_after_the_other(first_s: int, second_s: int) -> None:
+    def recording(start_s: int, frames: Frames) -> bytes:
+        times = list(range(8 * start_s, 8 * start_s + 9))
+        return encoded(frames, container="mpegts", times=times)
+
+    there = moving_square()
+    back = there[::-1]
+    data = recording(first_s, there) + recording(second_s, back)
+    clip = read_clip(data)
+    assert clip.format == probe_clip(data)[0]
+    assert (len(clip.frames_THWC), clip.fps) == (18, 8.0)
+    shown = np.concatenate([there, back])
+    assert (np.abs(clip.frames_THWC.astype(int) - shown).mean(axis=(1, 2, 3)) < 4).all()
+
+
+def test_a_still_picture_is_no_leap() -> None:
+    held = encoded(moving_square(2), container="matroska", times=[0, 160])
+    assert read_clip(held).format.duration_s == pytest.approx(40)
+
+
+def test_frame_times_only_grow() -> None:
+    clock = FrameClock(longest_step_s=10.0)
+    given = [5.0, 5.5, None, 6.5, 6.5, 2.0, 2.5, 99.0, 100.0]
+    times = [clock.read(time_s, 0.5) for time_s in given]
+    assert times == [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.5]
+    assert clock.start_s == 5.0
 
 
 def test_shrinking_while_decoding() -> None:
@@ -205,6 +255,8 @@ def test_a_stream_that_changes_its_size_half_way() -> None:
         (b"RIFF\x00\x00\x00\x00WAVEfmt ", "a sound file"),
         (bytes(range(128, 256)) * 4, "of an unknown type"),
         (b"\x00\x00\x00\x20ftypheic" + bytes(100), "HEIC"),
+        (b"\x00\x00\x00\x20ftyphevc" + bytes(100), "HEIC"),
+        (b"\x00\x00\x00\x20ftypmsf1" + bytes(100), "HEIC"),
         (b"\x00\x00\x00\x20ftypisom" + bytes(1000), "damaged, cut off"),
         (b"\x1a\x45\xdf\xa3" + bytes(1000), "damaged, cut off"),
         (b"GIF89a" + bytes(50), "damaged or cut off"),

@@ -86,6 +86,18 @@ def test_length_counts_the_text_form_and_points_at_the_limit() -> None:
     assert caught.value.position == 4
 
 
+def test_descriptions_are_checked_as_the_text_is() -> None:
+    good = Element("A", description="a girl\n\tin a red dress")
+    validate(prompt_of(elements=(good,)), PromptLimits(max_description_characters=22))
+    with pytest.raises(InvalidInput, match="22 characters; shorten it to 21") as caught:
+        validate(prompt_of(elements=(good,)), PromptLimits(max_description_characters=21))
+    assert fields(caught.value) == ["elements[0].description"]
+    for bad, says in (("x\0", "U[+]0000"), ("\x1b[2J", "U[+]001B"), ("\ud800", "U[+]D800")):
+        with pytest.raises(InvalidInput, match=says) as caught:
+            parse("@A @B", elements=[good, Element("B", description=bad)])
+        assert fields(caught.value) == ["elements[1].description"]
+
+
 def test_prompts_put_together_by_parts_get_the_part_and_the_position() -> None:
     parts = (TextPart("a "), MentionPart("Girl"), TextPart("s "), MentionPart("Boy"))
     prompt = Prompt(parts, elements=(Element("Girl"),))

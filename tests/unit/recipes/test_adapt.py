@@ -63,6 +63,16 @@ def adapter(root: Path) -> Path:
     return done.adapter
 
 
+@pytest.mark.parametrize("field", ["out", "cache"])
+def test_a_run_inside_of_its_clips_is_refused(root: Path, field: str) -> None:
+    inside = dataclasses.replace(
+        request(root, root / "apart"), **{field: root / "clips" / "runs" / "look"}
+    )
+    with pytest.raises(InvalidInput, match=rf"--{field} .*look lies in the data"):
+        adapt(inside, (), quiet)
+    assert not (root / "clips" / "runs").exists()
+
+
 def frames_of(pipeline: GeneratorPipeline) -> np.ndarray:
     return pipeline.generate(parse("a red ball rolls"), {}, SETTINGS).clip.frames_THWC
 

@@ -7,9 +7,11 @@ import torch
 from typer.testing import CliRunner
 
 from omnireel.cli import models, train
+from omnireel.cli.launch.recipe import STOPPED_EARLY
 from omnireel.errors import IntegrityError, InvalidInput, NotFound, OmnireelError
 from omnireel.recipes.ladder import build_ladder
 from omnireel.registry import save_component
+from omnireel.train.supervise import Supervision, Supervisor
 
 RUNNER = CliRunner()
 
@@ -41,6 +43,27 @@ def test_train_then_resume(tmp_path: Path) -> None:
     assert "step 1," in first.output
     again = RUNNER.invoke(train.app, [*common, "--resume", "--set", "trainer.num_steps=2"])
     assert "step 2," in again.output
+
+
+def test_ranks_get_what_the_verb_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = []
+
+    def work(supervisor: Supervisor) -> Supervision:
+        commands.append(supervisor._command(False))
+        return Supervision(stopped=True)
+
+    monkeypatch.setattr(Supervisor, "work", work)
+    run = tmp_path / "run"
+    common = ["vae-debug", "--out", str(run), "--ranks", "2"]
+    named = ["--run-name", "a name", "--run-parent", "0123"]
+    assert RUNNER.invoke(train.app, [*common, *named]).exit_code == 0
+    (command,) = commands
+    assert [command[command.index(word) + 1] for word in named[::2]] == named[1::2]
+    assert RUNNER.invoke(train.app, [*common, "--continue"]).exit_code == STOPPED_EARLY
+    # Nothing to go on from is never a reason to begin.
+    missing = _fails(train.app, *common, "--resume")
+    assert isinstance(missing, NotFound) and "leave --resume out" in str(missing)
+    assert len(commands) == 2 and not run.exists()
 
 
 def test_mistakes_are_product_errors(tmp_path: Path) -> None:

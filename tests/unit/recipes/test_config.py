@@ -71,6 +71,23 @@ def test_wrong_overrides_name_field_and_remedy(assignment: str, message: str) ->
         override(CONFIG, [assignment])
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_counts_that_make_no_sense_are_refused_with_their_field(name: str) -> None:
+    recipe = build_recipe(name)
+    counted = ("batch_size", "held_out", "held_out_per_format", "scored")
+    wrong = {
+        path: 0 if path.rpartition(".")[2] in counted else -1
+        for path in flatten(recipe)
+        if path.rpartition(".")[2] in (*counted, "previews", "workers", "render_workers")
+    }
+    assert wrong
+    for path, value in wrong.items():
+        with pytest.raises(InvalidInput) as caught:
+            override(recipe, [f"{path}={value}"])
+        # The loop's own configurations do not know where they stand.
+        assert path.endswith(caught.value.violations[0].field)
+
+
 def test_missing_field_is_named() -> None:
     with pytest.raises(InvalidInput, match="steps is missing"):
         from_json(Outer, {})

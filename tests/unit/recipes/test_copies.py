@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from typer.testing import CliRunner
 from omnireel.cli.main import app
 from omnireel.errors import AlreadyExists, IntegrityError, NotFound, Unavailable
 from omnireel.recipes.copies import CheckpointCopies, fetch_run
+from omnireel.registry import write_text_atomic
 from omnireel.store import LocalStore
 from omnireel.train.checkpoint import load_checkpoint
 from tests.support.toy_training import toy_trainer
@@ -53,6 +57,45 @@ def test_another_run_is_not_overwritten(tmp_path: Path) -> None:
         toy_trainer(tmp_path / "two", CheckpointCopies(store), num_steps=4).fit()
     with pytest.raises(AlreadyExists, match="step_00000004"):
         fetch_run(store, tmp_path / "one")
+
+
+def recipe_of(run: Path, *commands: str) -> Callable[[], None]:
+    """Writes what a recipe's run says of its commands."""
+    return lambda: write_text_atomic(run / "recipe.json", json.dumps({"commands": commands}))
+
+
+def test_a_run_that_goes_on_overwrites_neither_another_run_nor_its_own_future(
+    tmp_path: Path,
+) -> None:
+    store, a, b = LocalStore(tmp_path / "store"), tmp_path / "a", tmp_path / "b"
+    toy_trainer(a, num_steps=8).fit(on_locked=recipe_of(a, "one"))
+    toy_trainer(b, CheckpointCopies(store), num_steps=4).fit(on_locked=recipe_of(b, "two"))
+    with pytest.raises(AlreadyExists, match="step_00000004 of another run"):
+        toy_trainer(a, CheckpointCopies(store)).fit(
+            resume=True, on_locked=recipe_of(a, "one", "again")
+        )
+    shutil.copytree(b, tmp_path / "older")  # a snapshot of the volume
+    toy_trainer(b, CheckpointCopies(store)).fit(resume=True, on_locked=recipe_of(b, "two", "more"))
+    before = steps(store)
+    assert "step_00000012" in before
+    older = tmp_path / "older"
+    with pytest.raises(AlreadyExists, match=r"beyond step 4; .*omnireel train fetch"):
+        toy_trainer(older, CheckpointCopies(store)).fit(
+            resume=True, on_locked=recipe_of(older, "two", "more")
+        )
+    assert steps(store) == before
+
+
+def test_a_run_that_was_stopped_before_its_first_step_goes_on(tmp_path: Path) -> None:
+    store, run = LocalStore(tmp_path / "store"), tmp_path / "run"
+    trainer = toy_trainer(run, CheckpointCopies(store), num_steps=4)
+    trainer.request_stop()
+    trainer.fit(on_locked=recipe_of(run, "one"))
+    assert steps(store) == {"step_00000000"}
+    toy_trainer(run, CheckpointCopies(store), num_steps=4).fit(
+        resume=True, on_locked=recipe_of(run, "one", "one")
+    )
+    assert "step_00000004" in steps(store)
 
 
 class Broken(LocalStore):

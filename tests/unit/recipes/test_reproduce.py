@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +16,7 @@ import torch
 from typer.testing import CliRunner
 
 from omnireel.cli import train
+from omnireel.cli.launch.recipe import STOPPED_EARLY
 from omnireel.errors import FailedPrecondition, NotFound
 from omnireel.recipes.reproduce import component_of, reproduction
 from omnireel.registry import save_component, verify
@@ -214,3 +221,59 @@ def test_a_mean_in_the_middle_of_a_chain_has_two_ways_to_it(tmp_path: Path) -> N
 def test_an_unknown_component_is_named() -> None:
     with pytest.raises(NotFound, match="use embedder, enhancer, generator, teacher, upscaler, vae"):
         component_of("nothing")
+
+
+def test_a_stage_that_was_stopped_is_not_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    component = _component(
+        tmp_path / "c", recipe="vae-tiny", command="omnireel train vae-tiny --out runs/a"
+    )
+    out, ran = tmp_path / "again", []
+    folder = out / "1-vae-tiny"
+
+    def stopped(command: Sequence[str]) -> int:
+        ran.append(list(command[3:]))
+        (folder / "checkpoints" / "step_00000002").mkdir(parents=True, exist_ok=True)
+        (folder / "checkpoints" / "latest").write_text("step_00000002\n")
+        return STOPPED_EARLY
+
+    monkeypatch.setattr("omnireel.cli.reproduce.run_to_end", stopped)
+    for _ in range(2):
+        result = CliRunner().invoke(train.app, ["reproduce", str(component), "--out", str(out)])
+        assert isinstance(result.exception, FailedPrecondition)
+        assert "was stopped; run this again to go on" in str(result.exception)
+    begin = ["train", "vae-tiny", "--out", str(folder)]
+    assert ran == [[*begin, "--continue"], [*begin, "--resume", "--continue"]]
+
+
+SLOW_TO_STOP = """
+import pathlib, signal, sys, time
+def save(*_):
+    time.sleep(1.0)
+    pathlib.Path(sys.argv[1], "saved").touch()
+    sys.exit(0)
+signal.signal(signal.SIGINT, save)
+pathlib.Path(sys.argv[1], "runs").touch()
+time.sleep(600)
+"""
+
+
+def test_ctrl_c_waits_for_the_checkpoint(tmp_path: Path) -> None:
+    child = tmp_path / "child.py"
+    child.write_text(SLOW_TO_STOP)
+    code = (
+        "import sys; from omnireel.cli.reproduce import run_to_end; "
+        "run_to_end([sys.executable, *sys.argv[1:]])"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code, str(child), str(tmp_path)],
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    while not (tmp_path / "runs").exists():
+        assert parent.poll() is None
+        time.sleep(0.05)
+    os.killpg(parent.pid, signal.SIGINT)  # as a terminal does
+    _, said = parent.communicate(timeout=60)
+    assert b"KeyboardInterrupt" in said and (tmp_path / "saved").exists()

@@ -1,19 +1,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from omnireel.cli import train
 from omnireel.errors import AlreadyExists, InvalidInput, NotFound
 from omnireel.generate import GeneratorPipeline, UpscalePipeline
 from omnireel.generate.components import check_latent_space, latent_space_sha256, load_vae
 from omnireel.recipes.export import export_run
 from omnireel.recipes.generator_tiny import debug_generator
-from omnireel.recipes.run import RunRequest, read_run, run_recipe
+from omnireel.recipes.run import RunRequest, check_start, read_run, run_recipe
 from omnireel.recipes.transformer_size import TransformerSize
 from omnireel.registry import load_component
 from omnireel.train import Callback, ValidationReport, checkpoint
@@ -215,6 +218,32 @@ def test_warm_start_takes_the_weights_and_refuses_other_shapes(root: Path, tmp_p
             _quiet,
         )
     assert not (tmp_path / "other" / "recipe.json").exists()
+
+
+def test_a_run_goes_on_when_what_it_began_with_is_gone(root: Path, tmp_path: Path) -> None:
+    start = tmp_path / "start"
+    shutil.copytree(root / "tiny/vae", start)
+    request = RunRequest(
+        "vae-debug",
+        tmp_path / "run",
+        root / "cache",
+        init_from=start,
+        overrides=(*VAE_SIZE, "trainer.num_steps=1"),
+    )
+    run_recipe(request, (), _quiet)
+    shutil.rmtree(start)
+    more = replace(request, resume=True, overrides=("trainer.num_steps=2",))
+    assert run_recipe(more, (), _quiet).step == 2
+    saved = read_run(request.out)
+    assert saved.started_from == start
+    assert [stage["recipe"] for stage in saved.earlier] == ["vae-debug"]
+    check_start(request.out, start)
+    with pytest.raises(InvalidInput, match=r"holds a run that began with .*start, not with"):
+        check_start(request.out, root / "tiny/vae")
+    words = ["vae-debug", "--out", str(request.out), "--init-from", str(root / "tiny/vae")]
+    for how in ("--resume", "--continue"):
+        result = CliRunner().invoke(train.app, [*words, how])
+        assert isinstance(result.exception, InvalidInput), result.output
 
 
 def test_compiled_blocks_move_nothing_to_the_host() -> None:

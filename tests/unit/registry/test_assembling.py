@@ -41,8 +41,11 @@ def test_the_nearest_autoencoder_comes_with_a_version(tmp_path: Path) -> None:
     assert assemble(tuned, tmp_path / "model", tracking_uri=uri) == found  # again: the same
     assert len(assemble(vae, tmp_path / "only", tracking_uri=uri)) == 1
     assert len(assemble(words, tmp_path / "words", tracking_uri=uri)) == 1
-    with pytest.raises(FailedPrecondition, match="which autoencoder"):
-        assemble(lonely, tmp_path / "nowhere", tracking_uri=uri)
+    child = made("lonely", 3.5, "generator", lonely)
+    with pytest.raises(FailedPrecondition, match=r"which autoencoder .* of lonely/1 again"):
+        assemble(child, tmp_path / "nowhere", tracking_uri=uri)
+    made("lonely", 3.0, "generator", vae)  # as the message says
+    assert [v.ref for v in assemble(child, tmp_path / "now", tracking_uri=uri)] == [child, vae]
 
     refused = ["registry", "assemble", "gen@champion", "--pinned", "--mlflow", uri]
     result = CliRunner().invoke(app, [*refused, "--out", str(tmp_path / "x")])

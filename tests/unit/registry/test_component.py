@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from omnireel.errors import IntegrityError, InvalidInput, NotFound, ResourceExhausted
 from omnireel.registry import component as component_module
-from omnireel.registry import load_component, save_component, verify
+from omnireel.registry import load_component, save_component, sha256_file, verify
 from omnireel.shipped import SHIPPED_TINY
 
 TENSORS = {"a.weight": torch.arange(6.0).reshape(2, 3), "b": torch.tensor([3], dtype=torch.int64)}
@@ -77,12 +78,60 @@ def test_card_cannot_point_outside_its_folder(tmp_path: Path) -> None:
         verify(folder)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"kind": "vae"}', "\x00"])
+DEEP = "[" * 200_000
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"kind": "vae"}', '{"kind": "vae", "sha256": [[5, ""]]}', "\x00", DEEP]
+)
 def test_damaged_card(tmp_path: Path, text: str) -> None:
     folder = _save(tmp_path / "vae")
     (folder / "card.json").write_text(text)
     with pytest.raises(IntegrityError, match="damaged"):
         verify(folder)
+
+
+def _renew_hashes(folder: Path) -> None:
+    card = json.loads((folder / "card.json").read_text())
+    card["sha256"] = {name: sha256_file(folder / name) for name in card["sha256"]}
+    (folder / "card.json").write_text(json.dumps(card))
+
+
+@pytest.mark.parametrize("text", ["", '{"a":', "[]", DEEP])
+def test_a_configuration_that_says_nothing_is_damaged(tmp_path: Path, text: str) -> None:
+    folder = _save(tmp_path / "vae")
+    (folder / "config.json").write_text(text)
+    _renew_hashes(folder)
+    for read in (verify, load_component):
+        with pytest.raises(IntegrityError, match=r"config\.json is damaged"):
+            read(folder)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "fault"),
+    [
+        (torch.tensor([1.0, float("nan")]), "not finite"),
+        (torch.tensor([1.0, float("inf")], dtype=torch.bfloat16), "not finite"),
+        (torch.ones(2, dtype=torch.int8), "of type int8"),
+        (torch.ones(2, dtype=torch.complex64), "of type complex64"),
+        (torch.ones(2).to(torch.float8_e4m3fn), "of type float8_e4m3fn"),
+    ],
+)
+def test_weights_that_no_model_takes_are_neither_loaded_nor_saved(
+    tmp_path: Path, tensor: torch.Tensor, fault: str
+) -> None:
+    folder = _save(tmp_path / "vae")
+    save_file({"fine": torch.empty(0), "w": tensor}, folder / "model.safetensors")
+    _renew_hashes(folder)
+    with pytest.raises(IntegrityError, match=f"Tensor w in .*{fault}"):
+        load_component(folder)
+    with pytest.raises(InvalidInput, match=f"Tensor w .*{fault}"):
+        _save(tmp_path / "new", state_dict={"w": tensor}, dtype=None)
+
+
+def test_numbers_beyond_the_storage_type_are_not_saved(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="not finite"):
+        _save(tmp_path / "vae", state_dict={"w": torch.tensor([1e6])}, dtype=torch.float16)
 
 
 def test_other_kind_is_refused(tmp_path: Path) -> None:
@@ -103,6 +152,20 @@ def test_non_finite_weights_are_not_saved(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="not finite"):
         _save(tmp_path / "vae", state_dict={"w": torch.tensor([float("nan")])})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_component_is_never_replaced(tmp_path: Path) -> None:
+    work, note = tmp_path / "work", tmp_path / "note"
+    (work / "sub").mkdir(parents=True)
+    (work / "sub" / "thesis.txt").write_text("mine")
+    note.write_text("mine")
+    for place in (work, note):
+        with pytest.raises(InvalidInput, match="is no component folder; choose another place"):
+            _save(place)
+    assert (work / "sub" / "thesis.txt").read_text() == note.read_text() == "mine"
+    (tmp_path / "empty").mkdir()
+    _save(_save(tmp_path / "empty"), config={"channels": 8})
+    assert load_component(tmp_path / "empty").config == {"channels": 8}
 
 
 def test_disk_full_leaves_the_old_component_whole(

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from omnireel.errors import (
+    AlreadyExists,
     FailedPrecondition,
     IntegrityError,
     InvalidInput,
@@ -25,7 +26,7 @@ from omnireel.registry import load_component, publishing, verify
 from omnireel.registry.publishing import DataManifest, fetch, register, set_alias
 from omnireel.registry.reference import Reference, check_name, parse_reference
 from omnireel.registry.tracking import open_client
-from omnireel.registry.versions import Registry, content_hash, weights_hash
+from omnireel.registry.versions import ModelVersion, Registry, content_hash, weights_hash
 from tests.support.registry import fresh_registry, small_component
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -83,6 +84,39 @@ def test_the_same_content_is_the_same_version(uri: str, tmp_path: Path) -> None:
     assert register(again, name="gen", tracking_uri=uri) == first
     assert register(again, name="other", tracking_uri=uri).ref == "other/1"
     assert [v.ref for v in Registry.open(uri).versions()] == ["gen/1", "other/1"]
+
+
+def test_known_content_is_told_its_lineage_later_and_once(uri: str, tmp_path: Path) -> None:
+    manifests = []
+    for name in ("clips", "others"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_text(name)
+        manifests.append(DataManifest.of_file(tmp_path / name / "manifest.json"))
+    vaes = [
+        register(small_component(tmp_path / f"v{i}", i, kind="vae"), name="vae", tracking_uri=uri)
+        for i in (1.0, 2.0)
+    ]
+    folder = small_component(tmp_path / "a")
+
+    def again(*parents: str, data: DataManifest | None = None) -> ModelVersion:
+        return register(folder, name="gen", parents=parents, data_manifest=data, tracking_uri=uri)
+
+    assert again().parents == ()
+    assert again("vae/1").parents == ("vae/1",) and again().parents == ("vae/1",)
+    assert again("vae/1", data=manifests[0]).data == "clips"
+    assert Registry.open(uri).resolve("gen/1").data_manifest == manifests[0].sha256
+    with pytest.raises(AlreadyExists, match=r"gen/1 holds .* has the parents vae/1, not vae/2"):
+        again("vae/2")
+    with pytest.raises(AlreadyExists, match="has the data manifest"):
+        again(data=manifests[1])
+    assert again().parents == ("vae/1",) and again().data == "clips"
+    # A child is no parent.
+    register(small_component(tmp_path / "b", 5.0), name="gen", parents=["vae/1"], tracking_uri=uri)
+    with pytest.raises(InvalidInput, match="gen/2 was made from vae/1"):
+        register(tmp_path / "v1.0", name="vae", parents=["gen/2"], tracking_uri=uri)
+    # Training that changed nothing.
+    assert again("gen/1").parents == ("vae/1",)
+    assert vaes[0] == Registry.open(uri).resolve("vae/1")
 
 
 def test_a_cut_off_upload_is_taken_up_again(

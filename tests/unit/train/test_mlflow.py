@@ -58,6 +58,20 @@ def test_metrics_configuration_and_media_reach_one_run(tmp_path: Path) -> None:
     ]
 
 
+def test_with_another_database_a_run_goes_on_in_a_new_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, uri = tmp_path / "run", f"sqlite:///{tmp_path}/other.db"
+    toy_trainer(run, MlflowCallback(f"sqlite:///{tmp_path}/ml.db"), num_steps=6).fit()
+    before = (run / "mlflow_run_id").read_text().strip()
+    toy_trainer(run, MlflowCallback(uri)).fit(resume=True)
+    assert f"has no run {before}" in capsys.readouterr().err
+    run_id = (run / "mlflow_run_id").read_text().strip()
+    found = _client(uri).get_run(run_id)
+    assert found.data.tags["omnireel.goes_on_from"] == before
+    assert [m.step for m in _client(uri).get_metric_history(run_id, "loss")] == [9, 12]
+
+
 def test_a_failed_run_is_marked(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/ml.db"
     run = tmp_path / "run"

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import nn
 
-from omnireel.errors import InvalidInput
+from omnireel.errors import IntegrityError, InvalidInput
 from omnireel.train.ema import Ema, EmaConfig
 from omnireel.train.optim import Muon, OptimizerConfig, Optimizers, orthogonalise, split_parameters
 from omnireel.train.schedule import ScheduleConfig, multiplier
@@ -75,8 +77,23 @@ def test_a_bad_pattern_is_named() -> None:
         OptimizerConfig(adamw_patterns=("(",))
     with pytest.raises(InvalidInput, match="regular expression"):
         OptimizerConfig(lr_multipliers={"(": 1.0})
-    with pytest.raises(InvalidInput, match="must not be negative"):
-        OptimizerConfig(lr_multipliers={"fake": -1.0})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, value) for name in ("muon_lr", "adamw_lr") for value in (-1.0, math.inf)),
+        ("muon_weight_decay", math.nan),
+        ("adamw_weight_decay", math.inf),
+        *(("muon_momentum", value) for value in (-0.1, 1.0, math.nan)),
+        *(("adamw_betas", value) for value in ((0.9, 1.5), (-0.1, 0.9), (math.nan, 0.9))),
+        *(("lr_multipliers", {"fake": value}) for value in (-1.0, math.inf, math.nan)),
+    ],
+)
+def test_what_no_optimiser_can_work_with_is_named(name: str, value: object) -> None:
+    with pytest.raises(InvalidInput, match="must be 0 or more and") as caught:
+        OptimizerConfig(**{name: value})  # type: ignore[arg-type]
+    assert caught.value.violations[0].field == f"optimizer.{name}"
 
 
 @pytest.mark.parametrize("muon_lr", [0.0, 0.02])
@@ -94,6 +111,37 @@ def test_a_module_may_learn_at_a_multiple_of_the_rate(muon_lr: float) -> None:
     again = Optimizers(config, named)
     again.load_state_tensors(optimizers.state_tensors())
     assert again.state_tensors().keys() == optimizers.state_tensors().keys()
+
+
+def test_restored_state_is_what_was_saved_and_no_more() -> None:
+    named = {n: nn.Parameter(torch.zeros(4, 4)) for n in ("m.first", "m.later", "m.table")}
+    optimizers = Optimizers(OptimizerConfig(), named)
+    for names in (("m.first", "m.table"), named):
+        for name in names:
+            named[name].grad = torch.ones(4, 4)
+        optimizers.step(1.0)
+        if names is not named:
+            saved = {n: t.clone() for n, t in optimizers.state_tensors().items()}
+    optimizers.load_state_tensors(saved)
+    found = optimizers.state_tensors()
+    assert found.keys() == saved.keys() and not any("later" in name for name in found)
+    assert all(torch.equal(found[n], saved[n]) for n in saved)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("muon/momentum_buffer/m.first", (4,)),
+        ("adamw/exp_avg/m.table", (1, 16)),
+        ("adamw/step/m.table", (1,)),
+        ("adamw/exp_avg/m.first", (4, 4)),
+        ("adamw/exp_avg/m.gone", (4, 4)),
+    ],
+)
+def test_state_of_another_parameter_is_refused(name: str, shape: tuple[int, ...]) -> None:
+    named = {n: nn.Parameter(torch.zeros(4, 4)) for n in ("m.first", "m.table")}
+    with pytest.raises(IntegrityError, match=f"{name} .* fits no parameter"):
+        Optimizers(OptimizerConfig(), named).load_state_tensors({name: torch.zeros(shape)})
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
 from omnireel.errors import FailedPrecondition, IntegrityError
-from omnireel.train import Trainer
+from omnireel.parallel import Rank
+from omnireel.train import LossReport, Trainer
 from omnireel.train.checkpoint import load_checkpoint
 from omnireel.train.saving import CheckpointWriter
 from omnireel.train.stability import StepJudge
@@ -49,6 +52,23 @@ def test_what_is_not_finite_follows_its_policy(values: tuple[float, float]) -> N
     patient(0, *values)
     with pytest.raises(FailedPrecondition, match="2 such steps"):
         patient(1, *values)
+
+
+class InfiniteLoss(ToyObjective):
+    """The loss is infinite, its gradient is not."""
+
+    def loss(self, batch: torch.Tensor, rng: torch.Generator) -> LossReport:
+        report = super().loss(batch, rng)
+        return replace(report, loss=report.loss + math.inf)
+
+
+def test_a_skipped_step_changes_no_weight_even_where_its_gradient_is_finite(tmp_path: Path) -> None:
+    objective = InfiniteLoss()
+    before = {n: p.detach().clone() for n, p in objective.net.named_parameters()}
+    result = toy_trainer(tmp_path, objective=objective, num_steps=2).fit()
+    assert result.skipped_steps == 2
+    assert all(torch.equal(p, before[n]) for n, p in objective.net.named_parameters())
+    assert not load_checkpoint(tmp_path).optimizer
 
 
 class PoisonedData(ToyData):
@@ -119,3 +139,12 @@ def test_background_checkpoints_are_the_same_and_count_only_when_read_back(
         spoilt.fit()
     assert load_checkpoint(tmp_path / "spoilt").step == 4
     assert not list((tmp_path / "spoilt" / "checkpoints").glob(".step_*"))
+
+
+def test_rank_0_alone_removes_what_an_interrupted_run_left(tmp_path: Path) -> None:
+    half = tmp_path / "checkpoints" / ".step_00000004.partial"
+    half.mkdir(parents=True)
+    for rank in (1, 0):
+        engine: Any = SimpleNamespace(rank=Rank(rank, 2, rank))
+        CheckpointWriter(tmp_path, engine, keep=2).clear()
+        assert half.exists() is (rank == 1)

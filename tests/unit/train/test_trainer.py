@@ -172,7 +172,17 @@ def test_step_seeds_do_not_collide() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("num_steps", 0), ("accumulate", 0), ("max_minutes", 0.0), ("non_finite", "ignore")],
+    [
+        ("num_steps", 0),
+        ("accumulate", 0),
+        ("max_minutes", 0.0),
+        ("non_finite", "ignore"),
+        ("clip_norm", -1.0),
+        ("clip_norm", float("nan")),
+        ("clip_norm", float("inf")),
+        ("threads", -1),
+        ("device", "gpu"),
+    ],
 )
 def test_bad_values_are_named(field: str, value: Any) -> None:
     with pytest.raises(InvalidInput) as caught:

@@ -7,6 +7,7 @@ import binascii
 import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
@@ -19,7 +20,7 @@ from services.gateway.http.compat.requests import CreateRequest, InputReference
 from services.gateway.http.door import Door
 from services.gateway.http.media import UNKNOWN_TYPES, store_upload
 
-FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
+WITH_FILE, WORDS_ONLY = "multipart/form-data", "application/x-www-form-urlencoded"
 MAX_FORM_FIELDS = 32
 CHUNK_BYTES = 256 << 10
 FILE_FIELD = "input_reference"
@@ -32,8 +33,12 @@ Create = tuple[CreateRequest, media_pb2.Media | None]
 
 async def read_create(door: Door, request: Request, caller: str) -> Create:
     """The request, and its reference, stored."""
-    if content_type(request) in FORM_TYPES:
+    kind = content_type(request)
+    if kind == WITH_FILE:
         return await _read_form(door, request, caller)
+    if kind == WORDS_ONLY:
+        wanted = _checked(await _read_words(door, request))
+        return wanted, await _stored(door, caller, wanted.input_reference)
     # A picture may stand in the JSON itself; all of that has to fit into memory.
     limit, patience = door.settings.max_inline_bytes, door.settings.idle_timeout_s
     wanted = fields_of_json(CreateRequest, await read_json(request, limit, patience))
@@ -59,10 +64,7 @@ async def _read_form(door: Door, request: Request, caller: str) -> Create:
         files = {name: value for name, value in form.items() if isinstance(value, UploadFile)}
         for name in files.keys() - {FILE_FIELD}:
             raise InvalidInput(f"{name[:80]!r} is not a file of this form", field=name[:80])
-        try:
-            wanted = CreateRequest.model_validate(_nested(fields))
-        except ValidationError as error:
-            raise _wrong(error) from None
+        wanted = _checked(fields)
         file = files.get(FILE_FIELD)
         if file is None:
             return wanted, await _stored(door, caller, wanted.input_reference)
@@ -74,6 +76,32 @@ async def _read_form(door: Door, request: Request, caller: str) -> Create:
         )
         media = await store_upload(door, caller, metadata, _pieces_of(file), field=FILE_FIELD)
         return wanted, media
+
+
+async def _read_words(door: Door, request: Request) -> dict[str, str]:
+    """The fields of a form that cannot hold a file. To decode them is a thread's work: it takes
+    long for what is all escapes."""
+    settings = door.settings
+    data = await bounded(request, settings.max_json_bytes, settings.idle_timeout_s).body()
+
+    def decode() -> dict[str, str]:
+        pairs = parse_qsl(
+            data.decode(), keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS, errors="strict"
+        )
+        return dict(pairs)
+
+    try:
+        return await door.in_thread(decode)
+    except ValueError as error:
+        problem = f"the body is no form in UTF-8 with at most {MAX_FORM_FIELDS} fields"
+        raise InvalidInput(problem, field="body") from error
+
+
+def _checked(fields: Mapping[str, str]) -> CreateRequest:
+    try:
+        return CreateRequest.model_validate(_nested(fields))
+    except ValidationError as error:
+        raise _wrong(error) from None
 
 
 def _nested(fields: Mapping[str, str]) -> dict[str, Any]:

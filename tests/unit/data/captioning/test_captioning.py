@@ -84,6 +84,46 @@ def test_four_levels_are_written_and_kept(folder: Path) -> None:
     assert (again.written, again.kept, model.asked) == (0, 2, 8)
 
 
+def test_texts_follow_their_captions_and_those_of_a_person_stay(folder: Path) -> None:
+    (folder / "b.txt").write_text("Words of a person.")
+    model = Model()
+    assert caption_folder(folder, ModelCaptioner(model, "m")).foreign == ("b.txt",)
+    done = caption_folder(folder, ModelCaptioner(model, "m"), "terse")
+    assert (done.foreign, model.asked) == (("b.txt",), 8)
+    assert (folder / "a.txt").read_text() == GOOD["terse"]
+
+    for name in ("a", "b"):
+        write_png(np.zeros((1, 16, 16, 3), np.uint8), folder / f"{name}.png")
+    shiny = GOOD["full"].replace("red", "blue")
+    model = Model(*(GOOD[level].replace("red", "blue") for level in RULES))
+    assert caption_folder(folder, ModelCaptioner(model, "m")).written == 2
+    assert (folder / "a.txt").read_text() == shiny
+    assert (folder / "b.txt").read_text() == "Words of a person."
+
+
+def test_words_of_other_content_do_not_stay(folder: Path) -> None:
+    (folder / "b.png").unlink()
+    caption_folder(folder, ModelCaptioner(Model(), "m"))
+    write_png(np.zeros((1, 16, 16, 3), np.uint8), folder / "a.png")
+    done = caption_folder(folder, ModelCaptioner(Model(*["Ball."] * 8), "m"))
+    assert done.refused.keys() == {"a.png"}
+    assert not (folder / "a.txt").exists()
+    assert "a.png" not in (folder / LEVELS_FILE).read_text()
+
+
+def test_files_that_cannot_have_captions_are_named_or_left_alone(folder: Path) -> None:
+    data = (folder / "a.png").read_bytes()
+    for name in ("line\u2028break.png", "latin\udcff.png", ".hidden.png"):
+        (folder / name).write_bytes(data)
+    (folder / "nowhere.mp4").symlink_to("nothing")
+    (folder / "folder.mp4").mkdir()
+    model = Model(*(GOOD[level].replace(" ", "\u2028", 1) for level in RULES))
+    done = caption_folder(folder, ModelCaptioner(model, "m"))
+    assert done.refused.keys() == {"'line\\u2028break.png'", "'latin\\udcff.png'"}
+    assert "\u2028" in (folder / LEVELS_FILE).read_text()
+    assert (done.written, caption_folder(folder, ModelCaptioner(model, "m")).kept) == (2, 2)
+
+
 def test_what_is_done_is_kept_when_the_model_goes_away(folder: Path) -> None:
     first = Model()
     clock = Clock()

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from omnireel.data.checks import Policy
+from omnireel.data.checks.base import Measurement, rate
 from omnireel.data.checks.near_duplicate import NearDuplicate
+from omnireel.data.checks.picture import Duration
 from omnireel.data.curate.engine import CurateRequest, curate
 from omnireel.data.curate.ledger import LEDGER, read_rows
+from omnireel.data.curate.report import Report
 from omnireel.data.decode import decode_target
 from omnireel.data.shards import ShardReader, ShardWriterConfig
 from omnireel.errors import AlreadyExists, FailedPrecondition, InvalidInput, NotFound
@@ -70,6 +74,15 @@ def test_good_samples_are_packed_and_every_verdict_is_written_down(
     page = (out / "report.html").read_text()
     assert "8 of 13 samples kept" in page
     assert "tiny.png" in page
+
+
+def test_the_report_speaks_plain_words_and_fits_a_narrow_window() -> None:
+    policy = Policy("p", {Duration.name: Duration.standard})
+    report = Report(policy, lambda file, shot: b"")
+    report.add("a.mp4", 0, [rate(Duration(), Duration.standard, "a.mp4", Measurement(0.5))])
+    page = report.page(0, 1)
+    assert "see shots" in page and "``" not in page
+    assert "<div class=wide><table>" in page and ".wide{overflow-x:auto}" in page
 
 
 def test_of_near_duplicates_one_with_words_is_kept(tmp_path: Path) -> None:
@@ -152,6 +165,20 @@ def test_new_files_do_not_change_finished_shards(
     with pytest.raises(AlreadyExists, match="finished shards of other files"):
         curate(request, Inline())
     assert bytes_of(tmp_path / "out") == before
+
+
+def test_new_captions_ask_for_the_manifest_and_then_are_written(
+    footage: Path, tmp_path: Path, policy: Policy
+) -> None:
+    request = CurateRequest(str(footage), tmp_path / "out", policy)
+    curate(request, Inline())
+    (footage / "good1.txt").write_text("other words")
+    with pytest.raises(AlreadyExists, match=re.escape(f"delete {tmp_path}/out/manifest.json")):
+        curate(request, Inline())
+    Path(request.manifest).unlink()
+    curate(request, Inline())
+    samples = {sample.key: sample for _, sample in ShardReader(request.out).samples()}
+    assert samples["good1.mp4"].text == "other words"
 
 
 def test_a_changed_file_is_measured_anew(footage: Path, tmp_path: Path, policy: Policy) -> None:

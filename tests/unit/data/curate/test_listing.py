@@ -86,7 +86,7 @@ def test_what_does_not_fit_is_named_all_at_once(tmp_path: Path) -> None:
         "d.reference-Mug.png",
         captions__csv="file,caption\ngone.mp4,words\na.mp4,\n",
         d__txt="a mug",
-        sources__csv="file,licence,source\nnope.mp4,CC0,\n",
+        sources__csv="file,licence,source\nnope.mp4,CC0,\na.mp4,CC0,\na.mp4,mine,\n",
     )
     found = problems(root)
     assert "is not there" in found["lost.source.mp4"]
@@ -95,6 +95,7 @@ def test_what_does_not_fit_is_named_all_at_once(tmp_path: Path) -> None:
     assert "is empty" in found["a.mp4"]
     assert "Mug" in found["d.mp4"]
     assert "no file 'nope.mp4'" in found["sources.csv:2"]
+    assert found["sources.csv:4"] == "a.mp4 has a row above already; keep one"
 
 
 def test_an_empty_folder(tmp_path: Path) -> None:

@@ -57,3 +57,8 @@ def test_a_part_is_written_in_words(tmp_path: Path) -> None:
     words = ["data", "curate", str(tmp_path), str(tmp_path / "out"), "--part", "2/8"]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 2 and "2-of-8" in result.output
+
+
+def test_help_shows_brackets_as_they_are() -> None:
+    result = CliRunner().invoke(app, ["data", "curate", "--help"], env={"COLUMNS": "200"})
+    assert "pip install 'omnireel[ray]'" in result.output

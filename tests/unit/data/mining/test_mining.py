@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from omnireel.data.mining.groups import MiningConfig, find_groups, find_pairs, nearest
+from omnireel.data.mining.groups import MiningConfig, SubjectGroup, find_groups, find_pairs, nearest
 from omnireel.data.mining.output import lay_out, rows_of, write_rows
 from omnireel.data.mining.vectors import F32, Vectors, vectors_of
 from omnireel.embed import EditAgreement
@@ -118,6 +118,49 @@ def test_tables_and_references_are_written(folder: Path, tmp_path: Path) -> None
     assert (out / "light.reference-Subject.mp4").is_file()
     with pytest.raises(AlreadyExists):
         lay_out(folder, vectors, groups, out)
+
+
+def test_references_never_touch_the_originals(tmp_path: Path) -> None:
+    media, out = tmp_path / "media", tmp_path / "refs"
+    (media / "a").mkdir(parents=True)
+    names = ("a/b.mp4", "a_b.mp4", "a_b.m4v", "c.mp4", "x.1.mp4", "x_1.mp4")
+    for name in names:
+        (media / name).write_bytes(name.encode())
+    group = SubjectGroup("s", tuple(range(len(names))), 1.0)
+    looks = np.eye(len(names), dtype=np.float32)
+    vectors = Vectors(names, ("video",) * len(names), names, looks, looks, {})
+    assert lay_out(media, vectors, [group], out) == len(names)
+    assert {name: (media / name).read_bytes().decode() for name in names} == {n: n for n in names}
+    mains = [path for path in out.iterdir() if ".reference-" not in path.name]
+    assert sorted(path.read_bytes().decode() for path in mains) == sorted(names)
+    assert len({path.stem for path in mains}) == len(names)
+    assert (out / "c.mp4").is_file()
+
+
+def test_references_take_captions_from_the_table_and_refuse_what_is_no_text(
+    folder: Path, tmp_path: Path
+) -> None:
+    vectors = mined(folder, tmp_path, ByBrightness())
+    groups = find_groups(vectors, find_pairs(vectors, MiningConfig())[0], MiningConfig())
+    (folder / "captions.csv").write_text("file,caption\nlight.mp4,Something light.\n")
+    (folder / "light2.txt").write_bytes("Etwas Schönes".encode("latin-1"))
+    out = tmp_path / "refs"
+    with pytest.raises(InvalidInput, match=r"light2\.mp4: light2\.txt is not UTF-8"):
+        lay_out(folder, vectors, groups, out)
+    assert not out.exists()
+    (folder / "light2.txt").unlink()
+    lay_out(folder, vectors, groups, out)
+    assert (out / "light.txt").read_text() == "With @Subject. Something light."
+    assert (out / "dark.txt").read_text() == "With @Subject. Something dark."
+
+
+@pytest.mark.parametrize("damage", [b"", b"no vectors", None])
+def test_damaged_vectors_are_made_anew(folder: Path, tmp_path: Path, damage: bytes | None) -> None:
+    kept, one = tmp_path / "kept.npz", ByBrightness()
+    before = mined(folder, tmp_path, one)
+    kept.write_bytes(kept.read_bytes()[:-200] if damage is None else damage)
+    assert mined(folder, tmp_path, one).names == before.names
+    assert one.asked == 14
 
 
 def test_a_chain_of_doubtful_pairs_joins_nothing() -> None:

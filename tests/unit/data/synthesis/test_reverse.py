@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from omnireel.types import Clip, Frames, VideoFormat
 from omnireel.world.render import render_clip
 from omnireel.world.scene import Body, Material, Motion, Scene
 from omnireel.world.truth import render_truth
+from tests.support.footage import write_video
 
 FORMAT = VideoFormat(96, 96, 9, 8.0)
 SCENE = Scene((Body("a", "cube", Material("red"), size=0.8, motion=Motion("move_right")),), "city")
@@ -136,6 +138,55 @@ def test_the_same_call_goes_on_and_other_settings_are_refused(folder: Path, tmp_
     }
     with pytest.raises(AlreadyExists, match="other settings"):
         synthesise(folder, parts, SynthesisConfig(("first",)))
+
+
+def test_work_of_another_folder_or_licence_is_refused(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    synthesise(folder, out, SynthesisConfig(("first",), licence="CC-BY-4.0"))
+    with pytest.raises(AlreadyExists, match=r"other settings \(licence\)"):
+        synthesise(folder, out, SynthesisConfig(("first",), licence="PROPRIETARY"))
+    shutil.copytree(folder, tmp_path / "more")
+    with pytest.raises(AlreadyExists, match=r"other settings \(from\)"):
+        synthesise(tmp_path / "more", out, SynthesisConfig(("first",), licence="CC-BY-4.0"))
+
+
+def test_a_changed_caption_or_clip_gives_new_samples(folder: Path, tmp_path: Path) -> None:
+    out, config = tmp_path / "out", SynthesisConfig(("add", "first"))
+    assert synthesise(folder, out, config).made == 2
+    (folder / "walk.txt").write_text("A red cube moves.")
+    synthesise(folder, out, config)
+    assert (out / "walk-first.txt").read_text() == "Animate @Start. A red cube moves."
+
+    still = np.full((5, 64, 64, 3), 90, np.uint8)
+    write_mp4(Clip(still, 8.0), folder / "walk.mp4")
+    done = synthesise(folder, out, config)
+    assert (done.made, done.left_out.keys()) == (1, {"walk.mp4"})
+    assert (out / "walk-first.mp4").read_bytes() == (folder / "walk.mp4").read_bytes()
+    assert not list(out.glob("walk-add*")), "what moved is gone, and so are samples about it"
+    assert synthesise(folder, out, config).left_out == done.left_out
+
+
+def test_clips_whose_samples_would_share_a_name_are_refused(folder: Path, tmp_path: Path) -> None:
+    (folder / "a").mkdir()
+    for name in ("a/b", "a_b"):
+        shutil.copyfile(folder / "walk.mp4", folder / f"{name}.mp4")
+        (folder / f"{name}.txt").write_text("A cube.")
+    shutil.copyfile(folder / "walk.mp4", folder / "walk.m4v")
+    with pytest.raises(InvalidInput) as caught:
+        synthesise(folder, tmp_path / "out", SynthesisConfig(("first",)))
+    assert {v.field: v.description for v in caught.value.violations} == {
+        "a_b.mp4": "its samples would be named as a/b.mp4's; rename one",
+        "walk.mp4": "its samples would be named as walk.m4v's; rename one",
+    }
+
+
+@pytest.mark.parametrize("suffix", ["ts", "avi", "m4v", "gif"])
+def test_every_format_of_clips_is_taken(tmp_path: Path, frames: Frames, suffix: str) -> None:
+    codec = {"gif": "gif", "avi": "mpeg4"}.get(suffix, "libx264")
+    write_video(tmp_path / f"clips/walk.{suffix}", frames, 8, codec)
+    (tmp_path / "clips/walk.txt").write_text("A red cube slides.")
+    assert synthesise(tmp_path / "clips", tmp_path / "out", SynthesisConfig(("first",))).made == 1
+    assert (tmp_path / f"out/walk-first.{suffix}").is_file()
 
 
 def test_what_is_missing_is_named(folder: Path, tmp_path: Path) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
+from omnireel.cli.main import app
 from omnireel.errors import InvalidInput
 from omnireel.evaluate.arena.page import write_arena_page
 from omnireel.evaluate.arena.report import arena_report, arena_text
@@ -155,19 +159,22 @@ def test_more_prompts_show_smaller_differences() -> None:
     assert many == pytest.approx(2.80 * math.sqrt(2 / 3 / 400), rel=0.05)
 
 
+SCORES = {"good": (0.9, 0.8, 0.7, 0.5), "poor": (0.2, 0.3, 0.4, 0.52)}
+
+
 @pytest.fixture
 def runs(tmp_path: Path) -> dict[str, list[Path]]:
     """Two finished runs of four cases; the first scores higher in three of them."""
     from omnireel.media.sprites import write_sprite
 
-    scores = {"good": (0.9, 0.8, 0.7, 0.5), "poor": (0.2, 0.3, 0.4, 0.52)}
-    for name, own in scores.items():
+    for name, own in SCORES.items():
         folder = tmp_path / name
         for part in ("cases", "clips"):
             (folder / part).mkdir(parents=True)
-        model = {"generator": name}
-        bench = {"version": 1, "index": "x"}
-        (folder / "manifest.json").write_text(json.dumps({"bench": bench, "model": model}))
+        model = {"generator": name, "vae": "v", "num_inference_steps": 1, "words": "precise",
+                 "seed": 0}  # fmt: skip
+        manifest = {"bench": {"version": 1, "index": "x"}, "model": model, "oracles": "o"}
+        (folder / "manifest.json").write_text(json.dumps(manifest))
         for n, score in enumerate(own):
             clips: list[dict[str, Any]] = []
             for role in ("target", "result"):
@@ -178,9 +185,29 @@ def runs(tmp_path: Path) -> dict[str, list[Path]]:
                 (folder / "clips" / file).write_bytes(sheet)
                 clips.append({"role": role, "name": "", "file": file, **shape})
             record = {"id": f"C10-{n:02d}", "capability": "C10", "prompt": f"prompt {n}",
+                      "split": "train", "tags": {}, "trained": True, "evaluations": 1, "cost": {},
                       "answers": {"matte": {"score": score}}, "clips": clips}  # fmt: skip
             (folder / "cases" / f"C10-{n:02d}.json").write_text(json.dumps(record))
-    return {name: [tmp_path / name] for name in scores}
+    return {name: [tmp_path / name] for name in SCORES}
+
+
+def _copy(run: Path, name: str, **model: Any) -> Path:
+    """A run of another name, whose manifest says another thing about its model."""
+    folder = run.with_name(name)
+    shutil.copytree(run, folder)
+    _change_manifest(folder, lambda manifest: manifest["model"].update(model))
+    return folder
+
+
+def _change_manifest(run: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    path = run / "manifest.json"
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    path.write_text(json.dumps(manifest))
+
+
+def _arena(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, ["eval", "arena", *map(str, arguments)])
 
 
 def test_the_oracle_judges_by_scores_with_a_margin(runs: dict[str, list[Path]]) -> None:
@@ -225,7 +252,10 @@ def test_the_page_is_blind_and_its_answers_come_back(
 
 def test_further_runs_are_further_draws_of_the_same_prompts(runs: dict[str, list[Path]]) -> None:
     (good,), (poor,) = runs["good"], runs["poor"]
-    both = {"good": [good, poor], "poor": [poor, good]}
+    # The second draws are those of the other system, so that the two are even.
+    better, worse = _copy(poor, "g1", generator="good", seed=1), _copy(good, "p1", generator="poor",
+                                                                       seed=1)  # fmt: skip
+    both = {"good": [good, better], "poor": [poor, worse]}
     contest = open_contest(both, ArenaConfig(trials=0, repeats=0, gold=0))
     assert {(t.case, t.draw) for t in contest.trials} == {
         (f"C10-{n:02d}", draw) for n in range(4) for draw in range(2)
@@ -236,10 +266,103 @@ def test_further_runs_are_further_draws_of_the_same_prompts(runs: dict[str, list
     (pair,) = report["pairs"]
     assert (report["prompts"], pair["good"], pair["same"], pair["bad"]) == (4, 3, 2, 3)
     for trial in contest.trials:
-        folder, _ = clip_of(contest, trial, "left")
-        assert folder == both[trial.left][trial.draw] / "clips"
+        path, _ = clip_of(contest, trial, "left")
+        assert path.parent == both[trial.left][trial.draw] / "clips"
     with pytest.raises(InvalidInput, match="good 1, poor 2"):
-        open_contest({"good": [good], "poor": [poor, good]}, ArenaConfig())
+        open_contest({"good": [good], "poor": [poor, worse]}, ArenaConfig())
+
+
+@pytest.mark.parametrize("name", ["exact", "wrong"])
+def test_runs_may_be_called_as_the_sides_of_gold_trials(
+    runs: dict[str, list[Path]], name: str
+) -> None:
+    contest = open_contest({name: runs["good"], "poor": runs["poor"]}, ArenaConfig(trials=0))
+    for trial in contest.trials:
+        if trial.kind != "gold":
+            side: Literal["left", "right"] = "left" if trial.left == name else "right"
+            path, clip = clip_of(contest, trial, side)
+            assert clip["role"] == "result"
+            assert path == runs["good"][0] / "clips" / f"{trial.case}-result.webp"
+
+
+def test_only_runs_that_belong_together_are_joined(runs: dict[str, list[Path]]) -> None:
+    (good,), (poor,) = runs["good"], runs["poor"]
+    again = _copy(good, "again")
+    with pytest.raises(InvalidInput, match=r"different systems \(another generator\)"):
+        open_contest({"a": [good, poor], "b": [again, _copy(good, "g1", seed=1)]}, ArenaConfig())
+    with pytest.raises(InvalidInput, match="the seeds 0, 0"):
+        open_contest({"a": [good, again], "b": [poor, _copy(poor, "p1", seed=1)]}, ArenaConfig())
+
+
+def test_scores_of_different_oracles_are_not_compared(runs: dict[str, list[Path]]) -> None:
+    _change_manifest(runs["poor"][0], lambda manifest: manifest.update(oracles="other"))
+    contest = open_contest(runs, ArenaConfig(trials=0))
+    with pytest.raises(InvalidInput, match="scored by different oracles"):
+        oracle_votes(contest, 0.05)
+
+
+def test_one_run_by_two_paths_is_found_out(
+    runs: dict[str, list[Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = _arena("good", runs["good"][0], "--out", tmp_path / "out")
+    assert said.exit_code == 2 and "one run is given twice" in said.output
+
+
+def test_one_prompt_and_verdicts_that_are_alike_have_no_bounds() -> None:
+    trials = [Trial("real", case, "a", "b") for case in CASES[:25]]
+
+    def report(choices: dict[int, Choice]) -> dict[str, Any]:
+        return arena_report(("a", "b"), trials, [Votes("v", choices)], least_gold=0.8)
+
+    worse = report(dict.fromkeys(range(25), "second"))
+    assert worse["pairs"][0]["gsb"] == {"estimate": 0.0, "low": None, "high": None, "count": 25}
+    assert worse["strengths"]["b"]["low"] is None and worse["strengths"]["b"]["estimate"] > 1
+    assert "GSB 0.00 [bounds unknown]" in arena_text(worse)
+    assert "GSB inf [bounds unknown]" in arena_text(report(dict.fromkeys(range(25), "first")))
+    alone = report({0: "tie"})
+    assert alone["pairs"][0]["gsb"]["low"] is None and alone["strengths"]["a"]["high"] is None
+    mixed = report({0: "first", 1: "first", 2: "tie"})
+    assert "GSB 3.00 [1.00..inf]" in arena_text(mixed)
+    assert mixed["strengths"]["a"]["low"] < mixed["strengths"]["a"]["high"]
+
+
+def test_who_always_wins_has_no_bounds_among_others_that_have() -> None:
+    verdicts = [Verdict.GOOD, Verdict.BAD]
+    found = davidson(
+        [Outcome("a", "b", str(n), Verdict.GOOD) for n in range(8)]
+        + [Outcome("b", "c", str(n), verdicts[n % 2]) for n in range(8)]
+    ).by_model
+    assert found["a"].bounds is None
+    assert found["b"].bounds is not None and found["c"].bounds is not None
+
+
+DAMAGE: dict[str, tuple[str, str | None]] = {
+    "truncated record": ("cases/C10-01.json", '{"id": "C10-'),
+    "record without answers": ("cases/C10-01.json", '{"id": "C10-01"}'),
+    "record that is a list": ("cases/C10-01.json", "[]"),
+    "score that is no number": ("cases/C10-01.json", '{"answers": {"matte": {"score": NaN}}}'),
+    "lost clip": ("clips/C10-01-result.webp", None),
+    "null as manifest": ("manifest.json", "null"),
+    "manifest without a model": ("manifest.json", '{"bench": {"version": 1, "index": "x"}}'),
+    "manifest with an empty model": (
+        "manifest.json", '{"bench": {"version": 1, "index": "x"}, "model": {}, "oracles": "o"}',
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_damaged_files_of_a_run_are_named_with_the_remedy(
+    runs: dict[str, list[Path]], tmp_path: Path, what: str
+) -> None:
+    name, content = DAMAGE[what]
+    path = runs["good"][0] / name
+    path.unlink() if content is None else path.write_text(content)
+    said = _arena(*runs["good"], *runs["poor"], "--trials", "0", "--out", tmp_path / "out")
+    assert said.exit_code == 1
+    told = " ".join(said.output.split())
+    assert Path(name).name in told and "is damaged" in told and "remove " in told
+    assert "fault of omnireel" not in told
 
 
 def test_one_run_is_no_arena(runs: dict[str, list[Path]]) -> None:

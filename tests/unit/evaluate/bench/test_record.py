@@ -83,6 +83,17 @@ def test_scores_of_other_weights_are_called_out_of_date(weights: Path, tmp_path:
     assert {"id", "score", "floor", "ceiling", "interval", "held_out"} <= rows[0].keys()
 
 
+def test_recorded_scores_without_a_column_are_damaged(weights: Path) -> None:
+    record_scores(_summary(weights), weights)
+    data = json.loads((weights / FILE).read_text())
+    del data["rows"][0]["interval"]
+    (weights / FILE).write_text(json.dumps(data))
+    said = CliRunner().invoke(app, ["eval", "table", "--weights", str(weights)])
+    assert said.exit_code == 1
+    told = " ".join(said.output.split())
+    assert "bench.json is damaged (KeyError('interval')); record the scores again" in told
+
+
 def test_a_part_of_the_benchmark_is_not_recorded(weights: Path) -> None:
     with pytest.raises(FailedPrecondition, match="3 of 600 cases"):
         record_scores({**_summary(weights), "cases": 3}, weights)

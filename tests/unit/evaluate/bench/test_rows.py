@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -34,6 +35,16 @@ def test_a_row_has_score_floor_ceiling_interval_and_held_out() -> None:
     assert row["oracles"][0]["name"] == "matte"
     assert row["oracles"][0]["truth"] == 1.0
     assert list(row["families"]) == ["prompt"]
+
+
+def test_one_case_has_no_interval() -> None:
+    alone = _record(0, 0.3)
+    summary = summary_of([{**alone, "stated": ["matte"]}], {})
+    (row,) = summary["rows"]
+    assert (row["score"], row["interval"]) == (0.3, None)
+    assert summary["stated"]["interval"] is None
+    json.dumps(summary, allow_nan=False)
+    assert "0.30 |      |  0.20" in scores_table([row])
 
 
 def test_rows_come_in_the_order_of_the_table() -> None:

@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from omnireel.cli.main import app
-from omnireel.errors import AlreadyExists, FailedPrecondition
+from omnireel.errors import AlreadyExists, FailedPrecondition, NotFound
 from omnireel.evaluate.bench.case_run import Model, judge_case
 from omnireel.evaluate.bench.rows import score_in
 from omnireel.evaluate.bench.run import read_manifest, read_records, run_bench
@@ -127,6 +127,32 @@ def test_the_worst_cases_are_shown_and_put_into_the_card(
     assert worst == records[behind.index(min(behind))]
     with pytest.raises(FailedPrecondition, match="measured another generator"):
         worst_generated(weights / "vae", whole, 5)
+
+
+def test_damage_is_told_before_cases_are_made(
+    model: Model, weights: Path, whole: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    first, second = (folder / "cases" / f"{case.id}.json" for case in CASES)
+    second.unlink()
+    clip = folder / "clips" / read_records(folder)[0]["clips"][-1]["file"]
+    clip.write_bytes(clip.read_bytes()[:40])
+    with pytest.raises(FailedPrecondition, match=rf"{clip.name} is damaged .* remove {first}"):
+        worst_generated(weights / "generator", folder, 5)
+    clip.unlink()
+    with pytest.raises(FailedPrecondition, match=rf"{clip.name} is damaged .* remove {first}"):
+        run_bench(model, CASES, folder, workers=0)
+    first.write_text(first.read_text()[:50])
+    with pytest.raises(FailedPrecondition, match=rf"{first} is damaged"):
+        run_bench(model, CASES, folder, workers=0)
+    assert not second.exists()
+    first.unlink()
+    with pytest.raises(NotFound, match="no case is finished"):
+        worst_generated(weights / "generator", folder, 5)
+    run_bench(model, CASES, folder, workers=0)
+    assert _answers(folder) == _answers(whole)
+    assert clip.stat().st_size > 500
 
 
 def test_a_wrong_capability_is_one_line() -> None:

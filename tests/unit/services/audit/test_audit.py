@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from services.common.audit import NOBODY, AuditEntry, AuditLog
 from services.common.audit import log as audit_module
 from services.common.jobs.database import Database
 from services.common.jobs.migrate import open_database
+from services.gateway.identity.trail import Trail
 from tests.support.jobs import Clock
 
 DAY_S = 86_400.0
@@ -125,6 +127,21 @@ def test_command(tmp_path: Path, database: Database) -> None:
     assert "studio" in shown and "weight=2.0  OK" in shown
     assert "tenants.set" in shown and "keys" not in shown
     assert "30m" in run("audit", "--since", "soon", code=2)
+
+
+def test_a_name_cannot_forge_a_line(tmp_path: Path, database: Database) -> None:
+    forged = "videos/\x1b[31mred\n2026-01-01 00:00:00  studio  key:1  VideoService/CreateVideo"
+    log = AuditLog(database)
+    log.write(entry(0, time=time.time(), resource=forged))
+    trail = Trail(log, "VideoService/CancelVideo", "127.0.0.1:1")
+    trail.resource = "videos/\r\u202e\u0085é\udc80"
+    with capture_logs() as stream:
+        trail.close("NOT_FOUND")
+    log.stop()
+    assert stream[0]["resource"] == r"videos/\r\u202e\x85é\udc80"
+    shown = CliRunner().invoke(app, ["audit", "--home", str(tmp_path)]).output
+    assert len(shown.splitlines()) == 2 and r"videos/\x1b[31mred\n2026" in shown
+    assert stream[0]["resource"] in shown
 
 
 def test_a_command_of_a_user_without_a_name(

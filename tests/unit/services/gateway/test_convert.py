@@ -1,16 +1,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2
 
 from omnireel.api.v1 import generator_pb2, progress_pb2, super_resolver_pb2, video_pb2
 from omnireel.errors import FieldViolation, InvalidInput
 from services.common.jobs import Job, JobError, JobState, Progress, Stage, StageOutput
 from services.common.settings import load_settings
-from services.gateway.convert import id_of, job_to_operation, job_to_video
+from services.gateway.convert import (
+    id_of,
+    job_to_operation,
+    job_to_video,
+    seconds_of,
+    timestamp,
+)
 from services.gateway.settings import GatewaySettings
 from services.gateway.videos import states_filter
 
@@ -107,7 +115,7 @@ def test_success_is_in_the_operation() -> None:
 
 def test_names() -> None:
     assert id_of("videos/x", "videos") == "x"
-    for wrong in ("x", "videos/", "operations/x", "videos/a/b", ""):
+    for wrong in ("x", "videos/", "operations/x", "videos/a/b", "videos/a\nb", "videos/\0", ""):
         with pytest.raises(InvalidInput):
             id_of(wrong, "videos")
 
@@ -123,6 +131,17 @@ def test_state_filters() -> None:
     )
     with pytest.raises(InvalidInput):
         states_filter([video_pb2.VIDEO_STATE_UNSPECIFIED], {})
+    with pytest.raises(InvalidInput, match="at most 16; there are 17") as caught:
+        states_filter([], {str(n): "x" for n in range(17)})
+    assert caught.value.violations[0].field == "labels"
+
+
+def test_the_end_of_time_can_be_said_again() -> None:
+    moment = Timestamp()
+    moment.FromDatetime(datetime.max)
+    assert timestamp(seconds_of(moment)).ToDatetime().year == 9999
+    moment.FromNanoseconds(1_795_835_000_500_000_000)
+    assert timestamp(seconds_of(moment)) == moment
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:7070", "10.0.0.1:7070", "example.org:7070"])

@@ -240,3 +240,4 @@ def test_object_that_is_gone(uploads: Uploads, library: Library, store: ObjectSt
     media = uploads.receive("me", messages(PNG))
     store.delete(media.uri)
     assert library.find("me", media.uri) is None
+    assert library.signed("me", media).signed_url == ""

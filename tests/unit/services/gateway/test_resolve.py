@@ -170,7 +170,11 @@ def test_wrong_fields_are_named(
 ) -> None:
     asked = request()
     wrong(asked)
-    assert fields(asked, can)[0].startswith(field)
+    with pytest.raises(InvalidInput) as caught:
+        run(asked, can)
+    violation = caught.value.violations[0]
+    assert violation.field.startswith(field)
+    assert not violation.description.startswith(field + ":")
 
 
 def test_wrong_format_says_what_is_served(can: Can) -> None:

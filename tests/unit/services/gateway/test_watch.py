@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from omnireel.api.v1 import video_pb2
 from omnireel.errors import InvalidInput, NotFound, ResourceExhausted, Unavailable
 from omnireel.store import open_store
-from services.common.jobs import JobStore, Lease, NewJob, Progress, Stage
+from services.common.jobs import JobState, JobStore, Lease, NewJob, Progress, Stage
 from services.common.settings import load_settings
 from services.common.storage.policy import StoragePolicy
 from services.common.storage.records import StorageRecords
@@ -164,6 +166,41 @@ def test_a_full_house_says_so(s: Setup) -> None:
     assert caught.value.retry_after_s
     inside[0].close()  # type: ignore[attr-defined]
     next(s.watch())
+
+
+def test_who_waits_is_a_watcher(s: Setup) -> None:
+    assert s.watcher.wait("me", s.job_id, 0.02, stays).state is JobState.QUEUED
+    with ThreadPoolExecutor() as pool:
+        waiting = [pool.submit(s.watcher.wait, "me", s.job_id, 30, stays) for _ in range(3)]
+        while s.hub.count < 3:
+            time.sleep(0.01)
+        with pytest.raises(ResourceExhausted):
+            s.watcher.wait("me", s.job_id, 30, stays)
+        lease = s.claim()
+        s.jobs.record_progress(lease, STEPS)
+        s.jobs.succeed(lease)
+        assert {done.result().state for done in waiting} == {JobState.SUCCEEDED}
+    assert s.hub.count == 0
+    assert s.watcher.wait("me", s.job_id, 30, stays).state is JobState.SUCCEEDED
+
+
+def test_who_waits_may_leave_or_be_sent_elsewhere(s: Setup) -> None:
+    leaving: list[Callable[[], None]] = []
+    with ThreadPoolExecutor() as pool:
+        left = pool.submit(
+            s.watcher.wait, "me", s.job_id, 30, lambda leave: leaving.append(leave) or True
+        )
+        while not leaving:
+            time.sleep(0.01)
+        leaving[0]()
+        assert left.result().state is JobState.QUEUED
+        stopped = pool.submit(s.watcher.wait, "me", s.job_id, 30, stays)
+        while s.hub.count < 1:
+            time.sleep(0.01)
+        s.hub.stop()
+        with pytest.raises(Unavailable):
+            stopped.result()
+    assert s.hub.count == 0
 
 
 def test_many_watchers_of_many_jobs_get_each_event_once(s: Setup) -> None:

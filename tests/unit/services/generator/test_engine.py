@@ -11,8 +11,8 @@ import torch
 
 from omnireel.errors import Cancelled, IntegrityError, InvalidInput, NotFound
 from omnireel.generate import GeneratorPipeline
-from omnireel.mvl import Prompt, TextPart
-from omnireel.types import VideoFormat
+from omnireel.mvl import Input, Prompt, TextPart
+from omnireel.types import Clip, MediaKind, Role, VideoFormat
 from services.common.convert_generation import model_info_to_proto
 from services.common.model_info import CacheUse, GuidanceScales, ModelInfo, Sampling
 from services.generator.engine import (
@@ -82,6 +82,22 @@ def test_it_gives_what_the_pipeline_gives(engine, weights):
     assert made.num_function_evaluations == direct.num_function_evaluations
     assert [(s.step, s.num_steps) for s in steps] == [(1, 3), (2, 3), (3, 3)]
     assert steps[0].preview().shape[0] == 5
+
+
+def test_it_says_what_of_the_media_it_could_not_use(engine):
+    source = Clip(np.zeros((40, 32, 96, 3), np.uint8), fps=8.0)
+    prompt = Prompt(
+        (TextPart("make it green"),), inputs=(Input("V", MediaKind.VIDEO, Role.SOURCE),)
+    )
+    made = engine.generate(
+        prompt, {"V": (source,)}, Sampling(FORMAT, 5), on_step=lambda step: None,
+        cancelled=lambda: False,
+    )  # fmt: skip
+    assert made.warnings == (
+        ("INPUT_CUT", "@V was cut: the first 0.6 of 5.0 s were used."),
+        ("INPUT_CROPPED", "@V was cropped: the middle 33 % of its width was used."),
+    )
+    assert make(engine, Sampling(FORMAT, 5))[0].warnings == ()
 
 
 def test_it_warms_up(engine):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from concurrent import futures
@@ -242,6 +243,22 @@ def test_sound_is_dropped_with_a_word_where_it_is_not(stub, store):
     (warning,) = result.warnings
     assert warning.code == "SOUND_DROPPED"
     assert "2.12 s" in warning.message or "2.13 s" in warning.message
+
+
+def test_the_engines_warnings_come_first(store_url, store):
+    class CuttingGenerator(TestGenerator):
+        def generate(self, *args, **more):
+            said = (("INPUT_CUT", "@V was cut."),)
+            return dataclasses.replace(super().generate(*args, **more), warnings=said)
+
+    with (
+        running_generator(store_url, CuttingGenerator()) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        stub = generator_pb2_grpc.GeneratorServiceStub(channel)
+        _, result = take_apart(stub.Generate(generate_request(prompt=edit(store, num_frames=17))))
+    assert [warning.code for warning in result.warnings] == ["INPUT_CUT", "SOUND_DROPPED"]
+    assert result.warnings[0].message == "@V was cut."
 
 
 def test_while_loading_it_is_reachable_and_says_so(store_url):

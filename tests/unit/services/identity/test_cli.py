@@ -41,6 +41,16 @@ def test_from_create_to_revoke(home: Path) -> None:
     assert "no keys" in run("list", "--tenant", "nobody", *where).output
 
 
+def test_any_name_is_listed_as_it_is(home: Path) -> None:
+    where = ("--home", str(home))
+    names = ["ci [/prod]", "x[red]", "a :smile: [link]"]
+    for name in names:
+        run("create", name, *where)
+    listed = run("list", *where).output
+    assert len(listed.splitlines()) == 4 and all(name in listed for name in names)
+    assert "one line" in run("create", "a\nb", *where, code=2).output
+
+
 def test_mistakes_are_one_line(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     where = ("--home", str(home))
     assert "no scope" in run("create", "a", "--scope", "all", *where, code=2).output

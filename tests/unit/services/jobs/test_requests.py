@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import threading
 from collections.abc import Callable
 
@@ -91,7 +92,11 @@ def test_pages_are_stable_while_jobs_arrive(store: JobStore, clock: Clock) -> No
 
 
 def test_page_token_of_nobody(store: JobStore) -> None:
-    for token in ("nonsense", "AAAA", "!"):
+    strange = [
+        base64.urlsafe_b64encode(text.encode()).decode()
+        for text in ("nan/x", "inf/x", "-inf/x", "1.0/", "1.0/a\0")
+    ]
+    for token in ("nonsense", "AAAA", "!", *strange):
         with pytest.raises(InvalidInput, match="page_token"):
             store.list_jobs("me", page_size=3, page_token=token)
 

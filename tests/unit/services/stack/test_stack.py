@@ -144,7 +144,11 @@ def test_already_running(tmp_path: Path, started: list[ProcessState]) -> None:
     alive = start(started, tmp_path)
     dead = ProcessState("y", alive.pid, alive.start_ticks + 1, "", alive.log)
     write_state(tmp_path, StackState("127.0.0.1:7", "tiny", 5.0, (alive, dead)))
-    with pytest.raises(FailedPrecondition, match=r"in part \(x\).*omnireel down"):
+    with pytest.raises(FailedPrecondition, match=r"in part \(y ended\).*omnireel down") as caught:
+        start_stack(stack_config(tmp_path), print)
+    assert "gateway" not in caught.value.message
+    write_state(tmp_path, StackState("127.0.0.1:7", "tiny", 5.0, (alive,)))
+    with pytest.raises(FailedPrecondition, match=r"runs already.*127.0.0.1:7.*omnireel down"):
         start_stack(stack_config(tmp_path), print)
     assert is_alive(alive.id)
 

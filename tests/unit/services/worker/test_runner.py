@@ -320,6 +320,12 @@ def test_deadline_during_the_work(b: Bench) -> None:
     assert (failed.error.reason, failed.error.retryable) == ("DEADLINE_EXCEEDED", True)
 
 
+def test_a_deadline_in_a_far_future(b: Bench) -> None:
+    job = b.submit(deadline=253_402_300_799.0)  # the year 9999 ends
+    b.runner().run(job.id)
+    assert b.jobs.get(job.id).state is JobState.SUCCEEDED
+
+
 def test_a_job_without_enough_memory_fails_alone_and_at_once(b: Bench) -> None:
     large, next_one = b.submit("fail-memory-generator"), b.submit()
     runner = b.runner()
