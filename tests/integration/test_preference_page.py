@@ -155,6 +155,8 @@ def test_two_tabs_keep_the_answers_of_both(questions: Path) -> None:
         address = (questions / "page.html").as_uri()
         page.goto(address)
         other = page.context.new_page()
+        # As in a tab that sleeps: it is not told what another one stored.
+        other.add_init_script("addEventListener('storage', (e) => e.stopImmediatePropagation())")
         other.goto(address)
         _seen(page)
         page.keyboard.press("1")
