@@ -77,7 +77,7 @@ def register(
 
     Example: omnireel registry register out/generator --name generator --parent generator/3
     """
-    from omnireel.registry.publishing import DataManifest
+    from omnireel.registry.data_manifest import DataManifest
     from omnireel.registry.publishing import register as register_component
 
     version = register_component(

@@ -38,9 +38,10 @@ class TinyEmbedder:
 
         """
         component = load_component(folder, kind="embedder")
-        config = EmbedderConfig(**{**component.config, "words": tuple(component.config["words"])})
-        tokenizer = Tokenizer(config.words, config.max_tokens)
-        network = MatchingNetwork(config, len(tokenizer))
+        with component.building() as data:
+            config = EmbedderConfig(**{**data, "words": tuple(data["words"])})
+            tokenizer = Tokenizer(config.words, config.max_tokens)
+            network = MatchingNetwork(config, len(tokenizer))
         if other := network.state_dict().keys() ^ component.state_dict.keys():
             raise FailedPrecondition(
                 f"{folder} is of an earlier version of the network ({min(other)}); train it "

@@ -10,16 +10,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from omnireel.errors import AlreadyExists, IntegrityError, InvalidInput, NotFound, OmnireelError
+from omnireel.errors import IntegrityError, InvalidInput, NotFound, OmnireelError
+from omnireel.registry.completing import completed
 from omnireel.registry.component import check_place, is_component, verify
-from omnireel.registry.folders import atomic_folder, sha256_file
-from omnireel.registry.lineage import made_from
+from omnireel.registry.data_manifest import DataManifest
+from omnireel.registry.folders import atomic_folder
 from omnireel.registry.reference import check_alias, check_name
 from omnireel.registry.tracking import (
     DEFAULT_TRACKING_URI,
@@ -37,26 +37,6 @@ from omnireel.registry.versions import (
 )
 
 _MAX_DESCRIPTION = 5000
-
-
-@dataclass(frozen=True)
-class DataManifest:
-    """The data that a component was trained on: what to call it, and its manifest's SHA-256."""
-
-    name: str
-    sha256: str
-
-    @classmethod
-    def of_file(cls, path: Path, name: str = "") -> DataManifest:
-        """Hash a manifest file; by default it is called after its folder.
-
-        Raises:
-            NotFound: there is no such file.
-
-        """
-        if not path.is_file():
-            raise NotFound(f"there is no data manifest {path}")
-        return cls(name or path.resolve().parent.name, sha256_file(path))
 
 
 def register(
@@ -106,7 +86,7 @@ def register(
         )
     parent_refs = tuple(dict.fromkeys(registry.resolve(p).ref for p in parents))
     if existing := next((v for v in versions if v.content_hash == digest), None):
-        return _completed(registry, existing, parent_refs, data_manifest)
+        return completed(registry, existing, parent_refs, data_manifest)
     tags = {
         "kind": str(card["kind"]),
         "content_hash": digest,
@@ -171,54 +151,6 @@ def set_alias(
     with mlflow_errors(tracking_uri):
         registry.client.set_registered_model_alias(version.name, alias, str(version.number))
     return registry.resolve(version.ref)
-
-
-def _completed(
-    registry: Registry,
-    version: ModelVersion,
-    parents: tuple[str, ...],
-    data_manifest: DataManifest | None,
-) -> ModelVersion:
-    """``version`` with what it did not tell yet; what it tells stays."""
-    tags: dict[str, str] = {}
-    # Training that changed nothing leaves the version that it began with.
-    if parents and version.ref not in parents and set(parents) != set(version.parents):
-        if version.parents:
-            raise _told_otherwise(version, "parents", version.parents, parents)
-        _check_no_circle(registry, version, parents)
-        tags["parents"] = ",".join(parents)
-    if data_manifest is not None and data_manifest.sha256 != version.data_manifest:
-        if version.data_manifest:
-            told, given = version.data_manifest[:12], data_manifest.sha256[:12]
-            raise _told_otherwise(version, "data manifest", [told], [given])
-        tags |= {"data": data_manifest.name, "data_manifest": data_manifest.sha256}
-    if not tags:
-        return version
-    with mlflow_errors(registry.tracking_uri):
-        for key, value in tags.items():
-            registry.client.set_model_version_tag(
-                version.name, str(version.number), TAG + key, value
-            )
-    return registry.resolve(version.ref)
-
-
-def _told_otherwise(
-    version: ModelVersion, what: str, told: Sequence[str], given: Sequence[str]
-) -> AlreadyExists:
-    return AlreadyExists(
-        f"{version.ref} holds this content already and has the {what} {', '.join(told)}, not "
-        f"{', '.join(given)}; leave that out, or register under another --name"
-    )
-
-
-def _check_no_circle(registry: Registry, version: ModelVersion, parents: Sequence[str]) -> None:
-    versions = registry.versions()
-    for parent in parents:
-        if version.ref in made_from(versions, parent):
-            raise InvalidInput(
-                f"{parent} was made from {version.ref}, so it is no parent of it; name others",
-                field="parents",
-            )
 
 
 def _experiment(registry: Registry, run_id: str | None, artifact_root: str | None) -> str:

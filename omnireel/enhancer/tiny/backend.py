@@ -63,10 +63,13 @@ class TinyEnhancer:
 
         Raises:
             NotFound: there is none.
-            IntegrityError: it does not match the hashes in its card.
+            IntegrityError: it does not match the hashes in its card, or this release.
         """
         component = load_component(folder, kind="enhancer")
-        model = Model(TinyEnhancerConfig.from_dict(component.config))
+        with component.building() as config:
+            # Left out, it would stand for a decoder of seven billion parameters.
+            decoder = config["text_config"]
+            model = Model(TinyEnhancerConfig.from_dict({**config, "text_config": decoder}))
         model.load_state_dict(component.state_dict)
         return cls(model)
 

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from omnireel.errors import FailedPrecondition
 from services.common.jobs.admin import url_of_the_environment
@@ -106,7 +107,7 @@ def status(home: Home = None) -> None:
         colour = "green" if process.health == SERVING else "red"
         table.add_row(
             process.name,
-            f"[{colour}]{process.health}[/]",
+            Text(process.health, style=colour),
             process.address,
             str(process.pid),
             f"{process.memory / 2**20:.0f} MiB",
@@ -153,4 +154,5 @@ def _folder(home: Path | None) -> Path:
 
 
 def _console() -> Console:
-    return Console(highlight=False, soft_wrap=True)
+    # Logs, paths and names are printed as they are: brackets in them mean nothing.
+    return Console(highlight=False, soft_wrap=True, markup=False, emoji=False)

@@ -14,7 +14,7 @@ from omnireel.embed.network import EmbedderConfig, MatchingNetwork
 from omnireel.embed.sight import change, look, mirrored
 from omnireel.embed.tiny import TinyEmbedder
 from omnireel.embed.words import in_mirror
-from omnireel.errors import FailedPrecondition, InvalidInput, NotFound
+from omnireel.errors import FailedPrecondition, IntegrityError, InvalidInput, NotFound
 from omnireel.model.text import Tokenizer
 from omnireel.registry import save_component
 from omnireel.train.warm_start import warm_start
@@ -129,3 +129,12 @@ def test_weights_of_an_earlier_network_are_named_and_can_be_trained_on(tmp_path:
     other = MatchingNetwork(CONFIG, len(Tokenizer(CONFIG.words)))
     assert warm_start(other, tmp_path, ("embedder",)) == "embedder"
     assert torch.allclose(other.table.weight, net.table.weight, atol=0.05)
+
+
+def test_a_configuration_that_fits_no_network_is_told(tmp_path: Path) -> None:
+    config = {**asdict(CONFIG), "layers_of_tomorrow": 4}
+    save_component(
+        tmp_path, kind="embedder", config=config, state_dict=network().state_dict(), card={}
+    )
+    with pytest.raises(IntegrityError, match="does not fit this release"):
+        TinyEmbedder.load(tmp_path)

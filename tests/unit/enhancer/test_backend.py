@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,12 @@ from omnireel.enhancer.tiny.dialogue import Dialogue
 from omnireel.enhancer.tiny.modeling import TinyEnhancer as Model
 from omnireel.enhancer.tiny.word_for_word import word_for_word
 from omnireel.enhancer.tiny.writing import Drafts, Written, write
+from omnireel.errors import IntegrityError
 from omnireel.mvl import Input, Prompt, parse
 from omnireel.recipes import enhancer_words
 from omnireel.recipes.enhancer_data import draw_lesson
 from omnireel.recipes.enhancer_scores import score
+from omnireel.registry import save_component
 from omnireel.types import Clip, MediaKind, Role
 
 
@@ -227,3 +230,13 @@ def test_subjects_are_somebody_or_something() -> None:
     check_subjects(lexicon, ["a red ball", "<m0>", "a <w0> thing", "some object"])
     with pytest.raises(StructureError, match="speak of 'a blue evening'"):
         check_subjects(lexicon, ["a red ball", "a blue evening"])
+
+
+def test_a_configuration_that_fits_no_model_is_told(tmp_path: Path, model: Model) -> None:
+    config = model.config.to_dict()
+    del config["text_config"]
+    save_component(
+        tmp_path / "other", kind="enhancer", config=config, state_dict=model.state_dict(), card={}
+    )
+    with pytest.raises(IntegrityError, match="does not fit this release"):
+        TinyEnhancer.load(tmp_path / "other")

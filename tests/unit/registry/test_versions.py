@@ -23,7 +23,8 @@ from omnireel.errors import (
 )
 from omnireel.generate.components import weights_sha256
 from omnireel.registry import load_component, publishing, verify
-from omnireel.registry.publishing import DataManifest, fetch, register, set_alias
+from omnireel.registry.data_manifest import DataManifest
+from omnireel.registry.publishing import fetch, register, set_alias
 from omnireel.registry.reference import Reference, check_name, parse_reference
 from omnireel.registry.tracking import open_client
 from omnireel.registry.versions import ModelVersion, Registry, content_hash, weights_hash
