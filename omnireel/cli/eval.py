@@ -137,11 +137,11 @@ def upscaler(
         for name, suffix in (("all pixels", ""), ("subjects", "_bodies")):
             found = data[base]
             change = gain(results, base, suffix)
-            found[f"gain{suffix}"] = [change.estimate, change.low, change.high]
+            found[f"gain{suffix}"] = [change.estimate, *(change.bounds or (None, None))]
             out().print(
                 f"{base} base, {name}: enlarged {found[f'enlarged{suffix}']:.2f} dB, "
                 f"super-resolved {found[f'result{suffix}']:.2f} dB "
-                f"({change.estimate:+.2f} [{change.low:+.2f}..{change.high:+.2f}]), "
+                f"({change.shown('+.2f')}), "
                 f"autoencoder {found[f'autoencoder{suffix}']:.2f} dB"
             )
     atomic_write(folder / "upscaler.json", (json.dumps(data, indent=1) + "\n").encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -72,14 +73,17 @@ def reproduce(
 
 
 def run_to_end(command: Sequence[str]) -> int:
-    """Exit status of a command; Ctrl-C, which it hears as well, waits for the checkpoint that it
-    then writes."""
+    """Exit status of a command. Ctrl-C, which it hears as well, and SIGTERM, which is passed on,
+    wait for the checkpoint that it then writes."""
     process = subprocess.Popen(command)
+    before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     try:
         return process.wait()
     except KeyboardInterrupt:
         process.wait()
         raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _resumed(arguments: list[str]) -> list[str]:

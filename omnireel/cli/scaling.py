@@ -51,9 +51,8 @@ def scaling(
 
 
 def _show(point: ScalingPoint) -> None:
-    score = point.score
     typer.echo(
         f"{point.size}: {point.parameters:,} parameters, {point.samples:,} samples, "
         f"{point.flops:.2e} operations: held-out loss {point.held_out_loss:.4f}, score "
-        f"{score.estimate:.3f} [{score.low:.3f}..{score.high:.3f}]"
+        f"{point.score.shown('.3f')}"
     )

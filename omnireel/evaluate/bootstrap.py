@@ -29,6 +29,14 @@ class Interval:
         """Low and high; None where they are unknown."""
         return None if math.isnan(self.low) else (self.low, self.high)
 
+    def shown(self, form: str = ".2f") -> str:
+        """For people: "0.52 [0.44..0.61]", or "0.52" where the bounds are unknown."""
+        estimate = format(self.estimate, form)
+        if self.bounds is None:
+            return estimate
+        low, high = (format(bound, form) for bound in self.bounds)
+        return f"{estimate} [{low}..{high}]"
+
 
 @dataclass(frozen=True)
 class BootstrapConfig:

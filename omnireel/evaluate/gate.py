@@ -108,7 +108,7 @@ def _gsb_at_least(name: str, found: Comparison | None, least: float, config: Gat
 def _at_least(name: str, found: Interval | None, least: float, config: GateConfig) -> Reason:
     if found is None:
         return Reason(False, f"{name} was not measured (at least {least:.4g} is needed)")
-    shown = f"{name} is {found.estimate:.4g} [{found.low:.4g}..{found.high:.4g}]"
+    shown = f"{name} is {found.shown('.4g')}"
     if found.count < config.min_count:
         return Reason(
             False, f"{shown} from {found.count} observations; {config.min_count} are needed"

@@ -115,8 +115,8 @@ def main() -> None:
             capability, eyes, count=args.count, corrupt=corrupt, single=args.single
         ):
             print(
-                f"{e.capability:4} {e.oracle:12} true {e.true.estimate:6.3f} "
-                f"[{e.true.low:.3f}..{e.true.high:.3f}]  false {e.false.estimate:6.3f}  "
+                f"{e.capability:4} {e.oracle:12} true {e.true.shown('6.3f')}  "
+                f"false {e.false.estimate:6.3f}  "
                 f"n {e.true.count}"
             )
 

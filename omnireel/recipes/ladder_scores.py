@@ -141,13 +141,13 @@ def ladder_table(scores: Sequence[RungScores]) -> str:
     for score in scores:
         card = load_component(score.result.component).card
         found = score.measured.scores
-        shown = [_interval(found.get("mean"))]
+        shown = [found["mean"].shown() if "mean" in found else ""]
         shown += [_headline(found, capability) for capability in capabilities]
         comparison = score.measured.comparison
         gsb = ""
         if comparison is not None:
             counts = f"{comparison.good} / {comparison.same} / {comparison.bad}"
-            gsb = f"{_interval(comparison.gsb)} ({counts})"
+            gsb = f"{comparison.gsb.shown()} ({counts})"
             gsb += "" if score.result.kept else ", set aside"
         lines.append(
             f"| {score.result.rung.name} | {score.result.rung.purpose} | {card['steps']} | "
@@ -159,10 +159,4 @@ def ladder_table(scores: Sequence[RungScores]) -> str:
 
 def _headline(found: Mapping[str, Interval], capability: str) -> str:
     names = [n for n in found if n.startswith(f"{capability}/") and n.count("/") == 1]
-    return f"{names[0].split('/')[1]} {_interval(found[names[0]])}" if names else ""
-
-
-def _interval(interval: Interval | None) -> str:
-    if interval is None:
-        return ""
-    return f"{interval.estimate:.2f} [{interval.low:.2f}..{interval.high:.2f}]"
+    return f"{names[0].split('/')[1]} {found[names[0]].shown()}" if names else ""

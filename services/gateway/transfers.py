@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
@@ -76,3 +76,21 @@ def without_pauses(messages: Iterator[M], idle_timeout_s: float = IDLE_TIMEOUT_S
             yield message  # type: ignore[misc]
     finally:
         reader.shutdown(wait=False)
+
+
+def while_taken(
+    messages: Iterator[M], end_call: Callable[[], object], idle_timeout_s: float = IDLE_TIMEOUT_S
+) -> Iterator[M]:
+    """``messages``; ``end_call`` is called when one is not taken within ``idle_timeout_s`` seconds.
+
+    The server asks for the next message when the client has room for it, and until then only the
+    end of the call frees the thread that sends.
+    """
+    for message in messages:
+        watch = threading.Timer(idle_timeout_s, end_call)
+        watch.daemon = True
+        watch.start()
+        try:
+            yield message
+        finally:
+            watch.cancel()

@@ -13,7 +13,7 @@ from omnireel.api.v1 import capabilities_pb2, media_pb2, video_pb2, video_pb2_gr
 from services.gateway.caller import caller_of
 from services.gateway.convert import id_of
 from services.gateway.library import Library
-from services.gateway.transfers import Transfers, without_pauses
+from services.gateway.transfers import Transfers, while_taken, without_pauses
 from services.gateway.upload import Uploads
 from services.gateway.videos import Videos, states_filter
 from services.gateway.watch import Watch, Watcher, read_resume_token
@@ -89,7 +89,7 @@ class VideoServicer(video_pb2_grpc.VideoServiceServicer):
         """Send a file."""
         caller = caller_of(context)
         with self._transfers.place(caller):
-            yield from self._library.send(caller, request)
+            yield from while_taken(self._library.send(caller, request), context.cancel)
 
     def DeleteMedia(self, request: media_pb2.DeleteMediaRequest, context: Any) -> empty_pb2.Empty:
         """Remove an upload."""

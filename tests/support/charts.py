@@ -106,11 +106,13 @@ def _pod_template(thing: Object) -> Object | None:
     return template
 
 
-def render(*parts: Object, chart: Path = OMNIREEL, dev: bool = False) -> Rendered:
-    """The chart as release `r` in namespace `ns`; ``dev`` lays values-dev.yaml below."""
+def render(
+    *parts: Object, chart: Path = OMNIREEL, dev: bool = False, release: str = "r"
+) -> Rendered:
+    """The chart in namespace `ns`; ``dev`` lays values-dev.yaml below."""
     if dev:
         parts = (yaml.safe_load((chart / "values-dev.yaml").read_text()), *parts)
-    return _render(str(chart), "r", "ns", json.dumps(merged(*parts), sort_keys=True))
+    return _render(str(chart), release, "ns", json.dumps(merged(*parts), sort_keys=True))
 
 
 def render_training(*parts: Object) -> Rendered:

@@ -36,7 +36,12 @@
 
 {{/* A Service's name within the cluster. Takes a dict: root, component. */}}
 {{- define "omnireel.host" -}}
-{{ include "common.fullname" .root }}-{{ .component }}.{{ .root.Release.Namespace }}.svc
+{{- if hasPrefix "dev-" .component -}}
+{{ include "omnireel.devName" . }}
+{{- else -}}
+{{ include "common.fullname" .root }}-{{ .component }}
+{{- end -}}
+.{{ .root.Release.Namespace }}.svc
 {{- end -}}
 
 {{- define "omnireel.gatewayConfig" -}}

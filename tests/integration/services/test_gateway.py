@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent import futures
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from omnireel.types import Clip, VideoFormat
 from services.common.jobs import NewJob, open_jobs
 from services.gateway.main import GatewayServer
 from services.gateway.settings import GatewaySettings
-from services.gateway.transfers import without_pauses
+from services.gateway.transfers import while_taken, without_pauses
 from services.worker.runner import JobRunner, RunnerConfig
 from tests.support.engines.frames import base_frames, upscaled_frames
 from tests.support.job_runs import Bench, bench
@@ -206,6 +206,33 @@ def test_stalled_uploads_end_and_leave_room(s: Served, monkeypatch: pytest.Monke
     for call in calls:
         call.cancel()
     over.set()
+
+
+def test_a_download_that_nobody_reads_ends_and_leaves_room(
+    s: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Semaphore(0)
+
+    def watched(messages: Iterator[object], end_call: Callable[[], object]) -> Iterator[object]:
+        try:
+            yield from while_taken(messages, end_call, 0.5)
+        finally:
+            ended.release()
+
+    noise = np.random.default_rng(0).integers(0, 255, (1600, 1600, 3), np.uint8)
+    large = s.api.upload(write_png(noise))
+    monkeypatch.setattr("services.gateway.video_servicer.while_taken", watched)
+    request = media_pb2.DownloadMediaRequest(uri=large.uri)
+    calls = [s.api.videos.DownloadMedia(request) for _ in range(s.settings.max_calls // 2)]
+    for call in calls:
+        assert next(call).media.size_bytes > 4 << 20  # more than lies in between
+    for _ in calls:
+        assert ended.acquire(timeout=60)
+    for call in calls:
+        with pytest.raises(grpc.RpcError) as caught:
+            list(call)
+        assert caught.value.code() is grpc.StatusCode.CANCELLED
+    assert s.api.download(large.uri)
 
 
 def test_bad_input_names_its_fields(s: Served) -> None:

@@ -201,3 +201,18 @@ def test_small_servers_for_trying_out() -> None:
     assert "volumeClaimTemplates" in kept
     gone = render({"dev": {"storageClass": "none"}}, dev=True)
     assert "volumeClaimTemplates" not in gone.one("StatefulSet", "r-omnireel-dev-s3")["spec"]
+
+
+def test_the_longest_release_name_makes_names_that_kubernetes_takes() -> None:
+    release = "a-release-with-the-longest-name-that-helm-takes-fifty"
+    assert len(release) == 53
+    for rendered in (render(dev=True, release=release), render(PRODUCTION, release=release)):
+        assert all(len(thing["metadata"]["name"]) <= 63 for thing in rendered.objects)
+    rendered = render(dev=True, release=release)
+    sets, services = rendered.of("StatefulSet"), rendered.of("Service")
+    assert len(sets) == 3
+    settings = str(rendered.objects)
+    for name, stateful_set in sets.items():
+        assert len(name) <= 52  # a hash of eleven characters follows it in a label
+        assert stateful_set["spec"]["serviceName"] in services
+        assert f"{name}.ns.svc" in settings

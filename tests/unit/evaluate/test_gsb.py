@@ -24,6 +24,11 @@ def test_known_values() -> None:
     assert math.isnan(gsb(0, 0, 0))
 
 
+def test_an_interval_is_shown_with_the_bounds_that_it_has() -> None:
+    assert mean_interval([0.25]).shown() == "0.25"
+    assert mean_interval([0.5, 0.5]).shown(".1f") == "0.5 [0.5..0.5]"
+
+
 @given(st.integers(0, 50), st.integers(1, 50), st.integers(0, 50))
 def test_swapping_the_systems_inverts_it(good: int, same: int, bad: int) -> None:
     assert gsb(good, same, bad) * gsb(bad, same, good) == pytest.approx(1.0)

@@ -254,26 +254,33 @@ def save(*_):
     pathlib.Path(sys.argv[1], "saved").touch()
     sys.exit(0)
 signal.signal(signal.SIGINT, save)
+signal.signal(signal.SIGTERM, save)
 pathlib.Path(sys.argv[1], "runs").touch()
 time.sleep(600)
 """
 
 
-def test_ctrl_c_waits_for_the_checkpoint(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_for_the_checkpoint(number: signal.Signals, tmp_path: Path) -> None:
     child = tmp_path / "child.py"
     child.write_text(SLOW_TO_STOP)
     code = (
         "import sys; from omnireel.cli.reproduce import run_to_end; "
-        "run_to_end([sys.executable, *sys.argv[1:]])"
+        "print('status', run_to_end([sys.executable, *sys.argv[1:]]))"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", code, str(child), str(tmp_path)],
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
     while not (tmp_path / "runs").exists():
         assert parent.poll() is None
         time.sleep(0.05)
-    os.killpg(parent.pid, signal.SIGINT)  # as a terminal does
-    _, said = parent.communicate(timeout=60)
-    assert b"KeyboardInterrupt" in said and (tmp_path / "saved").exists()
+    if number == signal.SIGINT:
+        os.killpg(parent.pid, number)  # as a terminal does
+    else:
+        parent.send_signal(number)  # as a pod's end does
+    told, said = parent.communicate(timeout=60)
+    assert (tmp_path / "saved").exists()
+    assert b"KeyboardInterrupt" in said if number == signal.SIGINT else told == b"status 0\n"

@@ -1,3 +1,8 @@
+{{/* The name of one such server. Kubernetes adds up to eleven characters to that of a StatefulSet and makes it a label, which holds 63. Takes a dict: root, component. */}}
+{{- define "omnireel.devName" -}}
+{{ include "common.fullname" .root | trunc (sub 51 (len .component) | int) | trimSuffix "-" }}-{{ .component }}
+{{- end -}}
+
 {{/* One small server with a volume and a Service. Takes a dict: root, component, image, user, port, container (YAML of command, args, env), data (where its volume goes). */}}
 {{- define "omnireel.devServer" -}}
 {{- $dev := .root.Values.dev -}}
@@ -5,10 +10,10 @@
 apiVersion: apps/v1
 kind: StatefulSet
 metadata:
-  name: {{ include "common.fullname" .root }}-{{ .component }}
+  name: {{ include "omnireel.devName" . }}
   labels: {{- include "common.labels" $labels | nindent 4 }}
 spec:
-  serviceName: {{ include "common.fullname" .root }}-{{ .component }}
+  serviceName: {{ include "omnireel.devName" . }}
   replicas: 1
   selector:
     matchLabels: {{- include "common.selector" $labels | nindent 6 }}
@@ -66,7 +71,7 @@ spec:
 apiVersion: v1
 kind: Service
 metadata:
-  name: {{ include "common.fullname" .root }}-{{ .component }}
+  name: {{ include "omnireel.devName" . }}
   labels: {{- include "common.labels" $labels | nindent 4 }}
 spec:
   selector: {{- include "common.selector" $labels | nindent 4 }}

@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from omnireel.errors import Cancelled, DeadlineExceeded, ResourceExhausted
-from services.gateway.transfers import Transfers, without_pauses
+from services.gateway.transfers import Transfers, while_taken, without_pauses
 
 
 def test_a_tenant_gets_half_of_the_places() -> None:
@@ -43,6 +43,14 @@ def test_messages_come_as_they_are_until_the_client_leaves() -> None:
     assert next(messages) == 1
     with pytest.raises(Cancelled, match="the client left"):
         next(messages)
+
+
+def test_a_message_that_is_not_taken_ends_the_call() -> None:
+    assert list(while_taken(iter([1, 2, 3]), pytest.fail, 10)) == [1, 2, 3]
+    ended = threading.Event()
+    messages = while_taken(iter([1, 2]), ended.set, 0.05)
+    assert next(messages) == 1
+    assert ended.wait(30)
 
 
 def test_a_pause_ends_it() -> None:
