@@ -1,7 +1,7 @@
 """The structured prompt: what an enhancer writes, as data, as JSON and as MVL text.
 
-The flow of one answer: raw model output -> :func:`parse_structured` (JSON, else JSON after thinking
-and code fences are stripped) -> :func:`to_prompt` (MVL text with every mention of the original).
+The flow of one answer: raw model output -> :func:`parse_structured` (JSON, else the last object
+behind the thinking) -> :func:`to_prompt` (MVL text with every mention of the original).
 Whatever fails on the way ends in the user's own prompt and a reason, never in an exception.
 """
 
@@ -14,8 +14,8 @@ from typing import Any
 
 from omnireel.mvl.prompt import MentionPart, Part, Prompt, TextPart
 
-_THINKING = re.compile(r"<think>.*?</think>", re.DOTALL | re.IGNORECASE)
-_FENCE = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL | re.IGNORECASE)
+_MARK = re.compile(r"\{|</?think>", re.IGNORECASE)
+_THINKING_END = re.compile(r"</think>", re.IGNORECASE)
 _MENTION = re.compile(r"@([A-Za-z][A-Za-z0-9_]*)")
 MAX_FIELD_CHARS = 4000
 """Longest text of one field; more is a runaway generation."""
@@ -74,29 +74,69 @@ def from_mapping(data: Any) -> StructuredPrompt:
 
 
 def parse_structured(raw: str) -> StructuredPrompt:
-    """Read an enhancer's raw output.
+    """Read an enhancer's raw output: JSON alone, or the last usable object behind the thinking.
 
-    Tried in turn: the text itself as JSON; the text without ``<think>...</think>``; the inside of a
-    code fence; the first balanced ``{...}`` object.
+    Thinking ends at ``</think>``. It begins at ``<think>``, or with the answer: some chat templates
+    write ``<think>`` themselves, so that the answer holds only its end. What stands in it is never
+    the answer, however much it looks like one.
 
     Raises:
-        StructureError: none of them is a usable structured prompt.
+        StructureError: it ends while still thinking, or holds no usable structured prompt.
     """
-    visible = _THINKING.sub("", raw).strip()
-    candidates = [raw.strip(), visible]
-    candidates += [m.group(1).strip() for m in _FENCE.finditer(visible)]
-    decoder = json.JSONDecoder()
-    for candidate in candidates:
-        try:
-            return from_mapping(json.loads(candidate))
-        except json.JSONDecodeError:
-            continue
-    if (start := visible.find("{")) >= 0:
-        try:
-            return from_mapping(decoder.raw_decode(visible, start)[0])
-        except json.JSONDecodeError as error:
-            raise StructureError(f"the answer is not valid JSON: {error.msg}") from None
-    raise StructureError("the answer contains no JSON object")
+    try:
+        return from_mapping(json.loads(raw.strip()))
+    except json.JSONDecodeError:
+        found = _behind_thinking(raw)
+    except RecursionError:
+        raise _too_deep() from None
+    usable = [answer for answer in found if isinstance(answer, StructuredPrompt)]
+    if usable:
+        return usable[-1]
+    raise found[-1] if found else StructureError("the answer contains no JSON object")
+
+
+def _behind_thinking(raw: str) -> list[StructuredPrompt | StructureError]:
+    """Every object behind the thinking, in order: what it says, or why it cannot be used.
+
+    Whole objects are jumped over, since a text in one may hold any mark.
+    """
+    found: list[StructuredPrompt | StructureError] = []
+    at = 0
+    while mark := _MARK.search(raw, at):
+        at = mark.end()
+        if mark[0] == "{":
+            answer, at = _read_object(raw, mark.start())
+            found.append(answer)
+        elif mark[0].startswith("</"):  # the chat template wrote where it begins
+            found.clear()
+        else:
+            end = _THINKING_END.search(raw, at)
+            if end is None:
+                raise StructureError("the answer was cut while the model was still thinking")
+            at = end.end()
+    return found
+
+
+def _read_object(raw: str, start: int) -> tuple[StructuredPrompt | StructureError, int]:
+    """The object that begins at ``start``, and where to read on."""
+    try:
+        data, end = json.JSONDecoder().raw_decode(raw, start)
+    except json.JSONDecodeError as error:
+        # Behind the fault: objects within a broken one are not the answer.
+        end = max(error.pos, start + 1)
+        thinking_end = _THINKING_END.search(raw, start, end)
+        fault = StructureError(f"the answer is not valid JSON: {error.msg}")
+        return fault, thinking_end.start() if thinking_end else end
+    except RecursionError:
+        raise _too_deep() from None
+    try:
+        return from_mapping(data), end
+    except StructureError as error:
+        return error, end
+
+
+def _too_deep() -> StructureError:
+    return StructureError("the answer is nested too deeply")
 
 
 def mentions(prompt: Prompt) -> set[str]:

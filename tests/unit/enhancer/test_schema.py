@@ -13,6 +13,7 @@ from omnireel.types import MediaKind
 
 TEXT = st.text(max_size=40).map(lambda s: " ".join(s.split()))
 ANSWER = StructuredPrompt(("red ball",), "A red ball.", "", "A red ball rolls.", "rolls", "", "")
+DRAFT = '{"description": "a draft"}'
 IMAGE = Input("Image_1", MediaKind.IMAGE)
 
 
@@ -39,10 +40,36 @@ def test_json_round_trip(structured: StructuredPrompt) -> None:
         f"<think>a ball {{it is}} red</think>\n{ANSWER.to_json()}",
         f"<THINK>\nred\n</THINK>```json\n{ANSWER.to_json()}\n```",
         f"Here you are: {ANSWER.to_json()} Have fun!",
+        f"Here {{as asked}}: {ANSWER.to_json()}",
+        f"{DRAFT} would do, but better: {ANSWER.to_json()}",
+        f"```json\n{DRAFT}\n```\nor rather\n```json\n{ANSWER.to_json()}\n```",
     ],
 )
-def test_thinking_and_fences_are_stripped(raw: str) -> None:
+def test_the_last_object_behind_thinking_and_in_fences_is_the_answer(raw: str) -> None:
     assert parse_structured(raw) == ANSWER
+
+
+@pytest.mark.parametrize(
+    "thought",
+    [
+        f"I could write {DRAFT} but better.",
+        "use the form {subjects, summary}.",
+        'it begins with {"subjects',
+        f"{DRAFT}, no: {{",
+        f"<think>{DRAFT}</think> <think>once more: {DRAFT}",
+        "",
+    ],
+)
+def test_a_draft_in_thinking_that_the_template_began_is_not_the_answer(thought: str) -> None:
+    assert parse_structured(f"{thought}\n</think>\n\n{ANSWER.to_json()}") == ANSWER
+    with pytest.raises(StructureError, match="no JSON object"):
+        parse_structured(f"{thought}\n</think>\nI cannot say.")
+
+
+@pytest.mark.parametrize("text", ["she says <think>", "a sign: </think>", "a { and a }"])
+def test_marks_in_a_text_are_text(text: str) -> None:
+    answer = StructuredPrompt((), "", "", text)
+    assert parse_structured(f"<think>hm</think>{answer.to_json()} Have fun!") == answer
 
 
 @pytest.mark.parametrize(
@@ -56,6 +83,11 @@ def test_thinking_and_fences_are_stripped(raw: str) -> None:
         ('{"subjects": ["x"]}', "neither a description nor a summary"),
         ('{"description": "' + "x" * 5000 + '"}', "longer than"),
         ("", "no JSON object"),
+        (f"<think>maybe {DRAFT} hmm", "still thinking"),
+        (f"{DRAFT} <THINK> or", "still thinking"),
+        (f'<think>a</think>{DRAFT[:-1]}, "also": {DRAFT}, "motion": "cu', "not valid JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        ("so: " + '{"a":' * 100_000, "nested too deeply"),
     ],
 )
 def test_unusable_answers_say_why(raw: str, reason: str) -> None:
