@@ -34,7 +34,7 @@ unit: $(VENV)/.dev  ## Unit tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/unit -n 2
 
 integration: $(VENV)/.dev  ## Real services on real ports
-	$(BIN)/python -m pytest tests/integration
+	$(BIN)/python -m pytest tests/integration -n 2 --dist loadfile --timeout 900
 
 protos: $(VENV)/.dev  ## Regenerate omnireel/api from protos/
 	PATH="$(abspath $(BIN)):$$PATH" bash protos/generate.sh
