@@ -15,6 +15,7 @@ from omnireel.types import Frames
 from services.common.artifacts import JobOutput
 from services.common.cancellation import Cancellation, Preempted
 from services.common.checkpoints import Checkpoints, DenoisingState
+from services.common.pulse import Pulse
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +55,13 @@ class StepWatch:
         report: Callable[[StepReport], None],
         output: JobOutput,
         *,
+        pulse: Pulse,
         preview_every_steps: int,
         checkpoints: Checkpoints,
     ) -> None:
         self._report = report
         self._output = output
+        self._pulse = pulse
         self._preview_every_steps = preview_every_steps
         self._checkpoints = checkpoints
         self._present: EngineStep | None = None
@@ -73,9 +76,11 @@ class StepWatch:
         """The denoising loop begins now, after the steps of ``start``: the inputs are decoded."""
         self._done_before = start.step if start else 0
         self._loop_begun = self._last_step = time.monotonic()
+        self._pulse.step_begins()
 
     def __call__(self, event: EngineStep) -> None:
         """One step is done."""
+        self._pulse.step_done()
         self._last_step = time.monotonic()
         per_step_s = (self._last_step - self._loop_begun) / max(1, event.step - self._done_before)
         self._report(
@@ -89,6 +94,8 @@ class StepWatch:
         self._present = event
         if self._checkpoints.due(event.step, event.num_steps):
             self.keep()
+        if event.step < event.num_steps:
+            self._pulse.step_begins()
 
     def keep(self) -> None:
         """Store the present state, so that another process can go on from here."""
@@ -103,6 +110,7 @@ class StepWatch:
             yield
         except (Cancelled, Preempted):
             if cancellation.handed_over:
+                self._pulse.aside()
                 self.keep()
             raise
         finally:

@@ -3,7 +3,8 @@
 ``startup``    SERVING once the weights are in (a service without weights: once it is ready).
 ``readiness``  SERVING once it is warmed up, until it drains; so do ``""`` and each service's name.
 ``liveness``   SERVING while something moves: when idle the process' own loop, when busy the steps
-               of the running job. A service that is away, such as the database, changes none of
+               of the running job. A device that only a restart brings back is NOT_SERVING, and
+               not ready. A service that is away, such as the database, changes none of
                these: the calls that need it say UNAVAILABLE.
 """
 
@@ -98,5 +99,5 @@ class LivenessCheck:
             alive = self._alive()
             self._health.set_alive(alive)
             if before and not alive:
-                log.error("nothing moves any more; liveness says NOT_SERVING")
+                log.error("a hang or a broken device; liveness says NOT_SERVING")
             before = alive

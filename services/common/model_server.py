@@ -9,6 +9,7 @@ from services.common.device_gate import DeviceGate
 from services.common.logs import configure_logs
 from services.common.model_host import Engine, ModelHost
 from services.common.model_settings import ModelServiceSettings
+from services.common.pulse import Patience
 from services.common.server import Registration, RpcServer, serve
 from services.common.telemetry import ModelMetrics, open_telemetry
 
@@ -30,7 +31,11 @@ def run_model_service(
     configure_logs(service, log_format=settings.log_format, level=settings.log_level)
     telemetry = open_telemetry(service, settings)
     host = ModelHost(lambda: load_engine(settings))
-    gate = DeviceGate(max_waiting=settings.max_waiting, max_wait_s=settings.max_wait_s)
+    gate = DeviceGate(
+        max_waiting=settings.max_waiting,
+        max_wait_s=settings.max_wait_s,
+        patience=Patience(settings.max_silence_s),
+    )
     ModelMetrics(
         telemetry.registry,
         occupied=lambda: gate.occupied,
@@ -45,10 +50,11 @@ def run_model_service(
         max_calls=settings.max_calls,
         handover_s=settings.handover_s,
     )
+    gate.when_broken(lambda: server.health.set_serving(False))
     status = serve(
         server,
         lambda: host.prepare(server.health.set_started),
-        alive=lambda: gate.silent_s < settings.max_silence_s,
+        alive=lambda: gate.alive,
     )
     telemetry.close()
     return status

@@ -46,8 +46,10 @@ class ModelServiceSettings(ServiceSettings):
     max_silence_s: float = Field(
         600.0,
         gt=0,
-        description="Longest time between two steps of a job; after it the process counts as hung "
-        "and liveness says NOT_SERVING.",
+        description="Longest time in seconds without a sign of life outside of denoising steps, "
+        "as in loading media or decoding; after it the process counts as hung and liveness says "
+        "NOT_SERVING. Steps have a bound of their own: 30 s, or ten times the job's longest step, "
+        "and never more than this.",
     )
 
     @property

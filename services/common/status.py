@@ -30,7 +30,7 @@ from omnireel.errors import (
     Unauthenticated,
     Unavailable,
 )
-from services.common.device_gate import OUT_OF_MEMORY
+from services.common.device_errors import DEVICE_BROKEN, OUT_OF_MEMORY
 
 ERROR_DOMAIN = "omnireel"
 """``ErrorInfo.domain`` of every error this product raises."""
@@ -136,14 +136,18 @@ def blameless(error: grpc.RpcError, *, begun: bool) -> bool:
     """Whether a call failed for a reason that lies outside of its work.
 
     ``begun``: the service said that the work began. Before that, a service that cannot be reached
-    or is full says nothing about the work; after that, the work itself may have ended the process.
+    or is full says nothing about the work; after that, the work itself may have ended the process
+    or broken its device.
     """
     failure = error_from_rpc(error)
     if isinstance(failure, ResourceExhausted):
         return failure.reason != OUT_OF_MEMORY
     if not isinstance(failure, Unavailable):
         return False
-    return failure.reason in TAKES_NONE_NOW or (not begun and rpc_status.from_call(error) is None)
+    if failure.reason in TAKES_NONE_NOW:
+        return True
+    unreachable = rpc_status.from_call(error) is None
+    return not begun and (unreachable or failure.reason == DEVICE_BROKEN)
 
 
 def _code_of(error: BaseException) -> int | None:

@@ -9,7 +9,8 @@ from omnireel.enhancer import Enhancement
 from omnireel.mvl import Prompt
 from omnireel.store import ObjectStore
 from services.common.cancellation import Cancellation
-from services.common.device_gate import DeviceGate, memory_errors_fail_one_job
+from services.common.device_errors import memory_errors_fail_one_job
+from services.common.device_gate import DeviceGate
 from services.common.load_media import load_media, useful_short_side
 from services.common.logs import get_logger
 from services.common.sandbox import MediaSandbox

@@ -19,7 +19,8 @@ from services.common.artifacts import JobOutput, StoredMedia, read_latents
 from services.common.cancellation import Cancellation
 from services.common.checkpoints import Checkpoints
 from services.common.denoising import Elapsed, StepReport, StepWatch
-from services.common.device_gate import DeviceGate, memory_errors_fail_one_job
+from services.common.device_errors import memory_errors_fail_one_job
+from services.common.device_gate import DeviceGate
 from services.common.load_media import load_media, read_object, useful_short_side
 from services.common.logs import get_logger
 from services.common.model_info import Sampling
@@ -97,6 +98,7 @@ class UpscaleStage:
             watch = StepWatch(
                 report,
                 output,
+                pulse=cancelled,
                 preview_every_steps=job.preview_every_steps,
                 checkpoints=checkpoints,
             )

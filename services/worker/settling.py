@@ -16,7 +16,7 @@ from omnireel.errors import (
     Unavailable,
 )
 from services.common.convert_generation import VERSION_MISMATCH
-from services.common.device_gate import OUT_OF_MEMORY
+from services.common.device_errors import OUT_OF_MEMORY
 from services.common.jobs import DatabaseAway, Job, JobState, JobStore, Lease, LeaseLost
 from services.common.jobs.errors import job_error
 from services.common.logs import get_logger

@@ -97,10 +97,11 @@ spec:
         timeoutSeconds: 5
         failureThreshold: 2
       livenessProbe:
+        # A service says NOT_SERVING here only after long silence: the second time settles it.
         grpc: {port: 8081, service: liveness}
         periodSeconds: 10
-        timeoutSeconds: 5
-        failureThreshold: 6
+        timeoutSeconds: 10
+        failureThreshold: 2
       {{- if ne .component "worker" }}
       lifecycle:
         # New calls stop coming before the server stops taking them.

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from services.common.health import LIVENESS, READINESS, STARTUP
+from services.common.pulse import Patience
 from tests.support.charts import PRODUCTION, Object, Rendered, render
 
 SERVICES = ("gateway", "worker", "prompt-enhancer", "generator", "super-resolver")
@@ -108,6 +109,13 @@ def test_loading_large_weights_is_not_taken_for_a_hang(seconds: int) -> None:
     values = {"generator": {"startupSeconds": seconds}}
     probe = render(PRODUCTION, values).container("Deployment/r-omnireel-generator")["startupProbe"]
     assert probe["failureThreshold"] * probe["periodSeconds"] >= seconds
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_hung_process_is_restarted_within_a_minute(service: str) -> None:
+    probe = render(PRODUCTION).container(f"Deployment/r-omnireel-{service}")["livenessProbe"]
+    noticed_s = probe["periodSeconds"] * probe["failureThreshold"]
+    assert Patience().step_s + noticed_s < 60
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -6,8 +6,10 @@ import weakref
 import numpy as np
 import pytest
 
-from omnireel.errors import Cancelled, ResourceExhausted
-from services.common.device_gate import DeviceGate, memory_errors_fail_one_job
+from omnireel.errors import Cancelled, ResourceExhausted, Unavailable
+from services.common.device_errors import memory_errors_fail_one_job
+from services.common.device_gate import DeviceGate
+from services.common.pulse import Patience
 
 
 def never() -> bool:
@@ -120,6 +122,9 @@ class OutOfMemoryError(RuntimeError):
         MemoryError(),
         OutOfMemoryError("CUDA out of memory"),
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
     ],
 )
 def test_running_out_of_memory_fails_one_job(error):
@@ -155,3 +160,66 @@ def test_torch_itself_running_out_of_memory():
 def test_other_errors_pass():
     with pytest.raises(RuntimeError, match="shape"), memory_errors_fail_one_job("x"):
         raise RuntimeError("shape mismatch")
+
+
+class Device:
+    """Works until it is told not to."""
+
+    works = True
+
+    def __call__(self) -> bool:
+        return self.works
+
+
+def test_a_broken_device_lets_nobody_in_any_more():
+    device, told = Device(), []
+    gate = DeviceGate(max_waiting=1, max_wait_s=60, works=device)
+    gate.when_broken(lambda: told.append("broken"))
+    with pytest.raises(RuntimeError, match="shape"), gate.hold(never):
+        raise RuntimeError("shape mismatch")
+    assert gate.alive and not told
+
+    waiting: list[BaseException] = []
+
+    def wait() -> None:
+        with pytest.raises(Unavailable) as refused, gate.hold(never):
+            pass
+        waiting.append(refused.value)
+
+    thread = threading.Thread(target=wait)
+    with pytest.raises(Unavailable) as broke, gate.hold(never):
+        thread.start()
+        wait_until(lambda: gate.occupied == 2)
+        device.works = False
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+    thread.join()
+    with pytest.raises(Unavailable) as later, gate.hold(never):
+        pass
+    for error in (broke.value, waiting[0], later.value):
+        assert error.reason == "DEVICE_BROKEN"  # type: ignore[attr-defined]
+    assert not gate.alive and gate.occupied == 0 and told == ["broken"]
+
+
+def test_running_out_of_memory_does_not_ask_the_device():
+    device = Device()
+    device.works = False
+    gate = DeviceGate(max_waiting=1, max_wait_s=60, works=device)
+    with pytest.raises(ResourceExhausted), gate.hold(never), memory_errors_fail_one_job("x"):
+        raise MemoryError
+    assert gate.alive
+
+
+def test_without_a_gpu_the_device_works():
+    import torch
+
+    from services.common.device_errors import device_works
+
+    assert device_works() or torch.cuda.is_available()
+
+
+def test_only_a_job_that_hangs_makes_the_gate_dead():
+    gate = DeviceGate(max_waiting=1, max_wait_s=60, patience=Patience(part_s=0.0))
+    assert gate.alive
+    with gate.hold(never):
+        wait_until(lambda: not gate.alive)
+    assert gate.alive

@@ -7,13 +7,16 @@ import time
 from pathlib import Path
 
 import grpc
+import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from omnireel.api.v1 import generator_pb2, generator_pb2_grpc
 from services.common.device_gate import DeviceGate
 from services.common.health import LivenessCheck
 from services.common.model_host import ModelHost
+from services.common.pulse import Patience
 from services.common.server import RpcServer
+from services.common.status import blameless, error_from_rpc
 from services.generator.main import register
 from services.generator.settings import GeneratorSettings
 from tests.support.engines.generator import TestGenerator
@@ -86,11 +89,10 @@ def test_a_hung_step_is_no_life_and_a_slow_job_is(tmp_path: Path) -> None:
     settings = GeneratorSettings(store_url=tmp_path.as_uri(), listen="127.0.0.1:0")
     host: ModelHost[TestGenerator] = ModelHost(lambda: engine)
     host.prepare()
-    gate = DeviceGate(max_waiting=1, max_wait_s=1)
-    bound_s = 0.3
+    gate = DeviceGate(max_waiting=1, max_wait_s=1, patience=Patience(step_s=0.3))
     with (
         RpcServer(settings, [register(settings, host, gate)]) as server,  # type: ignore[arg-type]
-        LivenessCheck(server.health, lambda: gate.silent_s < bound_s),
+        LivenessCheck(server.health, lambda: gate.alive),
         grpc.insecure_channel(server.address) as channel,
     ):
         server.health.set_serving(True)
@@ -104,3 +106,32 @@ def test_a_hung_step_is_no_life_and_a_slow_job_is(tmp_path: Path) -> None:
         assert answers[-1].WhichOneof("event") == "result"
         until(lambda: all(said(channel)))
         assert gate.silent_s == 0
+
+
+def test_a_broken_device_is_neither_ready_nor_alive(tmp_path: Path) -> None:
+    broken = threading.Event()
+
+    def hook(step: int) -> None:
+        if step == 2:
+            broken.set()
+            raise RuntimeError("CUDA error: device-side assert triggered")
+
+    settings = GeneratorSettings(store_url=tmp_path.as_uri(), listen="127.0.0.1:0")
+    host: ModelHost[TestGenerator] = ModelHost(lambda: TestGenerator(hook))
+    host.prepare()
+    gate = DeviceGate(max_waiting=1, max_wait_s=1, works=lambda: not broken.is_set())
+    with (
+        RpcServer(settings, [register(settings, host, gate)]) as server,  # type: ignore[arg-type]
+        LivenessCheck(server.health, lambda: gate.alive),
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        gate.when_broken(lambda: server.health.set_serving(False))
+        server.health.set_serving(True)
+        stub = generator_pb2_grpc.GeneratorServiceStub(channel)
+        for begun in (True, False):
+            with pytest.raises(grpc.RpcError) as caught:
+                list(stub.Generate(generate_request()))
+            assert error_from_rpc(caught.value).reason == "DEVICE_BROKEN"
+            # The job that broke it may do so again; those that came later are not to blame.
+            assert blameless(caught.value, begun=begun) is not begun
+        until(lambda: said(channel) == [True, False, False, False, False])
