@@ -1,5 +1,5 @@
-"""What a result could not use of the media it was made from: time after its end, sides beyond its
-frame.
+"""What a result could not use of what it was made from: words beyond the model's limit, time after
+its end, sides beyond its frame.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ LEAST_SHARE = 0.7
 def unused(
     conditions: ConditionEncoder, prompt: Prompt, media: MediaSet, fmt: VideoFormat
 ) -> tuple[tuple[str, str], ...]:
-    """``(code, sentence)`` pairs to show the user, in the order of declaration.
+    """``(code, sentence)`` pairs to show the user: of the text, then of inputs and elements in the
+    order of declaration.
 
-    ``INPUT_CUT``: a video plays longer than the result, by more than a frame. ``INPUT_CROPPED``:
-    less than :data:`LEAST_SHARE` of a picture's width or height is seen.
+    ``PROMPT_CUT``: the prompt has more tokens than the model reads. ``INPUT_CUT``: a video plays
+    longer than the result, by more than a frame. ``INPUT_CROPPED``: less than :data:`LEAST_SHARE`
+    of a picture's width or height is seen.
     """
     return tuple(_unused(conditions, prompt, media, fmt))
 
@@ -29,6 +31,10 @@ def unused(
 def _unused(
     conditions: ConditionEncoder, prompt: Prompt, media: MediaSet, fmt: VideoFormat
 ) -> Iterator[tuple[str, str]]:
+    unread = conditions.tokenizer.unread_words(prompt)
+    if unread:
+        last = "its last word was" if unread == 1 else f"its last {unread} words were"
+        yield "PROMPT_CUT", f"The prompt was cut: {last} not read; shorten it."
     for declared in prompt.inputs:
         clip, name = media[declared.name][0], f"@{declared.name}"
         if declared.kind is MediaKind.VIDEO:

@@ -71,3 +71,18 @@ def test_ordinary_pictures_make_no_noise(
     inputs = (Input("A", MediaKind.IMAGE, Role.FIRST_FRAME), Input("B", MediaKind.IMAGE))
     media = dict.fromkeys("AB", (picture(width, height),))
     assert unused(conditions, parse("@B", inputs, ()), media, fmt) == ()
+
+
+def test_a_prompt_beyond_the_limit_is_cut(conditions: ConditionEncoder) -> None:
+    limit = conditions.tokenizer.max_tokens
+    short, one, many = ("q " * (limit + n) + "@A" for n in (-2, -1, 30))
+    inputs = (Input("A", MediaKind.IMAGE),)
+    media = {"A": (picture(64, 64),)}
+
+    def said(text: str) -> tuple[tuple[str, str], ...]:
+        return unused(conditions, parse(text, inputs, ()), media, SQUARE)
+
+    assert said(short) == ()
+    cut = "The prompt was cut: its last"
+    assert said(one) == (("PROMPT_CUT", f"{cut} word was not read; shorten it."),)
+    assert said(many) == (("PROMPT_CUT", f"{cut} 32 words were not read; shorten it."),)

@@ -84,16 +84,18 @@ def test_it_gives_what_the_pipeline_gives(engine, weights):
     assert steps[0].preview().shape[0] == 5
 
 
-def test_it_says_what_of_the_media_it_could_not_use(engine):
+def test_it_says_what_of_prompt_and_media_it_could_not_use(engine):
     source = Clip(np.zeros((40, 32, 96, 3), np.uint8), fps=8.0)
     prompt = Prompt(
-        (TextPart("make it green"),), inputs=(Input("V", MediaKind.VIDEO, Role.SOURCE),)
+        (TextPart("make it green" + " zz" * 50),),
+        inputs=(Input("V", MediaKind.VIDEO, Role.SOURCE),),
     )
     made = engine.generate(
         prompt, {"V": (source,)}, Sampling(FORMAT, 5), on_step=lambda step: None,
         cancelled=lambda: False,
     )  # fmt: skip
     assert made.warnings == (
+        ("PROMPT_CUT", "The prompt was cut: its last 8 words were not read; shorten it."),
         ("INPUT_CUT", "@V was cut: the first 0.6 of 5.0 s were used."),
         ("INPUT_CROPPED", "@V was cropped: the middle 33 % of its width was used."),
     )
