@@ -123,7 +123,12 @@ class Companion:
     role: Role
     path: Path
     kind: MediaKind
+    """By its name."""
     sha256: str = ""
+    shown: Pictures | None = field(default=None, repr=False, compare=False)
+    """Working frames; None: not decoded, see ``error``."""
+    error: str = ""
+    """Why it cannot be decoded, or is not of its kind; empty: it can, or nobody tried."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -88,6 +88,8 @@ class Check(Judged):
 
     needs_frames: ClassVar[bool] = True
     """False: the facts of the file are enough; then it is asked of files without frames too."""
+    needs_companions: ClassVar[bool] = False
+    """True: the companions are decoded before it is asked."""
     model: ClassVar[str | None] = None
     """The field of :class:`Models` that it cannot do without; off when the policy names none."""
     gpus: ClassVar[float] = 0.0

@@ -8,17 +8,21 @@ from omnireel.types import MediaKind
 
 
 class Readable(Check):
-    """A file that cannot be opened or read to its end, or is not what its name says."""
+    """A file, or a companion of it, that cannot be opened or read to its end; or a companion that
+    is an image where its name says video, or the reverse."""
 
-    name, tier, version = "readable", Tier.BASIC, 1
-    unit = "1: it could be opened and read to its end, 0: it could not"
+    name, tier, version = "readable", Tier.BASIC, 2
+    unit = "1: it and its companions could be opened and read to their ends, 0: one could not"
     scale = Bounds(0, 1)
     standard = Bounds(low=1)
     needs_frames = False
+    needs_companions = True
 
     def measure(self, candidate: Candidate) -> Measurement | None:
-        """The detail has the reader's own words."""
-        error = candidate.file.error
+        """The detail has the reader's own words, and names the companion."""
+        error = candidate.file.error or next(
+            (f"@{c.name} ({c.role.value}): {c.error}" for c in candidate.companions if c.error), ""
+        )
         return Measurement(0.0 if error else 1.0, {"error": error} if error else {})
 
 

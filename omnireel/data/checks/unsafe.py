@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 from omnireel.data.candidate import Candidate
 from omnireel.data.checks.base import Bounds, Check, Measurement, Models, Tier
-from omnireel.errors import FailedPrecondition, NotFound
+from omnireel.data.pictures import Pictures
+from omnireel.errors import FailedPrecondition, InvalidInput, NotFound
 from omnireel.media.sheet import spread
 
 FRAMES = 8
-"""Frames of a shot that are looked at."""
+"""Frames of a shot, and of each of its companions, that are looked at."""
 SAFE = ("safe", "sfw", "normal", "neutral", "drawings")
 """Labels, in lower case, by which classifiers call what is harmless."""
 
@@ -22,10 +24,11 @@ class Unsafe(Check):
     A classifier that raises rejects the sample, as every check does.
     """
 
-    name, tier, version = "unsafe", Tier.BASIC, 1
-    unit = "probability that the worst frame is none of the safe kinds"
+    name, tier, version = "unsafe", Tier.BASIC, 2
+    unit = "probability that the worst frame, companions included, is none of the safe kinds"
     scale = Bounds(0, 1)
     standard = Bounds(high=0.5)
+    needs_companions = True
     model = "unsafe"
     gpus = 0.1
 
@@ -45,12 +48,29 @@ class Unsafe(Check):
         return cls(*_open(models.unsafe))
 
     def measure(self, candidate: Candidate) -> Measurement | None:
-        """Of some frames, the worst one."""
+        """Of some frames of the clip and of every companion, the worst one.
+
+        Raises:
+            InvalidInput: a companion could not be decoded, so nobody knows what it shows.
+
+        """
+        assert candidate.frames is not None
+        worst = self._worst(candidate.frames.working)
+        for companion in candidate.companions:
+            where = f"@{companion.name}"
+            if companion.shown is None:
+                raise InvalidInput(
+                    f"{where} cannot be screened: {companion.error or 'not decoded'}"
+                )
+            found = self._worst(companion.shown)
+            if found.score > worst.score:
+                worst = replace(found, detail={**found.detail, "of": where})
+        return worst
+
+    def _worst(self, pictures: Pictures) -> Measurement:
         import torch
 
-        assert candidate.frames is not None
-        index = spread(len(candidate.frames.times_s), FRAMES)
-        chosen = list(candidate.frames.working.at(index).rgb)
+        chosen = list(pictures.at(spread(len(pictures.luma), FRAMES)).rgb)
         inputs = self._processor(images=chosen, return_tensors="pt").to(self._model.device)
         with torch.inference_mode():
             chances_TC = self._model(**inputs).logits.float().softmax(-1).cpu()

@@ -25,6 +25,7 @@ from omnireel.data.checks.base import (
 from omnireel.data.checks.container import Readable
 from omnireel.data.checks.policy import Policy, ShotConfig
 from omnireel.data.checks.registry import DUPLICATES
+from omnireel.data.curate.companions import decoded
 from omnireel.data.curate.inputs import Inputs, open_inputs
 from omnireel.data.curate.listing import Item
 from omnireel.data.curate.reading import ReadShot, read_file, whole_if_alone
@@ -95,6 +96,9 @@ def measure_file(
 
     with ExitStack() as stack:
         blank, problem = blank_candidate(stack, inputs, item)
+        if not problem and any(check.needs_companions for check in checks):
+            companions = tuple(decoded(companion, beat) for companion in blank.companions)
+            blank = replace(blank, companions=companions)
 
         def on_shot(read: ReadShot) -> None:
             candidate = replace(blank, file=read.facts, shot=read.shot, frames=read.frames)

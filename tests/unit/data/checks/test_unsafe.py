@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,13 @@ import pytest
 import torch
 from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessorPil
 
-from omnireel.data.candidate import Candidate, FileFacts, SampledFrames
+from omnireel.data.candidate import Candidate, Companion, FileFacts, SampledFrames
 from omnireel.data.checks.base import Models, Outcome, judge
 from omnireel.data.checks.policy import read_policy
 from omnireel.data.checks.unsafe import Unsafe
 from omnireel.data.pictures import Drawn
 from omnireel.errors import FailedPrecondition, InvalidInput, NotFound
-from omnireel.types import MediaKind
+from omnireel.types import MediaKind, Role
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +91,22 @@ def test_labels_must_tell_what_is_safe(classifier: Path, tmp_path: Path) -> None
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(FailedPrecondition, match="are cat, dog; some of them"):
         Unsafe.load(Models(unsafe=tmp_path))
+
+
+def test_a_companion_is_screened_as_the_clip_is(classifier: Path) -> None:
+    check = Unsafe.load(Models(unsafe=classifier))
+
+    def companion(name: str, colour: tuple[int, int, int]) -> Companion:
+        shown = Drawn(np.full((1, 32, 48, 3), colour, np.uint8))
+        return Companion(name, Role.REFERENCE, Path(name), MediaKind.IMAGE, shown=shown)
+
+    clip = candidate(BLUE, BLUE)
+    harmless = replace(clip, companions=(companion("Mug", BLUE),))
+    assert judge(check, Unsafe.standard, harmless).outcome is Outcome.KEPT
+    harmful = replace(clip, companions=(companion("Mug", BLUE), companion("Hat", RED)))
+    found = judge(check, Unsafe.standard, harmful)
+    assert found.outcome is Outcome.REJECTED
+    assert found.detail == {"label": "nsfw", "of": "@Hat"}
+    assert found.reason.startswith("unsafe of @Hat ")
+    unknown = replace(clip, companions=(replace(companion("Mug", BLUE), shown=None),))
+    assert judge(check, Unsafe.standard, unknown).outcome is Outcome.FAILED
