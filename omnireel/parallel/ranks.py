@@ -31,8 +31,9 @@ class ParallelConfig:
     bucket_elements: int = 50_000_000
     """Gradients travel in buckets of so many numbers."""
     hang_s: float = 45.0
-    """A rank is taken to hang when a step takes longer (and five times longer than any before); a
-    start, a validation or a checkpoint may take twenty times as long."""
+    """A rank is taken to hang when a part of a step or of a validation takes longer (and five times
+    longer than in any of the last 50 steps); the first of its kind, a start or a checkpoint may
+    take twenty times as long."""
 
     def __post_init__(self) -> None:
         if self.zero not in (0, 1, 2, 3):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from omnireel.errors import AlreadyExists, InvalidInput, NotFound
-from omnireel.parallel import Rank, join_ranks, main_first, rank_of
+from omnireel.parallel import join_ranks, main_first, rank_of
 from omnireel.recipes import build_recipe
 from omnireel.recipes.base import Recipe, Report, Workplace
 from omnireel.recipes.config import flatten, from_json, override, to_json
@@ -79,7 +79,7 @@ def run_recipe(request: RunRequest, callbacks: tuple[Callback, ...], report: Rep
         if rank.world > 1:
             # Data takes long and is made once; the others find it ready.
             main_first(rank, lambda: recipe.prepare(place))
-        with _signs_of_life(rank, recipe.trainer) as beat:
+        with _signs_of_life(recipe.trainer) as beat:
             # A resumed run takes every weight from its checkpoint.
             assembly = recipe.assemble(place, None if saved else request.init_from)
             pinned = {f"pinned.{k}": v for k, v in assembly.pinned.items()}
@@ -113,11 +113,11 @@ def on_main_rank() -> bool:
 
 
 @contextmanager
-def _signs_of_life(rank: Rank, config: TrainerConfig) -> Iterator[Beat]:
-    """Where to send signs of life: nowhere when alone and unwatched, for nobody would start a run
-    again that ended because it hung."""
+def _signs_of_life(config: TrainerConfig) -> Iterator[Beat]:
+    """Where to send signs of life: nowhere unless a launcher (torchrun, ``--ranks``) started this
+    process, for nobody would start a run again that ended because it hung."""
     file = os.environ.get(HEARTBEAT_VARIABLE, "")
-    if rank.world == 1 and not file:
+    if "WORLD_SIZE" not in os.environ and not file:
         yield lambda phase, step: None
         return
     heartbeat = Heartbeat(config.parallel.hang_s, Path(file) if file else None)

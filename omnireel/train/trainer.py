@@ -42,6 +42,7 @@ from omnireel.train.stability import Verdict
 from omnireel.train.throughput import Meter, peak_memory
 from omnireel.train.trainer_config import TrainerConfig
 from omnireel.train.turns import PlannedData, Turns
+from omnireel.train.validating import validated
 
 
 class Trainer:
@@ -195,6 +196,7 @@ class Trainer:
 
     def _roll_back(self, verdict: Verdict) -> None:
         """Go back to the last checkpoint, and on with the batches after the bad step."""
+        self._beat("checkpoint", self.at.step)
         self._tell(self._writer.finish())
         at = self.at
         bad, before = at.step, (at.data_step, at.judge.skipped, at.clock.own_s)
@@ -210,11 +212,10 @@ class Trainer:
         )
 
     def _validate(self) -> None:
-        self._beat("validation", self.at.step)
-        for module in self.objective.modules().values():
-            module.eval()
-        with self._meter.phase("validation"), torch.no_grad(), self.ema.swapped_in():
-            report = self.engine.evaluate(self.objective.validate)
+        beat = partial(self._beat, "validation", self.at.step)
+        beat()
+        with self._meter.phase("validation"):
+            report = validated(self.objective, self.engine, self.ema, beat)
         self.callbacks.on_validation(self.at.step, report)
         self._beat("step", self.at.step)
 

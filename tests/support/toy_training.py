@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -98,6 +98,7 @@ def toy_trainer(
     *callbacks: Callback,
     objective: ToyObjective | None = None,
     description: Mapping[str, Any] | None = None,
+    beat: Callable[[str, int], None] = lambda phase, step: None,
     **changes: Any,
 ) -> Trainer:
     np.random.seed(3)
@@ -108,4 +109,5 @@ def toy_trainer(
         run,
         description=description,
         callbacks=callbacks,
+        beat=beat,
     )
