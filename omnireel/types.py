@@ -17,6 +17,9 @@ import numpy.typing as npt
 Frames = npt.NDArray[np.uint8]
 """RGB frames, ``frames_THWC`` in 0..255."""
 
+MAX_GUIDANCE = 20.0
+"""Largest guidance scale that the model, the gateway and the Studio take."""
+
 
 class MediaKind(StrEnum):
     """What a declared input is."""

@@ -16,7 +16,7 @@ from torch import Tensor
 from omnireel.errors import InvalidInput
 from omnireel.model.sequence import OmniSample
 from omnireel.model.text import TextTokens
-from omnireel.types import Role
+from omnireel.types import MAX_GUIDANCE, Role
 
 _VIDEO_ROLES = frozenset({Role.SOURCE, Role.MOTION, Role.CAMERA})
 
@@ -41,9 +41,10 @@ class Guidance:
 
     def __post_init__(self) -> None:
         for name in ("text", "image", "video"):
-            if not 0.0 <= getattr(self, name) <= 20.0:
+            if not 0.0 <= getattr(self, name) <= MAX_GUIDANCE:
                 raise InvalidInput(
-                    f"guidance.{name} must be between 0 and 20, got {getattr(self, name)}",
+                    f"guidance.{name} must be between 0 and {MAX_GUIDANCE:g}, "
+                    f"got {getattr(self, name)}",
                     field=f"guidance.{name}",
                 )
 

@@ -7,12 +7,12 @@ from typing import Literal
 
 from omnireel.api.v1 import capabilities_pb2, generation_pb2, video_pb2
 from omnireel.errors import FailedPrecondition, FieldViolation
+from omnireel.types import MAX_GUIDANCE
 
 MAX_REQUEST_ID = 64
 MAX_LABELS = 16
 MAX_LABEL_CHARACTERS = 63
 MAX_SEED = 2**63 - 1
-MAX_GUIDANCE = 30.0
 
 
 def field_violations(

@@ -5,7 +5,8 @@ import type { Capabilities, CreateVideoRequest, Guidance, Settings, Video } from
 import { duration } from "./words.ts";
 
 const SCALES = ["text", "image", "video"] as const;
-const MAX_GUIDANCE = 30;
+/** As `MAX_GUIDANCE` in omnireel/types.py. */
+const MAX_GUIDANCE = 20;
 /** About so many previews grow during one denoising. */
 const PREVIEWS = 12;
 

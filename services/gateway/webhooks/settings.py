@@ -27,7 +27,9 @@ class WebhookSettings(BaseSettings):
         description='Private networks that may be called, such as ["10.1.0.0/16"].',
     )
     timeout_s: float = Field(10.0, gt=0, description="Seconds that one attempt may take.")
-    max_attempts: int = Field(10, ge=1, description="How often a message is tried.")
+    max_attempts: int = Field(
+        15, ge=1, description="How often a message is tried; 15 times take five hours."
+    )
     first_delay_s: float = Field(
         5.0, gt=0, description="Wait after the first failure; it doubles each time."
     )

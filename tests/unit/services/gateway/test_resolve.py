@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from omnireel.api.v1 import capabilities_pb2, media_pb2, mvl_pb2, video_pb2
 from omnireel.errors import FailedPrecondition, InvalidInput, PromptSyntaxError
+from omnireel.sampling import Guidance
+from omnireel.types import MAX_GUIDANCE
 from services.gateway.resolve import resolve
 
 NOW = 1000.0
@@ -152,7 +155,7 @@ def change(**values: object) -> Callable[[video_pb2.CreateVideoRequest], None]:
         (change(settings__seed=2**63), "settings.seed"),
         (change(settings__num_inference_steps=65), "settings.num_inference_steps"),
         (change(settings__num_upscale_steps=-1), "settings.num_upscale_steps"),
-        (change(settings__guidance__text=31.0), "settings.guidance.text"),
+        (change(settings__guidance__text=MAX_GUIDANCE + 0.1), "settings.guidance.text"),
         (change(settings__guidance__image=float("nan")), "settings.guidance.image"),
         (change(settings__shape__aspect_ratio="3:1"), "settings.shape.aspect_ratio"),
         (change(settings__shape__aspect_ratio="wide"), "settings.shape.aspect_ratio"),
@@ -175,6 +178,17 @@ def test_wrong_fields_are_named(
     violation = caught.value.violations[0]
     assert violation.field.startswith(field)
     assert not violation.description.startswith(field + ":")
+
+
+def test_gateway_model_and_studio_agree_on_the_largest_guidance(can: Can) -> None:
+    asked = request()
+    asked.settings.guidance.text = MAX_GUIDANCE
+    assert run(asked, can).settings.guidance.text == MAX_GUIDANCE
+    assert Guidance(text=MAX_GUIDANCE).text == MAX_GUIDANCE
+    with pytest.raises(InvalidInput, match="between 0 and 20"):
+        Guidance(text=MAX_GUIDANCE + 0.1)
+    source = (Path(__file__).resolve().parents[4] / "studio/src/options.ts").read_text()
+    assert f"const MAX_GUIDANCE = {MAX_GUIDANCE:g};" in source
 
 
 def test_wrong_format_says_what_is_served(can: Can) -> None:
