@@ -1,11 +1,12 @@
 """Predictions for every layout of a recipe on N devices: does it fit, how long is a step.
 
 Counted: bytes and operations (:mod:`~omnireel.recipes.planning.memory`,
-:mod:`~omnireel.train.flops`). Assumed, and named in the table: the share of their peak
+:mod:`~omnireel.train.flops`). Assumed, and named below the table: the share of their peak
 that matrix products reach, that a group of up to eight devices shares one node's links, and that
-what ZeRO sends is hidden behind the backward pass as far as that lasts, and that activations move
-to the host at 80 % of the link's speed behind the passes. Ulysses' exchanges are not hidden. What
-is predicted here is a guide for choosing a layout, not a measurement.
+activations move to the host at 80 % of the link's speed behind the passes. What ZeRO and Ulysses
+send is waited for: the engine does not overlap it with passes (``overlap_comm`` is off in
+:mod:`omnireel.parallel.zero`). What is predicted here is a guide for choosing a layout, not a
+measurement.
 """
 
 from __future__ import annotations
@@ -74,8 +75,8 @@ class Prediction:
     activations: ActivationPlan | None
     reason: str
     compute_s: float
-    exposed_s: float
-    """Communication that is not hidden."""
+    communication_s: float
+    """Of ZeRO and Ulysses; passes wait for it."""
     optimizer_s: float
     mfu: float
 
@@ -93,7 +94,7 @@ class Prediction:
     @property
     def step_s(self) -> float:
         """A whole step."""
-        return self.compute_s + self.exposed_s + self.optimizer_s
+        return self.compute_s + self.communication_s + self.optimizer_s
 
 
 @dataclass(frozen=True)
@@ -205,9 +206,9 @@ def _predict(
     zero_s = _zero_seconds(workload, device, config, layout, micro)
     width = 2 if compute == "bfloat16" else 4
     ulysses_s = micro * _ulysses_seconds(workload, device, layout, groups, width)
-    exposed = ulysses_s + max(0.0, zero_s - compute_s * 2 / 3)
+    communication_s = zero_s + ulysses_s
     useful = micro * groups * flops
-    step = compute_s + exposed + optimizer_s
+    step = compute_s + communication_s + optimizer_s
     return Prediction(
         layout=layout,
         micro_batches=micro,
@@ -215,7 +216,7 @@ def _predict(
         activations=activations,
         reason=reason,
         compute_s=compute_s,
-        exposed_s=exposed,
+        communication_s=communication_s,
         optimizer_s=optimizer_s,
         mfu=useful / (step * config.gpus * device.peak_flops(compute)),
     )

@@ -59,7 +59,9 @@ def plan_text(name: str, plan: Plan, *, precision: str) -> str:
     lines += [
         "",
         f"Assumed: products reach {config.efficiency:.0%} of the peak, {config.headroom:.0%} of "
-        f"the memory stays free, {config.per_node} devices a node. Device: {device.source}.",
+        f"the memory stays free, {config.per_node} devices a node; passes wait for what ZeRO and "
+        f"Ulysses send. MFU is at most the assumed {config.efficiency:.0%}. Device: "
+        f"{device.source}.",
     ]
     return "\n".join(lines)
 

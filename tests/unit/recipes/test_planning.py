@@ -174,6 +174,18 @@ def test_more_devices_and_stages_need_less_each_and_the_best_comes_first() -> No
     assert all(p.peak_bytes <= small.memory_bytes for p in fitting)
 
 
+def test_what_zero_sends_is_waited_for() -> None:
+    workload = _workload()
+    slow = replace(DEVICES["h100"], link_bytes_s=1e9)
+    plan = make_plan(workload, TRAINER, slow, PlanConfig(gpus=2))
+    by = {(p.layout.zero, p.layout.ulysses): p for p in plan.predictions}
+    once = 4.0 * workload.num_parameters / 2 / 1e9
+    assert by[1, 1].communication_s == pytest.approx(2 * once)
+    assert by[3, 1].communication_s == pytest.approx(3 * by[3, 1].micro_batches * once)
+    ulysses_s = by[0, 2].communication_s - 2 * once
+    assert 0 < ulysses_s == pytest.approx(by[1, 2].communication_s - 2 * once)
+
+
 def test_what_cannot_fit_says_so_with_numbers() -> None:
     tiny = replace(DEVICES["h100"], memory_bytes=10**7)
     with pytest.raises(FailedPrecondition, match=r"need 0\.\d+ GB; the memory to fit is 0\.01 GB"):
@@ -225,7 +237,8 @@ def test_the_command_prints_a_row_for_every_layout() -> None:
     lines = run.output.splitlines()
     assert lines[0].startswith("generator-tiny: 6.6 M parameters")
     assert sum(line[:1] in "0123" and "%" in line for line in lines if line) == 8
-    assert "fastest that fits: ZeRO-" in run.output and "Assumed:" in run.output
+    assert "fastest that fits: ZeRO-" in run.output
+    assert "Assumed:" in run.output and "passes wait for what ZeRO and Ulysses send" in run.output
     for arguments, wrong in ((["vae-tiny"], "no plan for vae-tiny"), (["generator-tinny"], "tiny")):
         failed = CliRunner().invoke(app, ["plan", *arguments])
         assert isinstance(failed.exception, InvalidInput)
