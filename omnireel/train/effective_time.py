@@ -10,14 +10,19 @@ included, is (Daly, "A higher order estimate of the optimum checkpoint interval"
     (1 / r) exp(r (R + w)) (exp(r (T + s)) - 1)
 
 A failure loses the work of w seconds more, as if it took so much longer to restart.
+
+Of a run that took place, :func:`trained_s` says how much of its time is in the result.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 from omnireel.errors import InvalidInput
+from omnireel.train.checkpoint import latest_checkpoint
 
 
 @dataclass(frozen=True)
@@ -57,3 +62,13 @@ class FailureModel:
     def best_interval_s(self) -> float:
         """Young's interval ``sqrt(2 s / r)``: waiting and lost work cost alike."""
         return math.sqrt(2.0 * self.checkpoint_s / self.rate)
+
+
+def trained_s(run: Path) -> float:
+    """Seconds of steps, validations and checkpoints that led to the last checkpoint of ``run``,
+    over all its attempts; 0 without one. What was repeated after a failure counts once."""
+    folder = latest_checkpoint(run)
+    if folder is None:
+        return 0.0
+    state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+    return float(state["elapsed_s"])

@@ -7,7 +7,8 @@
    checkpoint, or a mistake in the request, give up.
 4. SIGINT and SIGTERM are passed on: the ranks write a checkpoint and end.
 
-What happened is appended to ``restarts.jsonl`` in the run folder.
+What happened is appended to ``restarts.jsonl`` in the run folder, at the end with the effective
+training time: the share of the wall-clock time whose steps are in the last checkpoint.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from omnireel.errors import FailedPrecondition, InvalidInput
+from omnireel.train.effective_time import trained_s
 from omnireel.train.heartbeat import SHOW_STACKS, Beat, read_beat
 
 HEARTBEAT_VARIABLE = "OMNIREEL_HEARTBEAT"
@@ -72,8 +74,15 @@ class Supervision:
     """What happened over all attempts."""
 
     wall_s: float = 0.0
+    trained_s: float = 0.0
+    """Of ``wall_s``, what led to the last checkpoint: not starts, hangs and repeated steps."""
     stopped: bool = False
     failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def effective(self) -> float:
+        """Effective training time, 0 to 1."""
+        return min(1.0, self.trained_s / self.wall_s) if self.wall_s else 0.0
 
 
 class Supervisor:
@@ -120,6 +129,7 @@ class Supervisor:
         """
         self._run.mkdir(parents=True, exist_ok=True)
         result, in_a_row, started = Supervision(), 0, time.monotonic()
+        trained_before_s = trained_s(self._run)
         with self._passing_signals_on():
             while True:
                 before = self._progress()
@@ -128,7 +138,8 @@ class Supervisor:
                 result.wall_s = time.monotonic() - started
                 if failure is None:
                     result.stopped = self._stop
-                    self._note("stopped" if self._stop else "done", {})
+                    result.trained_s = trained_s(self._run) - trained_before_s
+                    self._report(result)
                     return result
                 result.failures.append(failure)
                 self._note("failure", asdict(failure))
@@ -145,6 +156,15 @@ class Supervisor:
                     f"{failure.reason} (step {failure.step}, found after "
                     f"{failure.found_after_s:.1f} s); starting again from {self._progress()}"
                 )
+
+    def _report(self, result: Supervision) -> None:
+        times = {"wall_s": result.wall_s, "trained_s": result.trained_s}
+        self._note("stopped" if result.stopped else "done", times)
+        if result.trained_s > 0:
+            self._say(
+                f"effective training time {result.effective:.1%} of {result.wall_s / 60:.1f} min "
+                f"({len(result.failures)} restarts; the rest is starting and repeated steps)"
+            )
 
     @property
     def _logs(self) -> Path:

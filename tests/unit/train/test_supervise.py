@@ -92,3 +92,32 @@ def test_mistakes_are_not_tried_again_and_failures_not_for_ever(tmp_path: Path) 
     other.mkdir()
     with pytest.raises(FailedPrecondition, match="gave up after 2 failures"):
         _supervise(other, "fails", [])
+
+
+def test_what_counts_of_the_time_is_said_and_kept(tmp_path: Path) -> None:
+    """Of a run that goes on, only what this supervisor added."""
+    run = tmp_path / "run"
+    _checkpoint(run, "step_00000001", elapsed_s=100.0)
+    script = "import json, pathlib, sys; pathlib.Path(sys.argv[1]).write_text(sys.argv[2])"
+    state = run / "checkpoints" / "step_00000001" / "state.json"
+    said: list[str] = []
+    result = Supervisor(
+        SupervisorConfig(1, poll_s=0.02),
+        run,
+        lambda again: [sys.executable, "-c", script, str(state), '{"elapsed_s": 100.01}'],
+        lambda: "step_1",
+        environment={},
+        say=said.append,
+    ).work()
+    assert result.trained_s == pytest.approx(0.01)
+    assert result.effective == pytest.approx(0.01 / result.wall_s)
+    assert len(said) == 1 and said[0].startswith("effective training time ")
+    last = json.loads((run / "restarts.jsonl").read_text().splitlines()[-1])
+    assert last["event"] == "done" and last["trained_s"] == pytest.approx(0.01)
+    assert last["wall_s"] == result.wall_s
+
+
+def _checkpoint(run: Path, name: str, *, elapsed_s: float) -> None:
+    (run / "checkpoints" / name).mkdir(parents=True)
+    (run / "checkpoints" / "latest").write_text(name)
+    (run / "checkpoints" / name / "state.json").write_text(json.dumps({"elapsed_s": elapsed_s}))
