@@ -14,12 +14,13 @@ import json
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from PIL import Image
 
-from omnireel.enhancer.base import Enhancement, from_output
+from omnireel.enhancer.base import Enhancement, from_output, never
+from omnireel.enhancer.http_call import HttpCall
 from omnireel.enhancer.instructions import SYSTEM, Shown, shrink, user_message
 from omnireel.enhancer.spec import EnhancerSpec
 from omnireel.errors import FailedPrecondition, ResourceExhausted, Unavailable
@@ -31,23 +32,16 @@ MAX_PICTURE_SIDE = 512
 _TRANSIENT = (408, 409, 425, 500, 502, 503, 504)
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect could carry the key to another host, so it is reported instead of followed."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
 class OpenAIEnhancer:
     """A chat model behind a URL."""
 
     def __init__(
         self, url: str, model: str, *, api_key: str, timeout_s: float, max_new_tokens: int
     ) -> None:
+        self.device = url
         self._endpoint = f"{url.rstrip('/')}/chat/completions"
         self._model, self._api_key = model, api_key
         self._timeout_s, self._max_new_tokens = timeout_s, max_new_tokens
-        self._opener = urllib.request.build_opener(_NoRedirect)
 
     @classmethod
     def from_spec(cls, spec: EnhancerSpec) -> OpenAIEnhancer:
@@ -70,17 +64,22 @@ class OpenAIEnhancer:
             max_new_tokens=spec.max_new_tokens,
         )
 
-    def enhance(self, prompt: Prompt, media: MediaSet) -> Enhancement:
+    def enhance(
+        self, prompt: Prompt, media: MediaSet, cancelled: Callable[[], bool] = never
+    ) -> Enhancement:
         """Ask the endpoint; raises as :meth:`ask`."""
-        return from_output(self.ask(SYSTEM, user_message(prompt, media)), prompt)
+        return from_output(self.ask(SYSTEM, user_message(prompt, media), cancelled), prompt)
 
-    def ask(self, system: str, shown: Iterator[Shown]) -> str:
+    def ask(
+        self, system: str, shown: Iterator[Shown], cancelled: Callable[[], bool] = never
+    ) -> str:
         """The answer to one message of texts and pictures.
 
         Raises:
             Unavailable: it cannot be reached, is too slow, or reports a passing fault (5xx).
             ResourceExhausted: it limits the rate (429).
             FailedPrecondition: it refuses the request for good (other 3xx and 4xx).
+            Cancelled: ``cancelled()`` was true while it was awaited; the connection is closed.
         """
         body = {
             "model": self._model,
@@ -91,18 +90,18 @@ class OpenAIEnhancer:
             "max_tokens": self._max_new_tokens,
             "temperature": 0.0,
         }
-        return _content(self._post(body))
+        return _content(self._post(body, cancelled))
 
-    def _post(self, body: dict[str, Any]) -> bytes:
+    def _post(self, body: dict[str, Any], cancelled: Callable[[], bool]) -> bytes:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self._api_key:
             headers["Authorization"] = f"Bearer {self._api_key}"
         request = urllib.request.Request(
             self._endpoint, json.dumps(body).encode(), headers, method="POST"
         )
+        call = HttpCall(request, timeout_s=self._timeout_s, max_bytes=MAX_ANSWER_BYTES)
         try:
-            with self._opener.open(request, timeout=self._timeout_s) as response:
-                data: bytes = response.read(MAX_ANSWER_BYTES + 1)
+            data = call.answer(cancelled)
         except urllib.error.HTTPError as error:
             with error:
                 raise self._refusal(error) from None

@@ -92,7 +92,8 @@ def parse_structured(raw: str) -> StructuredPrompt:
     usable = [answer for answer in found if isinstance(answer, StructuredPrompt)]
     if usable:
         return usable[-1]
-    raise found[-1] if found else StructureError("the answer contains no JSON object")
+    faults = [fault for fault in found if isinstance(fault, StructureError)]
+    raise faults[-1] if faults else StructureError("the answer contains no JSON object")
 
 
 def _behind_thinking(raw: str) -> list[StructuredPrompt | StructureError]:

@@ -32,6 +32,9 @@ class EnhancerSpec:
     """For one remote answer."""
     max_new_tokens: int = 768
     """Longest answer of the ``transformers`` and ``openai`` back-ends."""
+    device: str = "auto"
+    """Of the ``transformers`` back-end: ``cpu``, ``cuda``, ``cuda:1``, or ``auto``: a GPU when
+    there is one. The ``tiny`` one always runs on the CPU."""
 
     def __post_init__(self) -> None:
         if self.kind == "transformers" and not self.path:
@@ -45,6 +48,11 @@ class EnhancerSpec:
             )
         if self.kind == "openai" and not self.url.startswith(("http://", "https://")):
             raise InvalidInput(f"{self.url!r} is not an http(s) address", field="enhancer.url")
+        if self.kind != "transformers" and self.device not in ("auto", "cpu"):
+            raise InvalidInput(
+                f"the {self.kind} enhancer uses no {self.device!r}; leave the device at 'auto'",
+                field="enhancer.device",
+            )
         if self.timeout_s <= 0:
             raise InvalidInput("the timeout must be above 0 s", field="enhancer.timeout_s")
         if self.max_new_tokens < 1:
@@ -74,7 +82,9 @@ def open_enhancer(spec: EnhancerSpec | None = None) -> Enhancer:
     if spec.kind == "transformers":
         from omnireel.enhancer.transformers_backend import TransformersEnhancer
 
-        return TransformersEnhancer.load(Path(spec.path), max_new_tokens=spec.max_new_tokens)
+        return TransformersEnhancer.load(
+            Path(spec.path), max_new_tokens=spec.max_new_tokens, device=spec.device
+        )
     if spec.kind == "openai":
         from omnireel.enhancer.openai_backend import OpenAIEnhancer
 

@@ -42,7 +42,7 @@ class PromptEnhancerEngine(Protocol):
 
         Raises:
             Unavailable: a remote back-end does not answer.
-            Cancelled: ``cancelled()`` was true before the model began.
+            Cancelled: ``cancelled()`` was true; the model has stopped.
         """
         ...
 
@@ -61,7 +61,8 @@ class EnhancerEngine:
         """Open the back-end that ``settings`` name."""
         use_cpu_threads(settings.threads)
         spec = settings.spec()
-        return cls(open_enhancer(spec), model_info(spec))
+        enhancer = open_enhancer(spec)
+        return cls(enhancer, model_info(spec, enhancer.device))
 
     def warm_up(self) -> None:
         """Enhance one short prompt; a remote endpoint is asked, too, whether it answers."""
@@ -70,14 +71,15 @@ class EnhancerEngine:
     def enhance(
         self, prompt: Prompt, media: MediaSet, *, cancelled: Callable[[], bool]
     ) -> Enhancement:
-        """See :class:`PromptEnhancerEngine`. One answer is short, so it is not interrupted."""
+        """See :class:`PromptEnhancerEngine`."""
         if cancelled():
             raise Cancelled("the work was cancelled before the model began")
-        return self._enhancer.enhance(prompt, media)
+        return self._enhancer.enhance(prompt, media, cancelled)
 
 
-def model_info(spec: EnhancerSpec) -> ModelInfo:
-    """What is known about a back-end; the version of local weights is their content."""
+def model_info(spec: EnhancerSpec, device: str) -> ModelInfo:
+    """What is known about a back-end whose model runs on ``device``; the version of local weights
+    is their content."""
     capabilities = ModelCapabilities(can_enhance=spec.kind != "off")
     if spec.kind == "tiny":
         facts = read_cards([Path(spec.path)])
@@ -85,13 +87,13 @@ def model_info(spec: EnhancerSpec) -> ModelInfo:
             kind="prompt_enhancer",
             name=facts.name,
             version=facts.version,
-            device="cpu",
+            device=device,
             num_parameters=facts.num_parameters,
             weights_sha256=facts.weights_sha256,
             license=facts.license,
             capabilities=capabilities,
         )
-    name, version, device = _outside_model(spec)
+    name, version = _outside_model(spec)
     return ModelInfo(
         kind="prompt_enhancer",
         name=name,
@@ -102,13 +104,13 @@ def model_info(spec: EnhancerSpec) -> ModelInfo:
     )
 
 
-def _outside_model(spec: EnhancerSpec) -> tuple[str, str, str]:
-    """Name, version and place of a model that has no card of ours."""
+def _outside_model(spec: EnhancerSpec) -> tuple[str, str]:
+    """Name and version of a model that has no card of ours."""
     if spec.kind == "transformers":
-        return Path(spec.path).name, folder_version(Path(spec.path)), "cpu"
+        return Path(spec.path).name, folder_version(Path(spec.path))
     if spec.kind == "openai":
-        return spec.model, spec.model, spec.url
-    return "off", "off", "none"
+        return spec.model, spec.model
+    return "off", "off"
 
 
 def folder_version(folder: Path) -> str:

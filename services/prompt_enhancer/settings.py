@@ -31,6 +31,11 @@ class PromptEnhancerSettings(ModelServiceSettings):
     api_key_env: str = Field("", description="Name of the variable that holds the key.")
     timeout_s: float = Field(60.0, gt=0, description="Longest wait for one remote answer.")
     max_new_tokens: int = Field(768, gt=0, description="Longest answer.")
+    device: str = Field(
+        "auto",
+        description="Of a transformers model: cpu, cuda, cuda:1, ...; auto: a GPU when there is "
+        "one, which it then shares with whatever else runs there.",
+    )
 
     def spec(self) -> EnhancerSpec:
         """The back-end that these settings describe."""
@@ -42,4 +47,5 @@ class PromptEnhancerSettings(ModelServiceSettings):
             api_key_env=self.api_key_env,
             timeout_s=self.timeout_s,
             max_new_tokens=self.max_new_tokens,
+            device=self.device,
         )

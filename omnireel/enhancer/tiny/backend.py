@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from omnireel.enhancer.base import Enhancement
+from omnireel.enhancer.base import Enhancement, never
 from omnireel.enhancer.schema import StructuredPrompt, StructureError, parse_structured, to_prompt
 from omnireel.enhancer.tiny import vocabulary as v
 from omnireel.enhancer.tiny.checks import (
@@ -51,6 +52,8 @@ class Thought:
 class TinyEnhancer:
     """Runs on one CPU core in about a second; deterministic."""
 
+    device = "cpu"
+
     def __init__(self, model: Model) -> None:
         self.model = model.eval()
         self.tokenizer = v.build_tokenizer(model.config.words)
@@ -73,13 +76,18 @@ class TinyEnhancer:
         model.load_state_dict(component.state_dict)
         return cls(model)
 
-    def enhance(self, prompt: Prompt, media: MediaSet) -> Enhancement:
+    def enhance(
+        self, prompt: Prompt, media: MediaSet, cancelled: Callable[[], bool] = never
+    ) -> Enhancement:
         """Enhance one prompt: the first draft that keeps every fact is used.
 
         What somebody does and the model does not know it is not shown to it: it comes back at the
         end of the answer in the user's words. When no draft keeps every fact, the user's text is
         used, word for word in those that the generator knows, and the reply gives the fault of the
         first draft.
+
+        Raises:
+            Cancelled: ``cancelled()``, asked before every token, was true.
         """
         try:
             dialogue = self.read(prompt, media)
@@ -94,7 +102,7 @@ class TinyEnhancer:
                 return self._word_for_word(prompt, "", reason)
             dialogue = self.read(prompt, media, actions)
         first: Enhancement | None = None
-        for draft in self._drafts(prompt, dialogue):
+        for draft in self._drafts(prompt, dialogue, cancelled):
             result = self.check(prompt, dialogue, draft)
             if not result.fallback_reason:
                 return result
@@ -116,12 +124,15 @@ class TinyEnhancer:
         how = "unchanged" if told == prompt else "word for word, as far as the generator knows it"
         return Enhancement(told, None, raw, f"{reason}; your text is used {how}")
 
-    def _drafts(self, prompt: Prompt, dialogue: Dialogue) -> Iterator[Draft]:
-        thought = self.think(dialogue)
-        yield from self.write(prompt, dialogue, thought)
-        yield from self.write(prompt, dialogue, thought, range(1, MAX_DRAFTS))
+    def _drafts(
+        self, prompt: Prompt, dialogue: Dialogue, cancelled: Callable[[], bool]
+    ) -> Iterator[Draft]:
+        thought = self.think(dialogue, cancelled)
+        write = partial(self.write, prompt, dialogue, thought, cancelled=cancelled)
+        yield from write()
+        yield from write(range(1, MAX_DRAFTS))
         if names_a_color(self.lexicon, dialogue.text, prompt):
-            yield from self.write(prompt, dialogue, thought, _LAST, as_said=True)
+            yield from write(_LAST, as_said=True)
 
     def check(self, prompt: Prompt, dialogue: Dialogue, draft: Draft) -> Enhancement:
         """The enhancement that a draft makes, or the fall-back and why."""
@@ -144,6 +155,7 @@ class TinyEnhancer:
         numbers: Sequence[int] = (0,),
         *,
         as_said: bool = False,
+        cancelled: Callable[[], bool] = never,
     ) -> list[Draft]:
         """The drafts of these numbers (0 is the model's best guess); ``as_said``: with the colours
         of the user alone, see :class:`~omnireel.enhancer.tiny.restraint.EndsAsSaid`."""
@@ -164,12 +176,13 @@ class TinyEnhancer:
             max_new_tokens=MAX_ANSWER_TOKENS,
             end_id=self.tokenizer.eos_token_id,
             rule=rule,
+            cancelled=cancelled,
         )
         answers = [self.tokenizer.convert_ids_to_tokens(list(w.ids)) for w in written]
         texts = [v.join_tokens([*thought.tokens, *answer]) for answer in answers]
         return [Draft(text, thought.unsure) for text in texts]
 
-    def think(self, dialogue: Dialogue) -> Thought:
+    def think(self, dialogue: Dialogue, cancelled: Callable[[], bool] = never) -> Thought:
         """What all drafts of a prompt begin with. The model says what the pictures show; what the
         user says is noted by the lexicon, exactly as in training, so nothing can be lost there."""
         sees, unsure = "", frozenset[str]()
@@ -182,6 +195,7 @@ class TinyEnhancer:
                 max_new_tokens=MAX_SIGHT_TOKENS,
                 end_id=self.tokenizer.convert_tokens_to_ids(v.SIGHT_END),
                 rule=Without(most_likely, self.tokenizer, dialogue.empty_slots),
+                cancelled=cancelled,
             )
             tokens = self.tokenizer.convert_ids_to_tokens(list(seen.ids))
             unsure = unsure_words(tokens, seen.sure)

@@ -5,13 +5,14 @@ Shapes: ``B`` continuations, ``N`` tokens of the longest prefix, ``V`` words.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from omnireel.enhancer.base import never, stopped
 from omnireel.enhancer.tiny.modeling import TinyEnhancer
 
 TEMPERATURE = 0.7
@@ -82,8 +83,13 @@ def write(
     max_new_tokens: int,
     end_id: int,
     rule: Rule = most_likely,
+    cancelled: Callable[[], bool] = never,
 ) -> list[Written]:
-    """Continue every prefix until ``end_id``; ``pixels_ICHW`` are the pictures of all of them."""
+    """Continue every prefix until ``end_id``; ``pixels_ICHW`` are the pictures of all of them.
+
+    Raises:
+        Cancelled: ``cancelled()`` was true before one of the tokens.
+    """
     ids_BN, mask_BN = _padded(prefixes)
     even = bool(mask_BN.all())  # one prefix, or drafts of one: no need for a mask
     positions_BN = (mask_BN.cumsum(-1) - 1).clamp_min(0)
@@ -92,6 +98,8 @@ def write(
     cache, open_B = None, torch.ones(len(prefixes), dtype=torch.bool)
     tokens, sure = list[Tensor](), list[Tensor]()
     while bool(open_B.any()) and len(tokens) < max_new_tokens:
+        if cancelled():
+            raise stopped()
         out = model.language_model(
             inputs_embeds=step,
             attention_mask=None if even else mask_BN,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from omnireel.enhancer import open_enhancer
+from omnireel.enhancer.base import never
 from omnireel.enhancer.schema import StructureError
 from omnireel.enhancer.tiny import backend
 from omnireel.enhancer.tiny.backend import Thought, TinyEnhancer
@@ -42,6 +43,7 @@ class Scripted(TinyEnhancer):
         numbers: Sequence[int] = (0,),
         *,
         as_said: bool = False,
+        cancelled: Callable[[], bool] = never,
     ) -> list[Draft]:
         said = [self.says[min(n, len(self.says) - 1)] for n in numbers]
         texts = [f'<think> x </think>{{"subjects":["a ball"],"description":"{s}"}}' for s in said]

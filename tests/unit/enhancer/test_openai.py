@@ -34,6 +34,8 @@ class Endpoint:
     headers: dict[str, str] = field(default_factory=dict)
     content: str = ANSWER.to_json()
     delay_s: float = 0.0
+    blanks: bool = False
+    """Send nothing but blanks, for as long as somebody listens."""
     asked: list[dict[str, Any]] = field(default_factory=list)
     authorization: str = ""
     path: str = ""
@@ -57,8 +59,11 @@ def endpoint() -> Iterator[Endpoint]:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
+                while state.blanks:
+                    self.wfile.write(b" ")
+                    time.sleep(0.02)
                 self.wfile.write(data)
-            except BrokenPipeError:
+            except (BrokenPipeError, ConnectionResetError):
                 pass  # the client gave up, as one test wants
 
         def log_message(self, *_: object) -> None:
@@ -133,6 +138,12 @@ def test_a_slow_endpoint_is_unavailable(endpoint: Endpoint) -> None:
     endpoint.delay_s = 0.5
     with pytest.raises(Unavailable, match=r"did not answer in 0\.1 s"):
         _open(endpoint, timeout_s=0.1).enhance(PROMPT, {})
+
+
+def test_blanks_sent_while_a_model_writes_are_no_answer(endpoint: Endpoint) -> None:
+    endpoint.blanks = True
+    with pytest.raises(Unavailable, match=r"did not answer in 0\.3 s"):
+        _open(endpoint, timeout_s=0.3).enhance(PROMPT, {})
 
 
 def test_nobody_listening_is_unavailable(endpoint: Endpoint) -> None:

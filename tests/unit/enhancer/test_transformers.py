@@ -7,31 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tokenizers import Tokenizer
-from tokenizers.decoders import ByteLevel as ByteLevelDecoder
-from tokenizers.models import BPE
-from tokenizers.pre_tokenizers import ByteLevel
-from transformers import (
-    CLIPImageProcessorPil,
-    CLIPVisionConfig,
-    LlamaConfig,
-    LlavaConfig,
-    LlavaForConditionalGeneration,
-    LlavaProcessor,
-    PreTrainedTokenizerFast,
-)
 
 from omnireel.enhancer import EnhancerSpec, StructuredPrompt, open_enhancer
 from omnireel.enhancer.transformers_backend import TransformersEnhancer
-from omnireel.errors import FailedPrecondition
+from omnireel.errors import FailedPrecondition, InvalidInput
 from omnireel.mvl import Input, parse
 from omnireel.types import Clip, MediaKind
+from tests.support.vision_language import TEMPLATE, save_vision_language_model
 
-TEMPLATE = (
-    "{% for m in messages %}<|{{ m.role }}|>\n{% for c in m.content %}"
-    "{% if c.type == 'image' %}<image>{% else %}{{ c.text }}{% endif %}{% endfor %}<|end|>\n"
-    "{% endfor %}{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
-)
 PROMPT = parse("make @Image_1 jump", [Input("Image_1", MediaKind.IMAGE)])
 MEDIA = {"Image_1": (Clip(np.zeros((1, 56, 84, 3), np.uint8)),)}
 
@@ -39,42 +22,7 @@ MEDIA = {"Image_1": (Clip(np.zeros((1, 56, 84, 3), np.uint8)),)}
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("vlm")
-    letters = sorted(ByteLevel.alphabet())
-    core = Tokenizer(BPE({letter: i for i, letter in enumerate(letters)}, []))
-    core.pre_tokenizer, core.decoder = ByteLevel(add_prefix_space=False), ByteLevelDecoder()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=core,
-        eos_token="<|end|>",
-        pad_token="<|pad|>",
-        additional_special_tokens=["<image>", "<|system|>", "<|user|>", "<|assistant|>"],
-    )
-    sizes = {
-        "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-    }  # fmt: skip
-    text = LlamaConfig(
-        vocab_size=len(tokenizer),
-        bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        **sizes,
-    )
-    config = LlavaConfig(
-        vision_config=CLIPVisionConfig(image_size=28, patch_size=14, **sizes),
-        text_config=text,
-        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
-    )
-    torch.manual_seed(0)
-    LlavaForConditionalGeneration(config).save_pretrained(path)
-    size = {"height": 28, "width": 28}
-    LlavaProcessor(
-        image_processor=CLIPImageProcessorPil(size=size, crop_size=size, do_center_crop=False),
-        tokenizer=tokenizer,
-        patch_size=14,
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
-        chat_template=TEMPLATE,
-    ).save_pretrained(path)
+    save_vision_language_model(path)
     return path
 
 
@@ -111,3 +59,19 @@ def test_a_folder_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(FailedPrecondition, match="cannot be loaded"):
         TransformersEnhancer.load(tmp_path, max_new_tokens=5)
+
+
+def test_a_template_that_begins_the_thought_leaves_no_draft_for_an_answer(tmp_path: Path) -> None:
+    thinking = TEMPLATE.replace("<|assistant|>\n{% endif %}", "<|assistant|>\n<think>\n{% endif %}")
+    save_vision_language_model(tmp_path, thinking)
+    result = TransformersEnhancer.load(tmp_path, max_new_tokens=5).enhance(PROMPT, MEDIA)
+    assert result.raw_output.startswith("<think>")
+    assert "still thinking" in result.fallback_reason
+
+
+def test_it_runs_where_it_is_told_to(folder: Path) -> None:
+    assert TransformersEnhancer.load(folder, max_new_tokens=5, device="cpu").device == "cpu"
+    for device in ("cuda:99", "abacus"):
+        with pytest.raises(InvalidInput, match=f"no device '{device}'") as caught:
+            TransformersEnhancer.load(folder, max_new_tokens=5, device=device)
+        assert caught.value.violations[0].field == "enhancer.device"

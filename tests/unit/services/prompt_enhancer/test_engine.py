@@ -31,7 +31,7 @@ def test_a_cancelled_call_does_not_begin():
 
 def test_missing_weights_are_not_found(tmp_path):
     with pytest.raises(NotFound, match="WEIGHTS"):
-        model_info(settings(weights=tmp_path).spec())
+        model_info(settings(weights=tmp_path).spec(), "cpu")
 
 
 def test_settings_say_which_back_end(monkeypatch):
@@ -40,7 +40,7 @@ def test_settings_say_which_back_end(monkeypatch):
     monkeypatch.setenv("OMNIREEL_PROMPT_ENHANCER_MODEL", "m-7")
     spec = settings().spec()
     assert (spec.kind, spec.url, spec.model) == ("openai", "http://127.0.0.1:1/v1", "m-7")
-    info = model_info(spec)
+    info = EnhancerEngine.load(settings()).info
     assert (info.name, info.version, info.device) == ("m-7", "m-7", "http://127.0.0.1:1/v1")
 
 
@@ -49,6 +49,8 @@ def test_half_a_back_end_is_refused():
         settings(backend="transformers").spec()
     with pytest.raises(InvalidInput, match="OMNIREEL_PROMPT_ENHANCER_BACKEND"):
         settings(backend="other")
+    with pytest.raises(InvalidInput, match="tiny enhancer uses no 'cuda'"):
+        settings(device="cuda").spec()
 
 
 def test_the_version_of_a_folder_is_its_content(tmp_path):
