@@ -19,6 +19,15 @@ Schema = dict[str, Any]
 FREE_OBJECT: Schema = {"type": "object"}
 TEXTS: Schema = {"type": "object", "additionalProperties": {"type": "string"}}
 OBJECTS: Schema = {"type": "array", "items": {"type": "object"}}
+VARIABLES: Schema = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"name": {"type": "string", "minLength": 1}},
+        "required": ["name"],
+    },
+}
+"""Environment variables of a container."""
 NAMES: Schema = {"type": "array", "items": {"type": "string", "minLength": 1}}
 _BEGIN, _END = "<!-- values -->", "<!-- end of values -->"
 

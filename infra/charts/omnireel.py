@@ -11,7 +11,16 @@ from typing import Any
 
 from pydantic_settings import BaseSettings
 
-from infra.charts.describe import FREE_OBJECT, NAMES, OBJECTS, TEXTS, Schema, one_of, write
+from infra.charts.describe import (
+    FREE_OBJECT,
+    NAMES,
+    OBJECTS,
+    TEXTS,
+    VARIABLES,
+    Schema,
+    one_of,
+    write,
+)
 from services.common.storage.policy import StorageSettings
 from services.gateway.http.settings import HttpSettings
 from services.gateway.settings import GatewaySettings
@@ -92,7 +101,7 @@ RULES: dict[str, Schema] = {
         "additionalProperties": False,
         "properties": {"requests": FREE_OBJECT, "limits": FREE_OBJECT, "claims": OBJECTS},
     },
-    "env": OBJECTS,
+    "env": VARIABLES,
     "command": NAMES,
     "sharedMemory": SIZE,
     "peers": OBJECTS,

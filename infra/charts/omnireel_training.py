@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from infra.charts.describe import FREE_OBJECT, NAMES, OBJECTS, TEXTS, Schema, one_of, write
+from infra.charts.describe import (
+    FREE_OBJECT,
+    NAMES,
+    OBJECTS,
+    TEXTS,
+    VARIABLES,
+    Schema,
+    one_of,
+    write,
+)
 
 CHART = Path(__file__).parents[2] / "charts" / "omnireel-training"
 
@@ -35,7 +44,8 @@ RULES: dict[str, Schema] = {
     "nodeLabels": TEXTS,
     "tolerations": OBJECTS,
     "affinity": FREE_OBJECT,
-    "env": OBJECTS,
+    "env": VARIABLES,
+    "runtime.egress": OBJECTS,
     "resources": {
         "type": "object",
         "additionalProperties": False,

@@ -69,7 +69,9 @@ TRAINING: dict[str, Object] = {
             },
             "topology": {"preferred": "rack"}, "affinity": {"podAffinity": {}},
             "env": [{"name": "A", "value": "b"}],
+            "egress": [{"ports": [{"protocol": "TCP", "port": 443}]}],
         },
+        "trust": {"configMap": "authorities"},
     },
 }  # fmt: skip
 """Of charts/omnireel-training."""

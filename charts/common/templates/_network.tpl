@@ -22,3 +22,9 @@
   to: {{- toYaml . | nindent 4 }}
   {{- end }}
 {{- end -}}
+
+{{/* A component of this release, as a peer. Takes a dict: root, component. */}}
+{{- define "common.peer" -}}
+- podSelector:
+    matchLabels: {{- include "common.selector" . | nindent 6 }}
+{{- end -}}

@@ -40,6 +40,47 @@ omnireel-mlflow
 - {name: TMPDIR, value: /tmp}
 {{- end -}}
 
+{{/* Environment variables that name the authorities to trust: of Python's own TLS and MinIO, botocore, requests. */}}
+{{- define "training.trustEnv" -}}
+{{- if .Values.trust.configMap -}}
+{{- range list "SSL_CERT_FILE" "AWS_CA_BUNDLE" "REQUESTS_CA_BUNDLE" }}
+- {name: {{ . }}, value: /run/trust/ca.crt}
+{{- end }}
+{{- end -}}
+{{- end -}}
+
+{{/* Mount of those authorities. */}}
+{{- define "training.trustMount" -}}
+{{- if .Values.trust.configMap }}
+- {name: trust, mountPath: /run/trust, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{/* The volume behind it. */}}
+{{- define "training.trustVolume" -}}
+{{- with .Values.trust }}
+{{- if .configMap }}
+- name: trust
+  configMap: {name: {{ .configMap }}, items: [{key: {{ .key }}, path: ca.crt}]}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Environment variables of every rank, without those of runtime.env. */}}
+{{- define "training.trainerEnv" -}}
+{{- include "training.homeEnv" . }}
+{{- with .Values.runtime.network.interface }}
+- {name: NCCL_SOCKET_IFNAME, value: {{ . | quote }}}
+- {name: GLOO_SOCKET_IFNAME, value: {{ . | quote }}}
+{{- end }}
+{{- range $key, $value := .Values.runtime.network.nccl }}
+- {name: NCCL_{{ $key }}, value: {{ $value | quote }}}
+{{- end }}
+{{ include "training.storeEnv" . | trim }}
+{{- include "training.mlflowClientEnv" . }}
+{{- include "training.trustEnv" . }}
+{{- end -}}
+
 {{/* imagePullSecrets, if there are any. */}}
 {{- define "training.pullSecrets" -}}
 {{- with .Values.image.pullSecrets }}

@@ -8,6 +8,8 @@
 {{- end -}}
 {{- if and $v.storage.buckets (not $v.storage.existingSecret) }}{{ fail "storage.existingSecret is not set: storage.buckets needs the credentials of the store." }}{{ end -}}
 {{- if and $v.runtime.topology.required $v.runtime.topology.preferred }}{{ fail "runtime.topology.required and runtime.topology.preferred are both set: choose one." }}{{ end -}}
+{{- if and $v.runtime.network.interface (hasKey $v.runtime.network.nccl "SOCKET_IFNAME") }}{{ fail "runtime.network.interface and runtime.network.nccl.SOCKET_IFNAME both set NCCL_SOCKET_IFNAME: leave one of them out." }}{{ end -}}
+{{- include "common.refuseDuplicateEnv" (dict "own" (include "training.trainerEnv" .) "given" $v.runtime.env "value" "runtime.env") -}}
 {{- if and $v.queues.enabled (not $v.queues.quota) }}{{ fail "queues.quota is empty: a queue without a quota admits nothing." }}{{ end -}}
 {{- if lookup "v1" "ConfigMap" .Release.Namespace "kube-root-ca.crt" -}}
 {{- range list
@@ -21,6 +23,9 @@
 {{- if and (index . 1) (not (lookup "v1" "Secret" $.Release.Namespace (index . 1))) -}}
 {{- fail (printf "there is no Secret %q in the namespace %q (%s)." (index . 1) $.Release.Namespace (index . 0)) -}}
 {{- end -}}
+{{- end -}}
+{{- with $v.trust.configMap -}}
+{{- if not (lookup "v1" "ConfigMap" $.Release.Namespace .) }}{{ fail (printf "there is no ConfigMap %q in the namespace %q (trust.configMap)." . $.Release.Namespace) }}{{ end -}}
 {{- end -}}
 {{- with $v.storage.runs.existingClaim -}}
 {{- if not (lookup "v1" "PersistentVolumeClaim" $.Release.Namespace .) }}{{ fail (printf "there is no PersistentVolumeClaim %q in the namespace %q (storage.runs.existingClaim)." . $.Release.Namespace) }}{{ end -}}

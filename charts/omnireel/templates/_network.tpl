@@ -14,12 +14,6 @@ spec:
   policyTypes: [Ingress, Egress]
 {{- end -}}
 
-{{/* Another component of this release, as a peer. Takes a dict: root, component. */}}
-{{- define "omnireel.peer" -}}
-- podSelector:
-    matchLabels: {{- include "common.selector" . | nindent 6 }}
-{{- end -}}
-
 {{/* Ingress of Prometheus; without peers nothing, for an empty list of peers would be everybody. */}}
 {{- define "omnireel.fromMonitoring" -}}
 {{- with .Values.networkPolicies.monitoring -}}
@@ -32,7 +26,7 @@ spec:
 {{- define "omnireel.egressTo" -}}
 {{- if .root.Values.dev.enabled -}}
 {{- $part := get (dict "database" "dev-postgresql" "broker" "dev-redis" "store" "dev-s3") .which -}}
-- to: {{- include "omnireel.peer" (dict "root" .root "component" $part) | nindent 4 }}
+- to: {{- include "common.peer" (dict "root" .root "component" $part) | nindent 4 }}
   ports: [{protocol: TCP, port: {{ get (dict "database" 5432 "broker" 6379 "store" 9000) .which }}}]
 {{- else -}}
 {{- $given := index .root.Values .which -}}
@@ -66,7 +60,7 @@ spec:
 {{- define "omnireel.egressToModels" -}}
 - to:
   {{- range $component, $_ := include "omnireel.models" . | fromJson }}
-    {{- include "omnireel.peer" (dict "root" $ "component" $component) | nindent 4 }}
+    {{- include "common.peer" (dict "root" $ "component" $component) | nindent 4 }}
   {{- end }}
   ports: [{protocol: TCP, port: 7070}]
 {{- end -}}

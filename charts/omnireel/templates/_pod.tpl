@@ -44,9 +44,7 @@ spec:
     - name: weights
       {{- include "omnireel.tool" (dict "root" .root "image" .image) | nindent 6 }}
       args: [services.common.fetch_weights, {{ .root.Values.weights.s3.url | quote }}, /weights]
-      env:
-        {{- include "omnireel.storeEnv" .root | nindent 8 }}
-        {{- include "omnireel.trustEnv" .root | nindent 8 }}
+      env: {{- include "omnireel.env" .root | nindent 8 }}
       resources: {{- toYaml .values.resources | nindent 8 }}
       volumeMounts:
         - {name: weights, mountPath: /weights}
@@ -71,8 +69,7 @@ spec:
         - secretRef: {name: {{ . }}}
         {{- end }}
       env:
-        {{- include "omnireel.storeEnv" .root | nindent 8 }}
-        {{- include "omnireel.trustEnv" .root | nindent 8 }}
+        {{- include "omnireel.env" .root | nindent 8 }}
         {{- with .values.env }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
@@ -119,6 +116,12 @@ imagePullPolicy: {{ .root.Values.images.pullPolicy }}
 command: [python, -m]
 securityContext: {{- include "common.containerSecurity" . | nindent 2 }}
 terminationMessagePolicy: FallbackToLogsOnError
+{{- end -}}
+
+{{/* Variables that the chart sets in every container of a service, beside its ConfigMap. */}}
+{{- define "omnireel.env" -}}
+{{ include "omnireel.storeEnv" . }}
+{{ include "omnireel.trustEnv" . }}
 {{- end -}}
 
 {{- define "omnireel.trustEnv" -}}

@@ -36,6 +36,9 @@
 {{- if and $v.routes.gatewayApi.enabled (not $v.routes.gatewayApi.parentRefs) }}{{ fail "routes.gatewayApi.parentRefs is empty: name the Gateway that the routes belong to." }}{{ end -}}
 {{- if and $v.routes.gatewayApi.enabled $v.routes.ingress.enabled }}{{ fail "routes.ingress and routes.gatewayApi are both enabled: choose one." }}{{ end -}}
 {{- if gt (int $v.autoscaling.minReplicas) (int $v.autoscaling.maxReplicas) }}{{ fail (printf "autoscaling.minReplicas is %v and maxReplicas %v: the least cannot be above the most." $v.autoscaling.minReplicas $v.autoscaling.maxReplicas) }}{{ end -}}
+{{- range $key := concat (list "gateway" "worker") (include "omnireel.models" . | fromJson | values | sortAlpha) -}}
+{{- include "common.refuseDuplicateEnv" (dict "own" (include "omnireel.env" $) "given" (index $v $key).env "value" (printf "%s.env" $key)) -}}
+{{- end -}}
 {{- include "omnireel.validateCluster" . -}}
 {{- end -}}
 

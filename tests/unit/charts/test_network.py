@@ -6,10 +6,19 @@ from typing import Any
 
 import pytest
 
-from tests.support.charts import PRODUCTION, Object, Rendered, render
+from tests.support.charts import (
+    PRODUCTION,
+    PRODUCTION_TRAINING,
+    Object,
+    Rendered,
+    render,
+    render_training,
+)
 
 MODELS = ("prompt-enhancer", "generator", "super-resolver")
 COMPONENT = "app.kubernetes.io/component"
+ALL = 0
+"""Stands for all ports in an arrow."""
 Arrow = tuple[str, str, int]
 
 
@@ -19,13 +28,14 @@ def policies(rendered: Rendered) -> list[tuple[str, Any]]:
 
 
 def arrows(rendered: Rendered, direction: str) -> set[Arrow]:
-    """(from, to, port); ``*`` is anybody, ``monitoring`` and ``dns`` are other namespaces."""
+    """(from, to, port); ``*`` is anybody, ``monitoring`` and ``kube-system`` are other namespaces,
+    ``namespace`` is every pod of the release's own."""
     found: set[Arrow] = set()
     side = "from" if direction == "ingress" else "to"
     for component, policy in policies(rendered):
         for rule in policy.get(direction, ()):
             for peer in rule.get(side, [{}]):
-                for port in rule["ports"]:
+                for port in rule.get("ports", [{"port": ALL}]):
                     pair = (name_of(peer), component)
                     ends = pair if direction == "ingress" else pair[::-1]
                     found.add((*ends, port["port"]))
@@ -38,6 +48,8 @@ def name_of(peer: Object) -> str:
     if "namespaceSelector" in peer:
         name: str = peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
         return name
+    if peer.get("podSelector") == {}:
+        return "namespace"
     return str(peer["podSelector"]["matchLabels"][COMPONENT]) if peer else "*"
 
 
@@ -169,3 +181,58 @@ def test_peers_that_are_named_close_the_rest() -> None:
 
 def test_they_can_be_left_to_somebody_else() -> None:
     assert not render(PRODUCTION, {"networkPolicies": {"enabled": False}}).of("NetworkPolicy")
+
+
+def test_ranks_hear_each_other_and_nobody_else() -> None:
+    """Their collectives unpickle what arrives, without asking who sent it."""
+    rendered = render_training(PRODUCTION_TRAINING)
+    into = arrows(rendered, "ingress")
+    assert into == {("trainer", "trainer", ALL), ("namespace", "mlflow", 5000)}
+    (ranks,) = (spec for component, spec in policies(rendered) if component == "trainer")
+    labels = rendered.pods()["TrainingRuntime/omnireel"]["metadata"]["labels"]
+    assert ranks["podSelector"]["matchLabels"].items() <= labels.items()
+    assert ranks["policyTypes"] == ["Ingress", "Egress"]
+
+
+def test_every_other_pod_of_training_is_called_by_nobody() -> None:
+    rendered = render_training(PRODUCTION_TRAINING)
+    (closed,) = [spec for component, spec in policies(rendered) if component == "*"]
+    assert closed["policyTypes"] == ["Ingress"] and "ingress" not in closed
+    pods = rendered.pods()
+    assert {"CronJob/here-omnireel-training-reaper", "Job/here-omnireel-training-buckets-1"} <= set(
+        pods
+    )
+    for pod in pods.values():
+        labels = pod["metadata"]["labels"]
+        assert closed["podSelector"]["matchLabels"].items() <= labels.items()
+
+
+def test_the_arrows_out_of_training() -> None:
+    out = arrows(render_training(PRODUCTION_TRAINING), "egress")
+    expected = {(part, "kube-system", 53) for part in ("trainer", "mlflow")}
+    expected |= {(part, "*", 9000) for part in ("trainer", "mlflow")}
+    expected |= {("trainer", "trainer", ALL), ("trainer", "mlflow", 5000), ("mlflow", "*", 5432)}
+    assert out == expected
+
+
+def test_ranks_reach_what_the_values_name() -> None:
+    elsewhere = {"ports": [{"port": 443}], "to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}]}
+    before = arrows(render_training(PRODUCTION_TRAINING), "egress")
+    rendered = render_training(PRODUCTION_TRAINING, {"runtime": {"egress": [elsewhere]}})
+    assert arrows(rendered, "egress") - before == {("trainer", "web", 443)}
+
+
+def test_ranks_reach_mlflow_whoever_else_may() -> None:
+    callers = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "steps"}}}]
+    rendered = render_training(PRODUCTION_TRAINING, {"networkPolicies": {"callers": callers}})
+    into = arrows(rendered, "ingress") - {("trainer", "trainer", ALL)}
+    assert into == {(caller, "mlflow", 5000) for caller in ("trainer", "steps")}
+
+
+def test_training_without_a_part_has_no_policy_of_it() -> None:
+    off = {"runtime": {"enabled": False}, "networkPolicies": {"enabled": True}}
+    assert ("trainer", "trainer", ALL) not in arrows(
+        render_training(PRODUCTION_TRAINING, off), "ingress"
+    )
+    none = render_training(PRODUCTION_TRAINING, {"networkPolicies": {"enabled": False}})
+    assert not none.of("NetworkPolicy")

@@ -49,6 +49,19 @@ HOSTS = {"host": "a.example.com", "grpcHost": "a.example.com"}
         ({"gateway": {"signingKey": None}}, "gateway: signingKey is required"),
         ({"generator": {"startupSeconds": 0}}, "generator.startupSeconds: Must be greater"),
         ({"database": {"port": 0}}, "database.port: Must be greater"),
+        ({"gateway": {"env": [{"value": "a"}]}}, "gateway.env.0: name is required"),
+        (
+            {"generator": {"env": [{"name": "AWS_ACCESS_KEY_ID", "value": "a"}]}},
+            "generator.env sets AWS_ACCESS_KEY_ID, which the chart sets already",
+        ),
+        (
+            {"trust": {"configMap": "ca"}, "worker": {"env": [{"name": "SSL_CERT_FILE"}]}},
+            "worker.env sets SSL_CERT_FILE, which the chart sets already: leave one of them out",
+        ),
+        (
+            {"gateway": {"env": [{"name": "A"}, {"name": "A"}]}},
+            "gateway.env sets A, which gateway.env itself sets already",
+        ),
     ],
 )
 def test_a_wrong_value_is_named(values: Object, sentence: str) -> None:

@@ -19,6 +19,9 @@ from tests.support.charts import render_training as render
 
 QUEUES = {"enabled": True, "quota": {"cpu": 64, "memory": "512Gi", "nvidia.com/gpu": 16}}
 
+A = {"name": "A", "value": "a"}
+DEBUG = {"name": "NCCL_DEBUG", "value": "WARN"}
+
 
 def given(**more: Any) -> dict[str, Any]:
     return {**GIVEN, **more}
@@ -54,6 +57,20 @@ def test_it_passes_the_strict_lint() -> None:
         (given(runtime={"kind": "Job"}), "kind"),
         (given(runtime={"sharedMemory": "much"}), "sharedMemory"),
         (given(mlflow={**GIVEN["mlflow"], "replicas": 0}), "replicas"),
+        (given(runtime={"env": [{"value": "a"}]}), "runtime.env.0: name is required"),
+        (given(runtime={"env": [A, A]}), "runtime.env sets A, which runtime.env itself sets"),
+        (
+            given(runtime={"env": [{"name": "HOME", "value": "/a"}]}),
+            "runtime.env sets HOME, which the chart sets already: leave one of them out",
+        ),
+        (
+            given(runtime={"env": [DEBUG], "network": {"nccl": {"DEBUG": "INFO"}}}),
+            "runtime.env sets NCCL_DEBUG, which the chart sets already",
+        ),
+        (
+            given(runtime={"network": {"interface": "a", "nccl": {"SOCKET_IFNAME": "b"}}}),
+            "both set NCCL_SOCKET_IFNAME",
+        ),
     ],
 )
 def test_wrong_values_are_a_sentence(values: dict[str, Any], words: str) -> None:
@@ -166,9 +183,29 @@ def test_a_second_release_leaves_the_cluster_its_priorities() -> None:
     ],
 )
 def test_mlflow_reaches_its_store(storage: dict[str, Any], port: int) -> None:
-    found = render(given(storage={**GIVEN["storage"], **storage})).one("NetworkPolicy")
+    rendered = render(given(storage={**GIVEN["storage"], **storage}))
+    found = rendered.one("NetworkPolicy", "here-omnireel-training-mlflow")
     ports = [port["port"] for rule in found["spec"]["egress"] for port in rule["ports"]]
     assert ports == [53, 53, 5432, port]
+
+
+def test_a_private_authority_is_trusted_by_all_who_call_the_store() -> None:
+    trust = {"configMap": "authorities", "key": "bundle.pem"}
+    pods = render(given(trust=trust)).pods()
+    callers = {"Deployment/omnireel-mlflow", "TrainingRuntime/omnireel"}
+    callers |= {"Job/here-omnireel-training-buckets-1"}
+    for name in callers:
+        spec = pods[name]["spec"]
+        (container,) = spec["containers"]
+        (mount,) = [m for m in container["volumeMounts"] if m["name"] == "trust"]
+        env = {entry["name"]: entry.get("value") for entry in container["env"]}
+        for variable in ("SSL_CERT_FILE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
+            assert env[variable] == f"{mount['mountPath']}/ca.crt", (name, variable)
+        (volume,) = [v for v in spec["volumes"] if v["name"] == "trust"]
+        assert volume["configMap"] == {
+            "name": "authorities", "items": [{"key": "bundle.pem", "path": "ca.crt"}],
+        }  # fmt: skip
+    assert "trust" not in json.dumps(render(GIVEN).pods())
 
 
 def test_rdma_and_nccl_are_values() -> None:
@@ -199,7 +236,7 @@ def test_parts_can_be_left_out() -> None:
     bare = render(
         {
             "runtime": off, "mlflow": off, "pipelines": off, "reaper": off,
-            "storage": {"runs": {"existingClaim": "mine"}},
+            "storage": {"runs": {"existingClaim": "mine"}}, "networkPolicies": off,
         },
     )  # fmt: skip
     assert bare.objects == ()
