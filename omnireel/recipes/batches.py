@@ -10,9 +10,8 @@ from omnireel.model.text import Tokenizer
 from omnireel.model.transformer import TransformerConfig
 from omnireel.recipes.planning.workload import relative_cost
 from omnireel.train import FeedConfig
-from omnireel.train.balance import PackedBatches, PackingConfig
-from omnireel.train.latent_cache import LatentCache
-from omnireel.train.latent_samples import LatentSamples
+from omnireel.train.balance import PackedBatches, PackingConfig, SampleSource
+from omnireel.train.latent_samples import TextTokens
 
 Batching = Literal["formats", "packed"]
 Encoding = Literal["cache", "online"]
@@ -73,16 +72,14 @@ def check_degrees(batching: Batching, packing: PackingConfig, heads: int) -> Non
         )
 
 
+def text_tokens(tokenizer: Tokenizer) -> TextTokens:
+    """How many tokens prompts have for this tokenizer."""
+    return lambda prompt: len(tokenizer.encode(prompt, source_ids(prompt)).ids)
+
+
 def packed_batches(
-    cache: LatentCache,
-    tokenizer: Tokenizer,
-    network: TransformerConfig,
-    packing: PackingConfig,
-    parts: int,
+    samples: SampleSource, network: TransformerConfig, packing: PackingConfig, parts: int
 ) -> PackedBatches:
-    """All formats of a cache in packs; the ``parts`` batches of a step take equally long."""
-    samples = LatentSamples(
-        cache, lambda p: len(tokenizer.encode(p, source_ids(p)).ids), network.patch
-    )
+    """Samples of all formats in packs; the ``parts`` batches of a step take equally long."""
     cost = relative_cost(network.width, network.depth, network.mlp_ratio)
     return PackedBatches(samples, parts=parts, cost=cost, config=packing)

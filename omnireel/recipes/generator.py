@@ -32,6 +32,7 @@ from omnireel.recipes.batches import (
     check_degrees,
     check_loaders,
     packed_batches,
+    text_tokens,
 )
 from omnireel.recipes.latents import LatentFolders
 from omnireel.recipes.planning.fit import fit_on_device
@@ -42,7 +43,8 @@ from omnireel.recipes.planning.workload import (
     transformer_workload,
 )
 from omnireel.recipes.preview import GeneratorPreview, started_from
-from omnireel.recipes.shard_data import encode_shards, open_shards, shard_facts
+from omnireel.recipes.shard_data import encode_shards, open_shards, shard_facts, shard_samples
+from omnireel.recipes.shard_words import pin_words, run_words
 from omnireel.recipes.transformer_size import TransformerSize
 from omnireel.registry import load_component
 from omnireel.shipped import SHIPPED_TINY
@@ -58,11 +60,11 @@ from omnireel.train.latent_cache import (
     LatentCacheConfig,
 )
 from omnireel.train.latent_record import LatentRecord
+from omnireel.train.latent_samples import LatentSamples
 from omnireel.train.objectives.flow_matching import FlowMatching, FlowMatchingConfig
 from omnireel.train.online import OnlineBatches
 from omnireel.train.prepared import PreparedBatches
 from omnireel.train.warm_start import warm_start
-from omnireel.world.lexicon import vocabulary
 
 _LIMITS = (
     "Knows Omnireel's procedural world only: its subjects, colours, places, motions and words.",
@@ -102,6 +104,9 @@ class GeneratorRecipe:
     shards: Path | None = None
     """Training shards to learn from (``omnireel data pack``) instead of the procedural world; they
     get the sizes, rate and length of ``limits``."""
+    shard_words: int = 8192
+    """Words of the shards' captions that become one token each, the most frequent ones; all others
+    are spelled."""
     compiled: bool = False
     """Fuse the network's small operations (:mod:`omnireel.model.compiled`); not with offload_gb."""
     memory_gb: float = 0.0
@@ -112,7 +117,7 @@ class GeneratorRecipe:
     ``memory_gb``, and a device that has a host. 0: none."""
 
     def __post_init__(self) -> None:
-        check_counts(self, batch_size=1, held_out=1, previews=0, workers=0)
+        check_counts(self, batch_size=1, held_out=1, previews=0, workers=0, shard_words=0)
         check_batching(self.batching, self.encoding)
         if self.compiled and self.offload_gb:
             raise InvalidInput(
@@ -120,16 +125,14 @@ class GeneratorRecipe:
                 "leave offload_gb at 0",
                 field="compiled",
             )
-        if self.shards is not None and (self.batching, self.encoding) != ("formats", "cache"):
+        if self.shards is not None and self.encoding != "cache":
             raise InvalidInput(
-                "training shards are encoded once and batched by format; leave batching at "
-                "'formats' and encoding at 'cache'",
-                field="batching",
+                "training shards are encoded once; leave encoding at 'cache'", field="encoding"
             )
 
     def workload(self) -> Workload:
         """The network on the meta device, and typical micro-batches."""
-        return self._workload(self._network(PATCH))
+        return self._workload(self._network(PATCH, {}))
 
     def _patch(self, weights: Mapping[str, Tensor]) -> int:
         """Of the tokens of a network with these weights; 2 if they are not a generator's."""
@@ -138,9 +141,9 @@ class GeneratorRecipe:
             return PATCH
         return math.isqrt(entry.shape[1] // load_vae(self.vae).config.latent_channels)
 
-    def _network(self, patch: int) -> TransformerConfig:
+    def _network(self, patch: int, pinned: Mapping[str, str]) -> TransformerConfig:
         channels = load_vae(self.vae).config.latent_channels
-        return self.model.build(channels, vocabulary(), patch)
+        return self.model.build(channels, run_words(pinned, self.shard_words), patch)
 
     def _workload(self, network: TransformerConfig) -> Workload:
         if self.batching == "packed":
@@ -157,7 +160,8 @@ class GeneratorRecipe:
         """Encode training and held-out samples; their folders by name."""
         check_degrees(self.batching, self.packing, self.model.heads)
         if self.shards is not None:
-            return encode_shards(place, self.shards, self.limits, self.vae, workers=self.workers)
+            found = encode_shards(place, self.shards, self.limits, self.vae, workers=self.workers)
+            return pin_words(place, found, self.shard_words)
         return self.folders.build(
             place,
             self.vae,
@@ -171,9 +175,11 @@ class GeneratorRecipe:
         """Encode the data and build the objective."""
         check_loaders(self.encoding, self.trainer.feed)
         start = {} if init_from is None else load_component(init_from).state_dict
-        network = self._network(self._patch(start))
-        fit = fit_on_device(self._workload(network), self.trainer, self.memory_gb)
+        patch = self._patch(start)
+        planned = self._workload(self._network(patch, {}))
+        fit = fit_on_device(planned, self.trainer, self.memory_gb)
         pinned = self.prepare(place)
+        network = self._network(patch, pinned)
         torch.manual_seed(self.trainer.seed)
         vae = load_vae(self.vae)
         model = OmniTransformer(
@@ -213,24 +219,31 @@ class GeneratorRecipe:
         self, pinned: Mapping[str, str], tokenizer: Tokenizer, network: TransformerConfig
     ) -> tuple[TrainData, list[LatentRecord]]:
         """Batches to learn from, and held-out records."""
+        parts = self.trainer.accumulate
         if self.shards is not None:
-            return open_shards(pinned, held_out=self.held_out, batch_size=self.batch_size)
+            if self.batching == "formats":
+                return open_shards(pinned, held_out=self.held_out, batch_size=self.batch_size)
+            samples, validate = shard_samples(
+                pinned, tokenizer, network.patch, held_out=self.held_out
+            )
+            return packed_batches(samples, network, self.packing, parts), validate
         held_out = self.folders.held_out_records(pinned, self.data, self.held_out)
         if self.encoding == "online":
             return OnlineBatches(self.vae, self.data, self.batch_size), held_out
         cache = LatentCache(Path(pinned["latents"]), self.data)
         if self.batching == "packed":
-            parts = self.trainer.accumulate
-            return packed_batches(cache, tokenizer, network, self.packing, parts), held_out
+            mixed = LatentSamples(cache, text_tokens(tokenizer), network.patch)
+            return packed_batches(mixed, network, self.packing, parts), held_out
         return LatentBatches(cache, self.batch_size), held_out
 
     def component(self, weights: Mapping[str, Tensor], place: Workplace) -> ComponentParts:
         """The generator, tied to the autoencoder that it was trained on."""
         network_weights = module_weights(weights, "transformer")
-        config = self._network(self._patch(network_weights))
+        config = self._network(self._patch(network_weights), place.pinned)
         if self.shards is not None:
-            names, count, origin = shard_facts(place.pinned)
-            known: tuple[str, ...] = ("Knows what its training shards show.",)
+            facts = shard_facts(place.pinned, tokenizer_of(config))
+            names, count, origin = facts.capabilities, facts.count, facts.origin
+            known: tuple[str, ...] = ("Knows what its training shards show.", *facts.limits)
         else:
             names = tuple(sorted(n for n, w in self.data.weights.items() if w > 0))
             count, origin = self.data.num_shards * self.data.shard_samples, "the procedural world"

@@ -115,14 +115,15 @@ class LoraRecipe:
         model = load_network(self.base, self.trainer)
         add_lora(model, self.lora)
         model.load_state_dict(module_weights(weights, "transformer"))
-        capabilities, count, origin = shard_facts(place.pinned)
+        facts = shard_facts(place.pinned, tokenizer_of(model.config))
         card: dict[str, Any] = {
-            "data": f"{count} samples of {origin}",
-            "capabilities": capabilities,
+            "data": f"{facts.count} samples of {facts.origin}",
+            "capabilities": facts.capabilities,
             "base": place.pinned["base"],
             "earlier": earlier_stages(base.card),
             "limits": [
                 "Works on exactly the generator that it was trained on, and on nothing else.",
+                *facts.limits,
                 *base.card.get("limits", ()),
             ],
         }

@@ -7,14 +7,19 @@ world do without.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from omnireel.errors import InvalidInput
 from omnireel.generate.components import latent_space_sha256
 from omnireel.generate.settings import ModelLimits
+from omnireel.model.text import Tokenizer
 from omnireel.recipes.base import Workplace
+from omnireel.recipes.batches import text_tokens
 from omnireel.train import TrainData
+from omnireel.train.balance import SampleSource
 from omnireel.train.latent_record import LatentRecord
+from omnireel.train.latent_samples import ChosenSamples
 
 
 def encode_shards(
@@ -64,9 +69,50 @@ def open_shards(
     return ShardBatches(latents, learn, batch_size), [latents.record(i) for i in validate]
 
 
-def shard_facts(pinned: Mapping[str, str]) -> tuple[tuple[str, ...], int, str]:
-    """Capabilities, number and identity of encoded shards, for a model card."""
+def shard_samples(
+    pinned: Mapping[str, str], tokenizer: Tokenizer, patch: int, *, held_out: int
+) -> tuple[SampleSource, list[LatentRecord]]:
+    """Samples to learn from in packs, and the held-out records of encoded shards."""
     from omnireel.train.shard_latents import ShardLatents
 
     latents = ShardLatents(Path(pinned["latents"]))
-    return latents.capabilities, len(latents), f"training shards {pinned['shards'][:16]}"
+    learn, validate = latents.split(held_out)
+    samples = ChosenSamples(latents, learn, text_tokens(tokenizer), patch)
+    return samples, [latents.record(i) for i in validate]
+
+
+@dataclass(frozen=True)
+class ShardFacts:
+    """What a model card says of encoded shards."""
+
+    capabilities: tuple[str, ...]
+    count: int
+    """Samples."""
+    origin: str
+    cut: int
+    """Samples whose prompts have more tokens than the model reads."""
+    max_tokens: int
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """What the model does not know for that reason."""
+        if not self.cut:
+            return ()
+        return (
+            f"Of {self.cut} of its {self.count} captions it never read the end: they have more "
+            f"than {self.max_tokens} tokens.",
+        )
+
+
+def shard_facts(pinned: Mapping[str, str], tokenizer: Tokenizer) -> ShardFacts:
+    """Facts about encoded shards, as a model with this tokenizer reads them."""
+    from omnireel.train.shard_latents import ShardLatents
+
+    latents = ShardLatents(Path(pinned["latents"]))
+    return ShardFacts(
+        latents.capabilities,
+        len(latents),
+        f"training shards {pinned['shards'][:16]}",
+        sum(tokenizer.unread_words(prompt) > 0 for prompt, _ in latents.prompts()),
+        tokenizer.max_tokens,
+    )

@@ -69,12 +69,12 @@ def pack_records(records: Sequence[LatentRecord]) -> tuple[Halves, list[dict[str
 
 def read_record(flat: Halves, row: Mapping[str, Any]) -> LatentRecord:
     """The record that ``row`` of the index describes; latents become float32 copies."""
-    prompt = prompt_from_json(row["prompt"])
+    prompt, vague_prompt = record_prompts(row)
     return LatentRecord(
         capability=row["capability"],
         seed=row["seed"],
         prompt=prompt,
-        vague_prompt=Prompt(_parts_from(row["vague"]), prompt.inputs, prompt.elements),
+        vague_prompt=vague_prompt,
         target_CTHW=_latents(flat, row["target"]),
         segments=tuple(
             Segment(
@@ -87,6 +87,12 @@ def read_record(flat: Halves, row: Mapping[str, Any]) -> LatentRecord:
             for s in row["segments"]
         ),
     )
+
+
+def record_prompts(row: Mapping[str, Any]) -> tuple[Prompt, Prompt]:
+    """The prompt and the vague prompt that ``row`` of the index holds."""
+    prompt = prompt_from_json(row["prompt"])
+    return prompt, Prompt(_parts_from(row["vague"]), prompt.inputs, prompt.elements)
 
 
 def _latents(flat: Halves, where: Mapping[str, Any]) -> Tensor:

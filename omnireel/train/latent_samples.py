@@ -1,9 +1,9 @@
-"""The samples of a latent cache one by one, with lengths that are known without reading them."""
+"""Encoded samples one by one, with lengths that are known without reading their latents."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from omnireel.model.sequence import PATCH, grid_tokens
 from omnireel.mvl.prompt import Prompt
@@ -33,6 +33,38 @@ class LatentSamples:
     def sample(self, index: int) -> LatentRecord:
         """Sample number ``index``."""
         return self._cache.record(*self._places[index])
+
+
+class IndexedRecords(Protocol):
+    """Encoded samples by number (:class:`~omnireel.train.shard_latents.ShardLatents`)."""
+
+    def row(self, index: int) -> Mapping[str, Any]:
+        """What the index says of a sample."""
+
+    def record(self, index: int) -> LatentRecord:
+        """The sample itself."""
+
+
+class ChosenSamples:
+    """A :class:`~omnireel.train.balance.SampleSource`: those of the records with these numbers."""
+
+    def __init__(
+        self,
+        records: IndexedRecords,
+        indices: Sequence[int],
+        text_tokens: TextTokens,
+        patch: int = PATCH,
+    ) -> None:
+        self._records, self._indices = records, tuple(indices)
+        self._lengths = [_length(records.row(i), text_tokens, patch) for i in self._indices]
+
+    def lengths(self) -> Sequence[SampleLength]:
+        """Token counts of every sample, from the index."""
+        return self._lengths
+
+    def sample(self, index: int) -> LatentRecord:
+        """Sample number ``index`` of those that were chosen."""
+        return self._records.record(self._indices[index])
 
 
 def _length(row: Mapping[str, Any], text_tokens: TextTokens, patch: int) -> SampleLength:

@@ -25,6 +25,7 @@ MAY_CHANGE_ON_RESUME = (
     "data.count",
     "folders.",
     "shards",  # where they are; what they hold is pinned
+    "shard_words",  # the words themselves are pinned
     "workers",
     "render_workers",
     "previews",

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, lru_cache, partial
 from itertools import islice
@@ -34,9 +34,15 @@ from omnireel.generate.settings import ModelLimits
 from omnireel.media import DecodeLimits
 from omnireel.model.text import Tokenizer
 from omnireel.model.vae import TIME_STRIDE, VideoVAE
+from omnireel.mvl.prompt import Prompt
 from omnireel.processes import Report, build_missing, one_thread
 from omnireel.registry import write_text_atomic
-from omnireel.train.latent_record import LatentRecord, pack_records, read_record
+from omnireel.train.latent_record import (
+    LatentRecord,
+    pack_records,
+    read_record,
+    record_prompts,
+)
 from omnireel.train.shards import open_cache_folder, read_manifest, save_array
 from omnireel.types import Clip, MediaKind, VideoFormat
 
@@ -211,6 +217,14 @@ class ShardLatents:
     def capabilities(self) -> tuple[str, ...]:
         """Of all samples, sorted."""
         return tuple(sorted({str(row["capability"]) for _, row in self._rows}))
+
+    def prompts(self) -> Iterator[tuple[Prompt, Prompt]]:
+        """The prompt and the vague prompt of every record."""
+        return (record_prompts(row) for _, row in self._rows)
+
+    def row(self, index: int) -> Mapping[str, Any]:
+        """What the index says of record ``index``."""
+        return self._rows[index][1]
 
     def record(self, index: int) -> LatentRecord:
         """Record ``index``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -11,12 +11,14 @@ from torch import Tensor, nn
 from omnireel.errors import InvalidInput
 from omnireel.generate.components import own_weights
 from omnireel.model.sequence import PATCH
+from omnireel.model.text import Tokenizer
 from omnireel.model.transformer import OmniTransformer
 from omnireel.registry import load_component
 
 _FIRST_HIDDEN = "blocks.0.mlp_in.weight"
 _LATER = ("base_gate.", "focus.", "stayed.", "lookup.")
 """Parts that components of earlier networks lack."""
+_WORDS = "text_embedding.weight"
 _SIGHT = "vision.convs.0.weight"
 _BLOCK = re.compile(r"blocks\.(\d+)\.")
 _ENTRIES = ("condition_in.weight", "target_in.weight", "aligned_in.weight")
@@ -26,11 +28,11 @@ _EXITS = ("out.weight", "out.bias", "base_gate.weight", "base_gate.bias")
 def warm_start(module: nn.Module, folder: Path, kinds: tuple[str, ...]) -> str:
     """Copy a component's weights into ``module`` and say which kind it was.
 
-    Blocks and MLPs may be fewer and narrower than the component's, tokens of another size, and
-    pictures larger (:func:`thin_blocks`, :func:`thin_mlps`, :func:`resize_tokens`,
-    :func:`refine_sight`). What the component lacks keeps its start: a gate, which then changes no
-    answer, and the embedder's eyes for what an edit changed and for what words name, which have
-    nothing to say yet.
+    Blocks and MLPs may be fewer and narrower than the component's, tokens of another size, words
+    other ones, and pictures larger (:func:`thin_blocks`, :func:`thin_mlps`, :func:`resize_tokens`,
+    :func:`match_words`, :func:`refine_sight`). What the component lacks keeps its start: a gate,
+    which then changes no answer, and the embedder's eyes for what an edit changed and for what
+    words name, which have nothing to say yet.
 
     Raises:
         NotFound, IntegrityError: see :func:`omnireel.registry.load_component`.
@@ -49,6 +51,8 @@ def warm_start(module: nn.Module, folder: Path, kinds: tuple[str, ...]) -> str:
     if isinstance(module, OmniTransformer):
         before = component.config.get("transformer", {}).get("patch", PATCH)
         given = resize_tokens(given, before, module.config.patch)
+        words = component.config.get("transformer", {}).get("vocabulary", module.config.vocabulary)
+        given = match_words(given, own[_WORDS], words, module.config.vocabulary)
     if _SIGHT in own and _SIGHT in given:
         given = refine_sight(given, own[_SIGHT].shape[-1])
     if _FIRST_HIDDEN in own:
@@ -96,6 +100,22 @@ def resize_tokens(state: Mapping[str, Tensor], before: int, now: int) -> dict[st
             each = each.repeat_interleave(times, rows).repeat_interleave(times, columns) / gain
         resized[name] = each.flatten(axis, columns)
     return resized
+
+
+def match_words(
+    state: Mapping[str, Tensor], start_VD: Tensor, before: Sequence[str], now: Sequence[str]
+) -> dict[str, Tensor]:
+    """The embeddings of another vocabulary: words of both keep theirs, new ones begin as the
+    network does (``start_VD``). Where the vocabularies are equal nothing is changed."""
+    if tuple(before) == tuple(now) or _WORDS not in state:
+        return dict(state)
+    had, has = Tokenizer(before).ids, Tokenizer(now).ids
+    given_VD, embedding_VD = state[_WORDS], start_VD.clone()
+    if given_VD.shape != (len(had), start_VD.shape[1]):
+        return dict(state)
+    for word in has.keys() & had.keys():
+        embedding_VD[has[word]] = given_VD[had[word]]
+    return {**state, _WORDS: embedding_VD}
 
 
 def refine_sight(state: Mapping[str, Tensor], kernel: int) -> dict[str, Tensor]:

@@ -25,6 +25,7 @@ from omnireel.recipes.run import RunRequest, run_recipe
 from omnireel.registry import load_component, save_component
 from omnireel.train import Callback
 from omnireel.types import VideoFormat
+from omnireel.world.lexicon import vocabulary
 from tests.support.engines.random_weights import save_random_weights
 from tests.support.shard_samples import clip_folder
 
@@ -44,6 +45,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("adapt")
     save_random_weights(root / "tiny")
     clip_folder(root / "clips", 5, count=9)
+    (root / "clips" / "clip_4.txt").write_text("a silver zeppelin hovers\n")
     (root / "clips" / "notes.md").write_text("mine")
     return root
 
@@ -204,6 +206,38 @@ def test_the_generator_recipe_learns_from_shards(root: Path, adapter: Path, tmp_
     card = load_component(tmp_path / "generator").card
     assert "5 encoded samples of training shards" in card["data"]
     assert card["capabilities"] == ["C20"] and "loss" in card["scores"]
+    assert not any("captions" in line for line in card["limits"])
+
+
+def test_shards_are_learned_from_in_packs(root: Path, adapter: Path, tmp_path: Path) -> None:
+    overrides = (
+        f"shards={root}/run/shards",
+        f"vae={root}/tiny/vae",
+        "model.max_text_tokens=4",
+        "shard_words=1",
+        "held_out=1",
+        "previews=0",
+        "batching=packed",
+        "packing.max_tokens=30",
+        "trainer.accumulate=2",
+        "trainer.num_steps=2",
+    )
+    out = RunRequest("generator-debug", tmp_path / "run", root / "cache", overrides=overrides)
+    assert run_recipe(out, (), quiet).num_samples >= 4
+    more = dataclasses.replace(out, resume=True, overrides=("trainer.num_steps=3",))
+    assert run_recipe(more, (), quiet).step == 3
+    with pytest.raises(InvalidInput, match="another vocabulary"):
+        run_recipe(dataclasses.replace(more, overrides=("shard_words=0",)), (), quiet)
+    export_run(out.out, tmp_path / "generator", cache=root / "cache", report=quiet)
+    component = load_component(tmp_path / "generator")
+    words = component.config["transformer"]["vocabulary"]
+    assert tuple(words[:-1]) == vocabulary() and words[-1] in ("hovers", "silver", "zeppelin")
+    assert any(line.startswith("Of 5 of its 5 captions") for line in component.card["limits"])
+    online = dataclasses.replace(
+        out, out=tmp_path / "other", overrides=(f"shards={root}/run/shards", "encoding=online")
+    )
+    with pytest.raises(InvalidInput, match="leave encoding at 'cache'"):
+        run_recipe(online, (), quiet)
 
 
 def test_the_command_line_from_a_folder_to_an_adapter(root: Path, tmp_path: Path) -> None:

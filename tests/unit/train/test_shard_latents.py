@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,11 @@ from omnireel.errors import IntegrityError, InvalidInput
 from omnireel.generate.components import load_vae
 from omnireel.generate.settings import ModelLimits
 from omnireel.media import write_mp4, write_png
+from omnireel.model.text import words_of
+from omnireel.recipes.base import Workplace
+from omnireel.recipes.shard_words import pin_words, run_words
+from omnireel.train.balance import record_length
+from omnireel.train.latent_samples import ChosenSamples
 from omnireel.train.shard_latents import (
     ShardBatches,
     ShardLatentConfig,
@@ -24,9 +30,11 @@ from omnireel.train.shard_latents import (
     build_shard_latents,
 )
 from omnireel.types import Clip, MediaKind, Role, VideoFormat
+from omnireel.world.lexicon import vocabulary
 from tests.support.engines.random_weights import save_random_weights
 from tests.support.shard_samples import Samples, edit_sample, frames
 
+WORKPLACE = Workplace(Path("unused"), lambda what, done, total: None)
 SIZES = ((64, 64), (112, 64), (64, 112))
 CONFIG = ShardLatentConfig(((32, 32), (64, 32)), max_frames=9, fps=8.0, short_side=32, per_file=3)
 
@@ -168,6 +176,38 @@ def test_batches_show_every_sample_once_per_epoch(cache: Path) -> None:
     assert len(ShardBatches(latents, [3], batch_size=4).batch(9)) == 4
     with pytest.raises(InvalidInput, match="no sample"):
         ShardBatches(latents, [], batch_size=4)
+
+
+def test_samples_for_packs_have_the_lengths_that_their_index_says(cache: Path) -> None:
+    latents = ShardLatents(cache)
+    source = ChosenSamples(latents, [3, 1, 0], lambda prompt: len(prompt.text))
+    assert [source.sample(i).seed for i in range(3)] == [3, 1, 0]
+    for i, length in enumerate(source.lengths()):
+        record = source.sample(i)
+        assert length == record_length(record, len(record.prompt.text))
+
+
+def test_prompts_are_read_without_latents(cache: Path) -> None:
+    latents = ShardLatents(cache)
+    records = [latents.record(i) for i in range(len(latents))]
+    assert list(latents.prompts()) == [(r.prompt, r.vague_prompt) for r in records]
+
+
+def test_the_words_of_captions_are_the_vocabulary(cache: Path) -> None:
+    pinned = pin_words(WORKPLACE, {"latents": str(cache)}, 3)
+    known, words = vocabulary(), run_words(pinned, 3)
+    assert words[: len(known)] == known
+    assert len(words) == len(known) + 3 and not set(words[-3:]) & set(known)
+    counts = Counter(w for p in ShardLatents(cache).prompts() for w in words_of(p[0].text))
+    assert counts[words[-3]] >= 1
+    with pytest.raises(InvalidInput, match="shard_words"):
+        run_words(pinned, 2)
+
+
+def test_a_run_of_an_earlier_release_keeps_its_words(cache: Path) -> None:
+    begun = replace(WORKPLACE, pinned={"latents": str(cache), "shards": "0"})
+    pinned = pin_words(begun, begun.pinned, 3)
+    assert pinned == begun.pinned and run_words(pinned, 3) == vocabulary()
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:

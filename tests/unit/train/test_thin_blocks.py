@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 
-from omnireel.model.transformer import OmniTransformer
+from omnireel.model.text import Tokenizer
+from omnireel.model.transformer import OmniTransformer, TransformerConfig
 from omnireel.registry import save_component
 from omnireel.train.warm_start import num_blocks, thin_blocks, thin_mlps, warm_start
 from tests.support.tiny_models import small_config, small_transformer
@@ -64,3 +65,23 @@ def test_a_gate_that_the_component_lacks_keeps_its_start(tmp_path: Path):
     assert not state["base_gate.weight"].any() and not state["base_gate.bias"].any()
     for name, tensor in earlier.state_dict().items():
         assert torch.equal(state[name], tensor)
+
+
+def speaking(*words: str) -> TransformerConfig:
+    return replace(small_config(), vocabulary=words, vocabulary_size=len(Tokenizer(words)))
+
+
+def test_words_keep_their_embeddings_in_another_vocabulary(tmp_path: Path):
+    torch.manual_seed(0)
+    earlier = OmniTransformer(speaking("ball", "red"))
+    folder = save_component(
+        tmp_path / "earlier", kind="generator", state_dict=earlier.state_dict(), card={},
+        config={"transformer": asdict(earlier.config)}, dtype=None,
+    )  # fmt: skip
+    later = OmniTransformer(speaking("red", "kite", "ball"))
+    begun = later.text_embedding.weight.detach().clone()
+    warm_start(later, folder, ("generator",))
+    had, has = Tokenizer(earlier.config.vocabulary).ids, Tokenizer(later.config.vocabulary).ids
+    for word, i in has.items():
+        start = begun[i] if word == "kite" else earlier.text_embedding.weight[had[word]]
+        assert torch.equal(later.text_embedding.weight[i], start), word
