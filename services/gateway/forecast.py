@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from omnireel.api.v1.video_pb2 import CreateVideoRequest
 from services.common.jobs import Job, JobStore, Progress
-from services.common.jobs.costs import CostTable
+from services.common.jobs.costs import CostTable, StageTime
 from services.common.jobs.overview import Line
-from services.common.stage_costs import expected_s
+from services.common.stage_costs import expected_times
 
 FRESH_S = 1.0
 """How long one look at the queue serves everybody who asks."""
@@ -76,9 +76,9 @@ def remaining_s(
     """What is left of a resolved request that came as far as ``progress``, ``since_s`` ago.
 
     A step that takes longer than it should leaves its successors untouched: time that passes
-    without a step is taken off for one step at most.
+    without a step is taken off for one step at most, and after the last one for what follows it.
     """
-    expected = expected_s(request, costs)
+    expected = expected_times(request, costs)
     if progress is None:
         return _sum(list(expected.values()))
     stages = list(expected)
@@ -90,8 +90,10 @@ def remaining_s(
     if current is None or after is None:
         return None
     steps = max(progress.num_steps, 1)
-    left = current * (1 - min(progress.step / steps, 1.0))
-    return max(left - min(since_s, current / steps), 0.0) + after
+    done = min(progress.step, steps)
+    left_s = current.units_s * (1 - done / steps) + current.fixed_s
+    present_s = current.units_s / steps if done < steps else current.fixed_s
+    return max(left_s - min(since_s, present_s), 0.0) + after
 
 
 def expected_waits(line: Line, costs: CostTable) -> dict[str, Expected]:
@@ -116,6 +118,6 @@ def _left_of(job: Job, now: float, costs: CostTable) -> float:
     return math.inf if left is None else left
 
 
-def _sum(seconds: list[float | None]) -> float | None:
-    known = [each for each in seconds if each is not None]
-    return sum(known) if len(known) == len(seconds) else None
+def _sum(times: list[StageTime | None]) -> float | None:
+    known = [each.total_s for each in times if each is not None]
+    return sum(known) if len(known) == len(times) else None

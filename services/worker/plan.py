@@ -88,8 +88,11 @@ class ModelStage(Protocol):
         """The objects that the caller may use from now on."""
         ...
 
-    def cost(self, work: Work, result: Result) -> StageCost:
-        """What it took, as the service itself measured it: without waiting for its device."""
+    def cost(self, work: Work, result: Result, first_step: int) -> StageCost | None:
+        """What it took, as the service itself measured it: without waiting for its device.
+
+        ``first_step`` is the first that this attempt made; None: it tells nothing of others.
+        """
         ...
 
 
@@ -112,7 +115,7 @@ class EnhanceStage:
         """Words only."""
         return ()
 
-    def cost(self, work: Work, result: Result) -> StageCost:
+    def cost(self, work: Work, result: Result, first_step: int) -> StageCost | None:
         """One enhancement."""
         assert isinstance(result, prompt_enhancer_pb2.EnhanceResult)
         return enhance_cost(result)
@@ -142,10 +145,10 @@ class GenerateStage:
         assert isinstance(result, generator_pb2.GenerateResult)
         return (result.video,)
 
-    def cost(self, work: Work, result: Result) -> StageCost:
-        """So many denoising steps of this format."""
+    def cost(self, work: Work, result: Result, first_step: int) -> StageCost | None:
+        """So many network evaluations of this format."""
         assert isinstance(result, generator_pb2.GenerateResult)
-        return generate_cost(work.request.settings, result)
+        return generate_cost(work.request.settings, result, first_step)
 
 
 class UpscaleStage:
@@ -175,10 +178,10 @@ class UpscaleStage:
         assert isinstance(result, super_resolver_pb2.UpscaleResult)
         return (result.video,)
 
-    def cost(self, work: Work, result: Result) -> StageCost:
+    def cost(self, work: Work, result: Result, first_step: int) -> StageCost | None:
         """So many denoising steps from this format."""
         assert isinstance(result, super_resolver_pb2.UpscaleResult)
-        return upscale_cost(work.request.settings, result)
+        return upscale_cost(work.request.settings, result, first_step)
 
 
 def model_stages(request: video_pb2.CreateVideoRequest) -> tuple[ModelStage, ...]:

@@ -180,11 +180,11 @@ class JobRunner:
             work = Work(job, lease, request, outputs)
             started_at = time.time()
             with self._observer.stage(stage.stage) as on_step:
-                result = self._run_stage(stage, work, keeper, writer, on_step)
+                result, first_step = self._run_stage(stage, work, keeper, writer, on_step)
                 self._gate.release(work, stage.stage, result)
             output = StageOutput(stage.stage, result.SerializeToString(), started_at, time.time())
             records = tuple(_record(media) for media in stage.media(result))
-            self._jobs.save_stage(lease, output, records, stage.cost(work, result))
+            self._jobs.save_stage(lease, output, records, stage.cost(work, result, first_step))
             outputs[stage.stage] = output
         if Stage.FINISH not in outputs:
             self._finish(Work(job, lease, request, outputs), keeper, writer)
@@ -196,9 +196,10 @@ class JobRunner:
         keeper: LeaseKeeper,
         writer: ProgressWriter,
         on_step: Callable[[], None],
-    ) -> Result:
-        """One streaming call, to its result."""
+    ) -> tuple[Result, int]:
+        """One streaming call: its result, and the first step that it made (0: none)."""
         result: Result | None = None
+        first_step = 0
         begun = False
         writer.step(stage.stage, 0, 0, 0.0)
         deadline = work.job.deadline
@@ -212,6 +213,7 @@ class JobRunner:
                         continue
                     at = response.progress
                     if at.step:
+                        first_step = first_step or at.step
                         on_step()
                     writer.step(stage.stage, at.step, at.num_steps, at.fraction, at.preview_uri)
         except grpc.RpcError as error:
@@ -225,7 +227,7 @@ class JobRunner:
         writer.flush()
         if result is None:
             raise Unavailable(f"the {stage.stage.value.lower()} service ended without a result")
-        return result
+        return result, first_step
 
     def _finish(self, work: Work, keeper: LeaseKeeper, writer: ProgressWriter) -> None:
         if keeper.reason is not None:

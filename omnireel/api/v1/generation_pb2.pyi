@@ -82,7 +82,7 @@ Global___VideoShape: _TypeAlias = VideoShape  # noqa: Y015
 class Guidance(_message.Message):
     """Guidance scales of the chained form v0 + video (v_V - v0) + image (v_VI - v_V) +
     text (v_VIT - v_VI). 1 means no guidance by that kind; unset means the model's default. Range
-    0..30; only 1 where Capabilities.guidance_baked_in.
+    0..20; only 1 where Capabilities.guidance_baked_in.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

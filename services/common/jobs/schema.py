@@ -226,6 +226,7 @@ stage_costs = Table(
     Column("format", String(32), nullable=False),
     Column("units", Double, nullable=False),
     Column("seconds", Double, nullable=False),
+    Column("fixed_seconds", Double, nullable=False, server_default="0"),
     Column("measured_at", Double, nullable=False),
     Index("stage_costs_key", "stage", "model_version", "format", "id"),
 )

@@ -7,7 +7,7 @@ import pytest
 
 from omnireel.api.v1.video_pb2 import CreateVideoRequest
 from services.common.jobs import Job, JobStore, Lease, NewJob, Progress, Stage, StageOutput
-from services.common.jobs.costs import KEPT, CostKey, StageCost
+from services.common.jobs.costs import KEPT, CostKey, CostTable, StageCost, StageTime
 from services.gateway.forecast import Expected, Forecast, expected_waits, remaining_s
 from tests.support.jobs import Clock, new_store
 
@@ -21,6 +21,8 @@ def request(width: int = 64, version: str = "") -> CreateVideoRequest:
     made.settings.format.width, made.settings.format.height = width, 64
     made.settings.format.num_frames = 17
     made.settings.num_inference_steps, made.settings.num_upscale_steps = 10, 4
+    for scale in ("text", "image", "video"):
+        setattr(made.settings.guidance, scale, 1.0)
     made.model_versions.generator = version
     return made
 
@@ -83,7 +85,7 @@ def test_old_measurements_give_way(s: Setup) -> None:
     costs = s.jobs.cost_table()
     assert len(costs.per_unit) == 7  # three stages of two versions, and the end
     assert costs.newest_version[Stage.GENERATE] == "v2"
-    assert costs.seconds(Stage.FINISH, "", "", 1.0) == 3.0
+    assert costs.time(Stage.FINISH, "", "", 1.0) == StageTime(3.0)
 
 
 def test_steps_that_are_done_are_no_longer_expected(s: Setup) -> None:
@@ -99,6 +101,26 @@ def test_steps_that_are_done_are_no_longer_expected(s: Setup) -> None:
     assert left(Stage.GENERATE, 4, since_s=0.2) == pytest.approx(6 * 0.5 - 0.2 + 4 * 1.0 + 3.0)
     assert left(Stage.GENERATE, 4, since_s=99.0) == pytest.approx(5 * 0.5 + 4 * 1.0 + 3.0)
     assert left(Stage.FINISH, 0, since_s=99.0) == 0.0
+
+
+def test_guidance_makes_steps_dearer_and_what_surrounds_them_stays() -> None:
+    key = CostKey(Stage.GENERATE, "g", "64x64x17")
+    one = {key: StageTime(0.5, fixed_s=2.0), CostKey(Stage.FINISH, "", ""): StageTime(3.0)}
+    costs = CostTable(one, {Stage.GENERATE: "g"})
+    asked = request()
+    asked.enhance = asked.upscale = False
+    assert remaining_s(asked, None, 0.0, costs) == pytest.approx(10 * 0.5 + 2.0 + 3.0)
+    asked.settings.guidance.text = 4.0
+    assert remaining_s(asked, None, 0.0, costs) == pytest.approx(20 * 0.5 + 2.0 + 3.0)
+    asked.settings.num_inference_steps = 4
+    assert remaining_s(asked, None, 0.0, costs) == pytest.approx(8 * 0.5 + 2.0 + 3.0)
+
+    def left(step: int, since_s: float) -> float | None:
+        return remaining_s(asked, Progress(Stage.GENERATE, step, 4, 0.0), since_s, costs)
+
+    assert left(3, 9.0) == pytest.approx(2.0 + 3.0)
+    assert left(4, 1.5) == pytest.approx(0.5 + 3.0)  # decoding goes on
+    assert left(4, 9.0) == pytest.approx(3.0)
 
 
 def test_the_queue_is_played_forward_over_all_slots(s: Setup) -> None:

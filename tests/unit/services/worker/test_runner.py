@@ -225,6 +225,8 @@ def test_drain_hands_the_job_over_with_its_state(b: Bench) -> None:
     assert b.jobs.get(job.id).state is JobState.SUCCEEDED
     assert b.enhancer.steps == [1, 2]  # enhanced once
     assert b.generator.steps == [1, 2, 3, 4]  # no step was repeated
+    measured = {key.stage for key in b.jobs.cost_table().per_unit}
+    assert measured == {Stage.ENHANCE, Stage.UPSCALE, Stage.FINISH}  # no generation was whole
     assert not any("/checkpoint/" in key for key in objects(b))
     outputs = b.jobs.stage_outputs([job.id])[job.id]
     made = generator_pb2.GenerateResult.FromString(outputs[Stage.GENERATE].data)
