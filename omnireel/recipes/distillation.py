@@ -165,7 +165,9 @@ class DistillationRecipe:
         if isinstance(self.objective, DistributionMatchingConfig):
             return DistributionMatching(
                 student,
-                copy.deepcopy(student),
+                # Its first task is to know the student's samples from data, which takes a network
+                # that knows scores: an earlier stage's student only knows the ends of its phases.
+                copy.deepcopy(teacher).requires_grad_(True).train(),
                 teacher,
                 tokenizer,
                 self.objective,
