@@ -55,12 +55,13 @@ Arguments = Annotated[
 ]
 Endpoint = Annotated[
     str,
-    typer.Option(envvar="KFP_ENDPOINT", help="Of Kubeflow Pipelines: http://host:port."),
+    typer.Option(envvar="KFP_ENDPOINT", help="Address of Kubeflow Pipelines: http://host:port."),
 ]
 Namespace = Annotated[
-    str, typer.Option(envvar="KFP_NAMESPACE", help="Of the profile, where there are several.")
+    str,
+    typer.Option(envvar="KFP_NAMESPACE", help="Namespace of the profile, where there are several."),
 ]
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id that 'submit' printed.")]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run id printed by 'submit'.")]
 
 _VOLUME = "omnireel-runs"
 _MLFLOW_SECRET = "omnireel-mlflow-client"
@@ -109,7 +110,9 @@ def compile_(
 @app.command("run")
 def run(
     name: Name,
-    here: Annotated[bool, typer.Option("--local", help="On this machine, step by step.")] = False,
+    here: Annotated[
+        bool, typer.Option("--local", help="Run on this machine, step by step.")
+    ] = False,
     settings: Settings = None,
     arguments: Arguments = None,
     folder: Annotated[
@@ -169,11 +172,13 @@ def submit(
     """
     from pipelines.compiling import compiled, documents
     from pipelines.running import check_arguments
+    from pipelines.workflows import workflow
 
     secrets = (mlflow_secret, storage_secret, gateway_secret)
     pipeline = _in_cluster(name, image, volume, secrets, settings)
     given = _arguments(arguments, pipeline.component_spec.inputs or {})
     check_arguments(pipeline, given)
+    workflow(name).check_arguments(settings or (), given, lambda line: err().print(line))
     started = _server(endpoint, namespace).submit(
         documents(compiled(pipeline)), given, name=name, experiment=experiment
     )
@@ -185,8 +190,8 @@ def status(
     run_id: RunId,
     endpoint: Endpoint,
     namespace: Namespace = "",
-    watch: Annotated[bool, typer.Option("--watch", help="Stay until the run has ended.")] = False,
-    every_s: Annotated[float, typer.Option(min=0.05, help="Seconds between two looks.")] = 5.0,
+    watch: Annotated[bool, typer.Option("--watch", help="Wait until the run has ended.")] = False,
+    every_s: Annotated[float, typer.Option(min=0.05, help="Polling interval in seconds.")] = 5.0,
 ) -> None:
     """Show a run and its steps; exits with 1 for one that failed or was cancelled.
 
@@ -214,7 +219,7 @@ def status(
 def logs(
     run_id: RunId,
     endpoint: Endpoint,
-    step: Annotated[str, typer.Option(help="Only this step.")] = "",
+    step: Annotated[str, typer.Option(help="Show only this step.")] = "",
     namespace: Namespace = "",
 ) -> None:
     """Print what a run's steps have written, as far as their pods are there.

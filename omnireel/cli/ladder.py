@@ -14,46 +14,51 @@ import typer
 from rich.text import Text
 
 from omnireel.cli.gate import write_answer
-from omnireel.cli.launch.recipe import Job, Launcher, RecipeRun, launch, launcher_of
+from omnireel.cli.ladder_jobs import as_jobs, below, check_widths
+from omnireel.cli.launch.recipe import Job, Launcher, launcher_of
+from omnireel.cli.parsing import several_settings
 from omnireel.cli.printing import err, out
 from omnireel.cli.run_output import data_report, run_callbacks
 
 if TYPE_CHECKING:
-    from omnireel.recipes.climb import RungResult, RunRung
+    from omnireel.recipes.climb import RungResult
     from omnireel.recipes.ladder import Ladder
     from omnireel.recipes.ladder_promotion import PartOutcome
-    from omnireel.recipes.run import RunRequest
     from omnireel.registry.versions import ModelVersion
 
-Size = Annotated[str, typer.Option(help="Which ladder: tiny.")]
+Size = Annotated[str, typer.Option(help="Size of the ladder: tiny.")]
 
 
 def ladder(
     size: Size = "tiny",
     folder: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder of all rungs; by default runs/ladder-<size>."),
+        typer.Option("--out", help="Folder of all rungs; default: runs/ladder-<size>."),
     ] = None,
     cache: Annotated[
         Path, typer.Option(help="Folder for rendered and encoded data, shared by all runs.")
     ] = Path("runs/cache"),
-    smoke: Annotated[bool, typer.Option(help="A few steps of every rung, to try the joints.")] = (
-        False
-    ),
+    smoke: Annotated[
+        bool, typer.Option(help="Run a few steps of every rung, to smoke-test the pipeline.")
+    ] = False,
     last: Annotated[str, typer.Option(help="Stop after this rung; nothing is promoted.")] = "",
     first: Annotated[
-        str, typer.Option(help="Begin with this rung, from the parts of --start.")
+        str, typer.Option(help="Start with this rung, from the parts of --start.")
     ] = "",
     start: Annotated[
         Path | None,
         typer.Option(
-            help="Model folder to go on from, for example omnireel/weights/tiny; by default every "
+            help="Model folder to start from, e.g. omnireel/weights/tiny; default: every "
             "part starts from random weights."
         ),
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", help="rung.field=value, for example tasks.trainer.max_minutes=30."),
+        typer.Option(
+            "--set",
+            help="rung.field=value, e.g. tasks.trainer.max_minutes=30, or *.field=value for "
+            "every rung; repeatable, or several separated by spaces.",
+        ),
     ] = None,
     cases: Annotated[
         int, typer.Option(help="Cases per capability on which each generator rung is scored.")
@@ -61,7 +66,8 @@ def ladder(
     curve: Annotated[
         list[int] | None,
         typer.Option(
-            min=1, help="Score students and their teacher with this many steps too (repeatable)."
+            min=1,
+            help="Also score students and their teacher with this number of steps (repeatable).",
         ),
     ] = None,
     mlflow: Annotated[
@@ -69,8 +75,15 @@ def ladder(
     ] = "sqlite:///runs/mlflow.db",
     launcher: Launcher = "local",
     job: Job = None,
+    copy_to: Annotated[
+        str,
+        typer.Option(
+            help="Object store prefix to copy every rung's checkpoints to, each below its name, "
+            "e.g. s3://bucket/ladder-7?endpoint=..."
+        ),
+    ] = "",
     result: Annotated[
-        Path | None, typer.Option(help="Write what became of the last rung as JSON.")
+        Path | None, typer.Option(help="Write the last rung's result as JSON.")
     ] = None,
     model: Annotated[
         Path | None, typer.Option(help="Also put the newest parts into this new folder.")
@@ -91,16 +104,21 @@ def ladder(
     rungs = build_ladder(size)
     landing = _Landing(rungs, f"{size}-smoke" if smoke else size, mlflow, cases, curve or ())
     folder = folder or Path("runs") / f"ladder-{size}{'-smoke' if smoke else ''}"
+    told = several_settings(settings or ())
     elsewhere = launcher_of(launcher, job) == "trainjob"
+    if elsewhere:
+        check_widths(rungs, folder, (first, last), told, job or (), smoke=smoke)
     above = climb_run(folder, landing.name, mlflow) if mlflow != "off" else ""
     results = climb(
         rungs,
-        ClimbConfig(folder, cache, smoke, first, last, start, tuple(settings or ())),
-        lambda run: run_callbacks(mlflow, run, name=run.parent.name, parent=above),
+        ClimbConfig(folder, cache, smoke, first, last, start, told),
+        lambda run: run_callbacks(
+            mlflow, run, name=run.parent.name, parent=above, copy_to=below(copy_to, run)
+        ),
         data_report(),
         landing,
         command=shlex.join(["omnireel", *sys.argv[1:]]),
-        run=_as_job(mlflow, above, job or ()) if elsewhere else None,
+        run=as_jobs(mlflow, above, job or (), copy_to) if elsewhere else None,
     )
     if cases:
         _write_table(rungs, results, folder)
@@ -115,22 +133,6 @@ def ladder(
         typer.echo("nothing can be promoted: --mlflow off keeps no versions")
     else:
         _promote(size, smoke, results, landing.versions, folder / "gate", mlflow)
-
-
-def _as_job(mlflow: str, above: str, job: Sequence[str]) -> RunRung:
-    """Trains each rung as a TrainJob; exports, versions and scores are made here."""
-
-    def run(request: RunRequest) -> bool:
-        launch(
-            RecipeRun(
-                request.recipe, request.out, request.cache, mlflow, request.init_from,
-                request.overrides, request.out.parent.name, above,
-            ),
-            job,
-        )  # fmt: skip
-        return True
-
-    return run
 
 
 def rung_names(size: str) -> tuple[str, ...]:
@@ -192,7 +194,7 @@ class _Landing:
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="Folder of a climb.")], size: Size = "tiny"
+    folder: Annotated[Path, typer.Argument(help="Folder of a ladder run.")], size: Size = "tiny"
 ) -> None:
     """Draw scores by rung, preference tuning and distillation, from the files of a climb.
 

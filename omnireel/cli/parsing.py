@@ -1,4 +1,4 @@
-"""Reading the small languages of option values: NAME=VALUE, 64x64."""
+"""Reading the small languages of option values: NAME=VALUE, 64x64, settings in one word."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from omnireel.errors import InvalidInput
 
 _SIZE = re.compile(r"(\d{1,5})[xX](\d{1,5})")
+_BETWEEN_SETTINGS = re.compile(r"\s+(?=[\w.*-]+=)")
 
 
 def named_values(pairs: Iterable[str], option: str, example: str) -> dict[str, str]:
@@ -52,3 +53,13 @@ def size(text: str) -> tuple[int, int]:
     if not match or "0" in (match[1].lstrip("0") or "0", match[2].lstrip("0") or "0"):
         raise InvalidInput(f"{text!r} is no size; write WIDTHxHEIGHT, as 64x64", field="--size")
     return int(match[1]), int(match[2])
+
+
+def several_settings(texts: Iterable[str]) -> tuple[str, ...]:
+    """``["a=1 b.c=[2, 3]", "d=4", ""]`` as ``("a=1", "b.c=[2, 3]", "d=4")``.
+
+    A step of a workflow has one word for all settings, and that may be empty. What follows a space
+    is a setting of its own when it begins with ``name=``; so JSON values may have spaces.
+    """
+    parts = (part for text in texts for part in _BETWEEN_SETTINGS.split(text.strip()))
+    return tuple(part for part in parts if part)

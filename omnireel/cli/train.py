@@ -23,6 +23,7 @@ from omnireel.cli.launch.recipe import (
     launcher_of,
 )
 from omnireel.cli.lora import lora
+from omnireel.cli.parsing import several_settings
 from omnireel.cli.reproduce import reproduce
 from omnireel.cli.run_output import data_report, run_callbacks
 from omnireel.cli.scaling import scaling
@@ -65,7 +66,9 @@ def export(
     score: Annotated[
         list[str] | None, typer.Option(help="name=number to add to the card (repeatable).")
     ] = None,
-    raw: Annotated[bool, typer.Option(help="Weights as trained, not averaged.")] = False,
+    raw: Annotated[
+        bool, typer.Option(help="Export the weights as trained, not their average.")
+    ] = False,
 ) -> None:
     """Turn a run into a serving component. Example: omnireel train export runs/vae out/vae."""
     from omnireel.recipes.export import export_run
@@ -80,7 +83,7 @@ def prepare(
     recipe: Annotated[str, typer.Argument(help="Recipe name.")],
     cache: Cache = Path("runs/cache"),
     assign: Annotated[
-        list[str] | None, typer.Option("--set", help="field=value, for example data.count=20000.")
+        list[str] | None, typer.Option("--set", help="field=value, e.g. data.count=20000.")
     ] = None,
 ) -> None:
     """Build a recipe's data only. Example: omnireel train prepare generator-tiny."""
@@ -93,8 +96,8 @@ def prepare(
 
 @app.command("fetch")
 def fetch(
-    place: Annotated[str, typer.Argument(help="What --copy-to was.")],
-    run: Annotated[Path, typer.Argument(help="Run folder to make.")],
+    place: Annotated[str, typer.Argument(help="The --copy-to address of the run.")],
+    run: Annotated[Path, typer.Argument(help="Run folder to create.")],
 ) -> None:
     """Bring a run back from the object store that its checkpoints were copied to.
 
@@ -109,15 +112,15 @@ def fetch(
 @app.command("plan")
 def plan(
     recipe: Annotated[str, typer.Argument(help="Recipe name.")],
-    gpus: Annotated[int, typer.Option(help="How many devices.", min=1)] = 1,
-    gpu: Annotated[str, typer.Option(help="Which: h100, h200, b200, or cpu for this machine.")] = (
+    gpus: Annotated[int, typer.Option(help="Number of devices.", min=1)] = 1,
+    gpu: Annotated[str, typer.Option(help="Device: h100, h200, b200, or cpu for this machine.")] = (
         "h100"
     ),
     efficiency: Annotated[
-        float, typer.Option(help="Share of the peak that matrix products reach.")
+        float, typer.Option(help="Fraction of peak FLOP/s that matrix products reach.")
     ] = 0.5,
     assign: Annotated[
-        list[str] | None, typer.Option("--set", help="field=value, for example model.depth=12.")
+        list[str] | None, typer.Option("--set", help="field=value, e.g. model.depth=12.")
     ] = None,
 ) -> None:
     """Print parameters, memory, step time and MFU of every layout; nothing is allocated.
@@ -133,16 +136,16 @@ def _train_command(name: str) -> None:
     @app.command(name, help=f"Train: {RECIPES[name].summary}.\n\nExample: omnireel train {name}")
     def train(
         out: Annotated[
-            Path | None, typer.Option(help="Run folder; by default runs/<recipe>.")
+            Path | None, typer.Option(help="Run folder; default: runs/<recipe>.")
         ] = None,
         cache: Cache = Path("runs/cache"),
-        resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
+        resume: Annotated[bool, typer.Option(help="Resume from the last checkpoint.")] = False,
         go_on: Annotated[
             bool,
             typer.Option(
                 "--continue",
-                help="Go on from the last checkpoint, or begin where there is none; stopped before "
-                f"the end, exit with {STOPPED_EARLY}. For jobs that are started again.",
+                help="Resume if there is a checkpoint, else start; exit with "
+                f"{STOPPED_EARLY} if stopped early. For jobs that get restarted.",
             ),
         ] = False,
         init_from: Annotated[
@@ -150,11 +153,15 @@ def _train_command(name: str) -> None:
         ] = None,
         max_minutes: Annotated[
             float | None,
-            typer.Option(help="Stop by then; the learning rate decays to fit."),
+            typer.Option(help="Time limit in minutes; the learning rate decays to fit."),
         ] = None,
         assign: Annotated[
             list[str] | None,
-            typer.Option("--set", help="field=value, for example trainer.num_steps=500."),
+            typer.Option(
+                "--set",
+                help="field=value, e.g. trainer.num_steps=500; repeatable, or several separated "
+                "by spaces.",
+            ),
         ] = None,
         mlflow: Annotated[
             str, typer.Option(help="MLflow tracking address; 'off' logs only metrics.jsonl.")
@@ -162,23 +169,23 @@ def _train_command(name: str) -> None:
         ranks: Annotated[
             int,
             typer.Option(
-                help="Processes on this machine that share the work, watched and started again "
-                "when one fails; 0: this process alone, or one that torchrun started."
+                help="Number of processes on this machine that share the work, supervised and "
+                "restarted when one fails; 0: only this process, or one that torchrun started."
             ),
         ] = 0,
         launcher: Launcher = "local",
         job: Job = None,
-        run_name: Annotated[str, typer.Option(help="Of the run in MLflow.")] = "",
-        run_parent: Annotated[str, typer.Option(help="Id of the MLflow run above it.")] = "",
+        run_name: Annotated[str, typer.Option(help="Name of the run in MLflow.")] = "",
+        run_parent: Annotated[str, typer.Option(help="Parent run id in MLflow.")] = "",
         copy_to: Annotated[
             str,
             typer.Option(
-                help="Object store of this run alone, that every checkpoint is copied to, as "
-                "s3://bucket/runs/NAME?endpoint=...; 'omnireel train fetch' brings it back."
+                help="Object store prefix, used by this run only, to copy every checkpoint to: "
+                "s3://bucket/runs/NAME?endpoint=...; 'omnireel train fetch' restores it."
             ),
         ] = "",
     ) -> None:
-        overrides = list(assign or [])
+        overrides = list(several_settings(assign or ()))
         if max_minutes is not None:
             overrides.append(f"trainer.max_minutes={max_minutes}")
         folder = out or Path("runs") / name

@@ -49,7 +49,7 @@ class ClimbConfig:
     start: Path | None = None
     """Model folder (``vae``, ``generator``, ...) to go on from; None: from random weights."""
     settings: tuple[str, ...] = ()
-    """``rung.field=value``: recipe fields of single rungs."""
+    """``rung.field=value``: recipe fields of single rungs; ``*.field=value``: of every rung."""
 
     def __post_init__(self) -> None:
         if self.first and self.start is None:

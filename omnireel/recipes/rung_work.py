@@ -33,7 +33,7 @@ def rungs_to_climb(
     ladder: Ladder, first: str, last: str, settings: Sequence[str]
 ) -> tuple[tuple[Rung, ...], tuple[Rung, ...]]:
     """The rungs before ``first``, and those from it to ``last`` with their ``settings``
-    (``rung.field=value``).
+    (``rung.field=value``; ``*.field=value`` for every rung).
 
     Raises:
         NotFound: ``first`` or ``last`` is no rung.
@@ -47,12 +47,16 @@ def rungs_to_climb(
     of_rung: dict[str, list[str]] = {}
     for setting in settings:
         name, dot, assignment = setting.partition(".")
+        if name == "*" and dot:
+            for each in names:
+                of_rung.setdefault(each, []).append(assignment)
+            continue
         if name not in names or not dot:
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"did you mean {near[0]}?" if near else f"rungs are {', '.join(names)}"
             raise InvalidInput(
-                f"--set takes rung.field=value, for example {names[0]}.trainer.max_minutes=30; "
-                f"there is no rung {name!r}, {hint}",
+                f"--set takes rung.field=value, for example {names[0]}.trainer.max_minutes=30, or "
+                f"*.field=value for every rung; there is no rung {name!r}, {hint}",
                 field="set",
             )
         of_rung.setdefault(name, []).append(assignment)

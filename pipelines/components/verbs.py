@@ -40,13 +40,13 @@ def merge_parts(
 
 def climb_rung(
     size: str, smoke: str, rung: str, folder: str, cache: str, cases: int, mlflow: str,
-    launcher: str, job: str, result: Output[Metrics],
+    launcher: str, job: str, settings: str, copy_to: str, result: Output[Metrics],
 ) -> Words:  # fmt: skip
     """Train a ladder up to one rung; the ones below are done, and are left as they are."""
     return [
         "train", "ladder", "--size", size, smoke, "--out", folder, "--cache", cache,
         "--last", rung, "--cases", cases, "--mlflow", mlflow, "--launcher", launcher,
-        "--job", job, "--result", result.path,
+        "--job", job, "--set", settings, "--copy-to", copy_to, "--result", result.path,
     ]  # fmt: skip
 
 
@@ -57,13 +57,15 @@ def gate_rung(size: str, folder: str, rung: str, verdict: Output[Metrics]) -> Wo
 
 def finish_climb(
     size: str, smoke: str, rung: str, folder: str, cache: str, cases: int, mlflow: str,
-    launcher: str, job: str, result: Output[Metrics], model: Output[Model],
+    launcher: str, job: str, settings: str, copy_to: str, result: Output[Metrics],
+    model: Output[Model],
 ) -> Words:  # fmt: skip
     """Train the last rung; at the top of the ladder, pass the gate before promotion or not."""
     return [
         "train", "ladder", "--size", size, smoke, "--out", folder, "--cache", cache,
         "--last", rung, "--cases", cases, "--mlflow", mlflow, "--launcher", launcher,
-        "--job", job, "--result", result.path, "--model", model.path,
+        "--job", job, "--set", settings, "--copy-to", copy_to, "--result", result.path,
+        "--model", model.path,
     ]  # fmt: skip
 
 
@@ -150,13 +152,16 @@ def import_answers(folder: str) -> Words:
     ]  # fmt: skip
 
 
-def tune_model(folder: str, recipe: str, cache: str, mlflow: str, launcher: str, job: str) -> Words:
+def tune_model(
+    folder: str, recipe: str, cache: str, mlflow: str, launcher: str, job: str, settings: str,
+    copy_to: str,
+) -> Words:  # fmt: skip
     """Preference tuning on the judged pairs."""
     return [
         "train", recipe, "--continue", "--out", f"{folder}/run", "--cache", cache,
         "--mlflow", mlflow, "--launcher", launcher, "--job", job,
         "--set", f"vae={folder}/model/vae", "--set", f"reference={folder}/model/generator",
-        "--set", f"judged={folder}/judged",
+        "--set", f"judged={folder}/judged", "--set", settings, "--copy-to", copy_to,
     ]  # fmt: skip
 
 

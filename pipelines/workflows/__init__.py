@@ -11,9 +11,16 @@ from typing import Any
 from omnireel.errors import InvalidInput, NotFound
 from pipelines.workflows.curate import Curate, curate
 from pipelines.workflows.place import Place
-from pipelines.workflows.preference_round import PreferenceRound, preference_round
+from pipelines.workflows.preference_round import PreferenceRound, check_tuning, preference_round
 from pipelines.workflows.release import Release, release
-from pipelines.workflows.train_ladder import TrainLadder, train_ladder
+from pipelines.workflows.train_ladder import TrainLadder, check_climb, train_ladder
+
+Check = Callable[[Any, Mapping[str, object], Callable[[str], None]], None]
+"""``check(config, arguments, say)`` raises what a step would raise after hours of others."""
+
+
+def _no_check(config: Any, arguments: Mapping[str, object], say: Callable[[str], None]) -> None:
+    """Nothing can be said of the arguments before the steps run."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +31,20 @@ class Workflow:
     config: Any
     """The settings as they are by default; they decide which steps there are."""
     summary: str
+    check: Check = _no_check
 
     def pipeline(self, place: Place, settings: Sequence[str] = ()) -> Any:
         """The pipeline with ``field=value`` settings."""
         return self.build(configured(self.config, settings), place)
+
+    def check_arguments(
+        self,
+        settings: Sequence[str],
+        arguments: Mapping[str, object],
+        say: Callable[[str], None],
+    ) -> None:
+        """Refuse arguments that a later step would refuse; ``say`` hears of doubts."""
+        self.check(configured(self.config, settings), arguments, say)
 
 
 WORKFLOWS: Mapping[str, Workflow] = {
@@ -35,10 +52,16 @@ WORKFLOWS: Mapping[str, Workflow] = {
         curate, Curate(), "raw media to shards: parts measured side by side, one ledger"
     ),
     "train_ladder": Workflow(
-        train_ladder, TrainLadder(), "train a whole model, every rung a step, gates between them"
+        train_ladder,
+        TrainLadder(),
+        "train a whole model, every rung a step, gates between them",
+        check_climb,
     ),
     "preference_round": Workflow(
-        preference_round, PreferenceRound(), "sample, let oracles or people judge, tune, compare"
+        preference_round,
+        PreferenceRound(),
+        "sample, let oracles or people judge, tune, compare",
+        check_tuning,
     ),
     "release": Workflow(
         release, Release(), "judge against the champion, canary, promote or take back"

@@ -2,16 +2,22 @@
 
 By the oracles, or by people: then the round waits for files in ``folder/inbox``, which the page of
 the step ``show_pairs`` saves. Every round has a folder of its own; one that failed is submitted
-again and goes on.
+again and goes on. ``settings`` are those of the recipe (``field=value``, with spaces between), and
+``copy_to`` is an object store for its checkpoints, of this round alone.
 
 (kfp reads the annotations of workflows, so they are not postponed here.)
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from kfp import dsl
 
+from omnireel.cli.launch.manifest import JobConfig
+from omnireel.cli.launch.width import fitted
+from omnireel.cli.parsing import several_settings
 from omnireel.cli.preferences import tuning_recipes
 from omnireel.errors import InvalidInput
 from pipelines.components.verbs import VERBS
@@ -50,6 +56,16 @@ class PreferenceRound:
             raise InvalidInput("hours must be above 0", field="hours")
 
 
+def check_tuning(
+    config: PreferenceRound, arguments: Mapping[str, object], say: Callable[[str], None]
+) -> None:
+    """Refuse settings and a job that the tuning would refuse, after all have judged."""
+    del say  # there is one recipe, so nothing is doubtful
+    settings, job, folder = (str(arguments.get(n, "")) for n in ("settings", "job", "folder"))
+    told = several_settings([settings])
+    fitted(JobConfig.of_settings([job]), config.recipe, told, Path(folder) / "run")
+
+
 def preference_round(config: PreferenceRound, place: Place) -> Any:
     """The workflow as a ``kfp.dsl`` pipeline."""
     named = _name_candidate(place)
@@ -62,6 +78,8 @@ def preference_round(config: PreferenceRound, place: Place) -> Any:
         cache: str = "/runs/cache",
         mlflow: str = "http://omnireel-mlflow:5000",
         job: str = "queue=omnireel",
+        settings: str = "",
+        copy_to: str = "",
     ) -> None:
         fetched = place(
             VERBS["fetch_model"], version=version, folder=f"{folder}/model", mlflow=mlflow
@@ -74,7 +92,7 @@ def preference_round(config: PreferenceRound, place: Place) -> Any:
         imported = place(VERBS["import_answers"], folder=folder).after(judged)
         tuned = place(
             VERBS["tune_model"], folder=folder, recipe=config.recipe, cache=cache, mlflow=mlflow,
-            launcher=place.launcher, job=job,
+            launcher=place.launcher, job=job, settings=settings, copy_to=copy_to,
         ).after(imported)  # fmt: skip
         exported = place(VERBS["export_model"], folder=folder, cache=cache).after(tuned)
         registered = place(

@@ -52,7 +52,7 @@ class JobConfig:
     """WorkloadPriorityClass: who goes first, and who may be preempted."""
     nodes: int = 0
     processes: int = 0
-    """Ranks on each node."""
+    """Ranks on each node; 0: one for each GPU, or one where the recipe trains on CPUs."""
     image: str = ""
     cpu: str = ""
     memory: str = ""

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from omnireel.cli.launch.manifest import JobConfig, this_pod
+from omnireel.cli.launch.width import fitted
 from omnireel.cli.printing import err
 from omnireel.errors import InvalidInput
 
@@ -27,8 +28,8 @@ Launcher = Annotated[
 Job = Annotated[
     list[str] | None,
     typer.Option(
-        help="field=value of the job, as nodes=2, queue=research, gpus=8, runtime=omnireel; "
-        "repeatable, or with commas between."
+        help="field=value of the job, e.g. nodes=2, queue=research, gpus=8, runtime=omnireel; "
+        "repeatable, or several separated by commas."
     ),
 ]
 
@@ -86,7 +87,8 @@ def launch(run: RecipeRun, job: Sequence[str] | None) -> None:
     """Train as a TrainJob and stay until it has ended.
 
     Raises:
-        InvalidInput: a place that no other machine has, or a wrong setting.
+        InvalidInput: a place that no other machine has, a wrong setting, or more ranks or GPUs than
+            the recipe can use.
         FailedPrecondition: no cluster, or the job failed.
         Cancelled: we were told to stop; the job was deleted.
 
@@ -96,6 +98,7 @@ def launch(run: RecipeRun, job: Sequence[str] | None) -> None:
 
     config = JobConfig.of_settings(job or ())
     _check_places(run)
+    config = fitted(config, run.recipe, run.overrides, run.out)
     cluster = Cluster.connect(config.namespace)
     name = submit(cluster, run.recipe, str(run.out), run.words(), config, this_pod())
     err().print(f"{name}: submitted to namespace {cluster.namespace}", markup=False)
