@@ -30,6 +30,7 @@ from services.common.stack.probe import SERVING
 from services.common.stack.state import StackState
 from services.common.stack.status import look
 from services.common.stack.up import log_tail, start_stack
+from services.common.stack.weights import describe_parts
 from services.common.stack.work import look_at_work, show_work
 
 Home = Annotated[
@@ -39,16 +40,23 @@ Home = Annotated[
 
 
 def up(
-    size: Annotated[str, typer.Option(help="Size of the models to serve.")] = "tiny",
+    size: Annotated[str, typer.Option(help="Size of the shipped models to serve.")] = "tiny",
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of your own components (generator, vae, upscaler, enhancer); shipped "
+            "ones stand in for what it lacks."
+        ),
+    ] = None,
     home: Home = None,
     port: Annotated[int, typer.Option(help="Port of the gRPC API.")] = DEFAULT_PORT,
     http_port: Annotated[int, typer.Option(help="Port of the HTTP API.")] = DEFAULT_HTTP_PORT,
-    workers: Annotated[int, typer.Option(help="Jobs that run at once.")] = 1,
+    workers: Annotated[int, typer.Option(help="Number of jobs that run at once.")] = 1,
     adapter: Annotated[
         Path | None, typer.Option(help="Component folder of an adapter (omnireel train lora).")
     ] = None,
     foreground: Annotated[
-        bool, typer.Option("--foreground", help="Stay, and stop everything on Ctrl-C.")
+        bool, typer.Option("--foreground", help="Stay in the foreground; Ctrl-C stops everything.")
     ] = False,
 ) -> None:
     """Start all services on this machine and wait until they serve.
@@ -61,9 +69,12 @@ def up(
         port=port,
         http_port=http_port,
         size=size,
+        own_weights=weights.resolve() if weights else None,
         workers=workers,
         adapter=adapter,
     )
+    if config.own_weights is not None:
+        console.print(describe_parts(config.own_weights, f"the shipped ones of size {size}"))
     state = start_stack(config, console.print)
     console.print(f"Omnireel is up: gateway at {state.gateway}, home in {config.home}")
     console.print(f"HTTP API at http://{state.http}, described at http://{state.http}/docs")
@@ -73,7 +84,7 @@ def up(
 
 
 def down(home: Home = None) -> None:
-    """Stop all services; running jobs go on at the next start.
+    """Stop all services; running jobs resume at the next start.
 
     Example: omnireel down
     """
@@ -83,7 +94,7 @@ def down(home: Home = None) -> None:
 
 
 def status(home: Home = None) -> None:
-    """Show every service, the queue, what runs, what failed last, and the models at work.
+    """Show services, queue, running jobs and recent failures.
 
     Where no stack runs, and $OMNIREEL_GATEWAY_DATABASE_URL is set as in a gateway's container,
     it shows all but the services, from that database.

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import omnireel
-from omnireel.errors import InvalidInput
+from omnireel.errors import FailedPrecondition, InvalidInput
+from services.common.stack.weights import join_parts, parts_of
 
 MODEL_SERVICES = ("prompt_enhancer", "generator", "super_resolver")
 DEFAULT_PORT = 7070
@@ -45,9 +46,10 @@ def _commands() -> dict[str, tuple[str, ...]]:
 class StackConfig:
     """One stack. ``home`` holds its state, database, objects and logs.
 
-    ``weights_root`` holds a folder for each size, and ``adapter`` is the component folder of an
-    adapter for its generator. ``commands`` are the processes by service, and
-    ``environment`` is added to that of every one of them.
+    ``weights_root`` holds a folder for each size; ``own_weights`` is a folder whose components are
+    served instead of those. ``adapter`` is the component folder of an adapter for the generator.
+    ``commands`` are the processes by service, and ``environment`` is added to that of every one
+    of them.
     """
 
     home: Path
@@ -56,6 +58,7 @@ class StackConfig:
     size: str = "tiny"
     workers: int = 1
     weights_root: Path = SHIPPED_WEIGHTS
+    own_weights: Path | None = None
     adapter: Path | None = None
     start_timeout_s: float = 300.0
     grace_s: float = 15.0
@@ -69,12 +72,14 @@ class StackConfig:
                 raise InvalidInput(problem, field=name)
         if not 1 <= self.workers <= MAX_WORKERS:
             raise InvalidInput(f"workers must be 1..{MAX_WORKERS}", field="workers")
-        if not self.weights.is_dir():
+        if not self.shipped.is_dir():
             known = ", ".join(sorted(p.name for p in self.weights_root.glob("*") if p.is_dir()))
             raise InvalidInput(
                 f"there are no weights of size {self.size!r}; choose one of: {known or 'none'}",
                 field="size",
             )
+        if self.own_weights is not None:
+            parts_of(self.own_weights)
         if self.adapter is not None and not (self.adapter / "card.json").is_file():
             raise InvalidInput(
                 f"there is no adapter in {self.adapter} (card.json is missing); make one with "
@@ -83,9 +88,20 @@ class StackConfig:
             )
 
     @property
-    def weights(self) -> Path:
+    def shipped(self) -> Path:
         """The weights of this size."""
         return self.weights_root / self.size
+
+    @property
+    def weights(self) -> Path:
+        """What is served: the weights of this size, or a folder of links to own and shipped
+        components."""
+        return self.shipped if self.own_weights is None else self.home / "joined-weights"
+
+    @property
+    def parts(self) -> dict[str, Path]:
+        """What that folder of links holds; empty without own weights."""
+        return {} if self.own_weights is None else join_parts(self.own_weights, self.shipped)
 
     @property
     def database_url(self) -> str:
@@ -109,7 +125,35 @@ class StackConfig:
         return (*MODEL_SERVICES, "gateway", *workers)
 
     def environment_of(self, name: str, addresses: Mapping[str, str]) -> dict[str, str]:
-        """The settings of one process; ``addresses`` are those of the model services."""
+        """The environment of one process; ``addresses`` are those of the model services.
+
+        The owner of the machine answers for what it makes, so nobody is asked about it unless a
+        safety policy is set.
+        """
+        defaults = {"OMNIREEL_WORKER_SAFETY": "off"}
+        own = self._settings_of(name, addresses)
+        return {**defaults, **os.environ, **own, **self.environment}
+
+    def require_no_override(self) -> None:
+        """Settings that the stack decides cannot come from the environment as well.
+
+        Raises:
+            FailedPrecondition: some do; names them.
+        """
+        addresses = dict.fromkeys(MODEL_SERVICES, "")
+        own = {
+            key: v for name in self.names for key, v in self._settings_of(name, addresses).items()
+        }
+        named = sorted(key for key, value in own.items() if os.environ.get(key, value) != value)
+        if named:
+            raise FailedPrecondition(
+                f"`omnireel up` decides {', '.join(named)} itself: unset it and use the options of "
+                "`omnireel up` (--home, --port, --http-port, --weights, --adapter), or start the "
+                "services one by one with `python -m services.<name>.main`",
+                reason="SETTING_OVERRIDDEN",
+            )
+
+    def _settings_of(self, name: str, addresses: Mapping[str, str]) -> dict[str, str]:
         service = service_of(name)
         settings = {
             "listen": f"127.0.0.1:{self.port}" if service == "gateway" else "127.0.0.1:0",
@@ -131,12 +175,10 @@ class StackConfig:
                 "signing_key_file": str(self.home / "signing_key"),
             }
         if service == "worker":
-            settings["safety"] = "off"  # the owner of the machine answers for what it makes
             settings |= {"broker_url": self.broker_url, "grace_s": f"{self.grace_s / 4:g}"}
             settings |= {"handover_s": f"{self.grace_s / 4:g}"}
         prefix = f"OMNIREEL_{service}_".upper()
-        named = {prefix + key.upper(): value for key, value in settings.items()}
-        return {**os.environ, **named, **self.environment}
+        return {prefix + key.upper(): value for key, value in settings.items()}
 
     def address_file(self, name: str) -> Path:
         """Where a process writes its address."""

@@ -25,6 +25,7 @@ from services.common.stack.state import (
     state_file,
     write_state,
 )
+from services.common.stack.weights import link_parts
 
 POLL_S = 0.1
 MAX_LOG_BYTES = 8 << 20
@@ -34,16 +35,19 @@ def start_stack(config: StackConfig, report: Callable[[str], None]) -> StackStat
     """Start everything; ``report`` gets one line for each service that serves.
 
     Raises:
-        FailedPrecondition: it runs already, the port is taken, or a process ended while starting
-            (with the end of its log).
+        FailedPrecondition: it runs already, the port is taken, the environment sets what the stack
+            decides, or a process ended while starting (with the end of its log).
         DeadlineExceeded: it took longer than ``start_timeout_s``.
     """
     with locked(config.home):
         _require_stopped(config.home)
+        config.require_no_override()
         _require_free_port(config.port, "--port")
         _require_free_port(config.http_port, "--http-port")
         for folder in ("run", "logs", "objects"):
             (config.home / folder).mkdir(parents=True, exist_ok=True)
+        if config.parts:
+            link_parts(config.parts, config.weights)
         start = _Start(config, report)
         try:
             return start.run()

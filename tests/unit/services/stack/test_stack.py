@@ -130,6 +130,38 @@ def test_processes_get_their_settings(tmp_path: Path) -> None:
     assert "OMNIREEL_SUPER_RESOLVER_ADAPTER" not in adapted.environment_of("super_resolver", {})
 
 
+def test_a_safety_policy_of_the_environment_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "OMNIREEL_WORKER_SAFETY"
+    monkeypatch.delenv(name, raising=False)
+    config = stack_config(tmp_path)
+    assert config.environment_of("worker", {})[name] == "off"
+    monkeypatch.setenv(name, "https://classifier.example/check")
+    assert config.environment_of("worker", {})[name] == "https://classifier.example/check"
+    config.require_no_override()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "OMNIREEL_GENERATOR_WEIGHTS",
+        "OMNIREEL_GATEWAY_DATABASE_URL",
+        "OMNIREEL_GATEWAY_GENERATOR",
+        "OMNIREEL_WORKER_BROKER_URL",
+        "OMNIREEL_SUPER_RESOLVER_STORE_URL",
+    ],
+)
+def test_what_the_stack_decides_cannot_be_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "elsewhere")
+    monkeypatch.setenv("OMNIREEL_GENERATOR_THREADS", "2")  # this one it leaves to everybody
+    with pytest.raises(FailedPrecondition, match=f"decides {name} itself: unset it"):
+        start_stack(stack_config(tmp_path), print)
+    assert read_state(tmp_path) is None
+
+
 def test_taken_port(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
