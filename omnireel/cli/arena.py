@@ -15,8 +15,8 @@ def arena(
     runs: Annotated[
         list[str],
         typer.Argument(
-            help="Folders of two or more runs of 'omnireel eval bench'; those of one system with "
-            "other noise are joined by commas."
+            help="Folders of two or more runs of 'omnireel eval bench'; runs of one system with "
+            "different noise are joined by commas."
         ),
     ],
     folder: Annotated[
@@ -26,17 +26,25 @@ def arena(
         str, typer.Option(help="people (writes a page), or oracle (judges at once).")
     ] = "people",
     answers: Annotated[
-        list[Path] | None, typer.Option(help="What the page saved, one file a judge (repeatable).")
+        list[Path] | None,
+        typer.Option(help="Answer file saved by the page, one per judge (repeatable)."),
     ] = None,
     trials: Annotated[
-        int, typer.Option(min=0, help="Real trials over all pairs; 0: every common case.")
+        int, typer.Option(min=0, help="Number of real trials over all pairs; 0: every common case.")
     ] = 100,
-    seed: Annotated[int, typer.Option(min=0, help="Which trials, and on which side.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed for the choice of trials and sides.")] = 0,
     tie_margin: Annotated[
-        float, typer.Option(min=0.0, help="Scores no further apart are the same to the oracle.")
+        float,
+        typer.Option(min=0.0, help="Largest score difference that the oracle counts as a tie."),
     ] = 0.05,
     least_gold: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Gold trials that a judge must have right.")
+        float,
+        typer.Option(
+            "--min-gold",
+            min=0.0,
+            max=1.0,
+            help="Minimum share of gold trials a judge must get right.",
+        ),
     ] = 0.8,
     as_json: Annotated[bool, typer.Option("--json", help="Print report.json.")] = False,
 ) -> None:

@@ -25,7 +25,10 @@ Weights = Annotated[
 def bench(
     weights: Weights = None,
     generator: Annotated[
-        Path | None, typer.Option(help="Component folder instead of that among the weights.")
+        Path | None,
+        typer.Option(
+            help="Component folder of a generator to use instead of the one in --weights."
+        ),
     ] = None,
     capability: Annotated[
         list[str] | None, typer.Option(help="Row of the table (repeatable); default: all.")
@@ -39,27 +42,30 @@ def bench(
     words: Annotated[
         str, typer.Option(help="precise, vague, or enhanced (vague, then rewritten).")
     ] = "precise",
-    seed: Annotated[int, typer.Option(min=0, help="Of the noise.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Noise seed.")] = 0,
     workers: Annotated[
-        int, typer.Option(min=1, help="Processes, each with one thread.")
+        int, typer.Option(min=1, help="Number of processes, each with one thread.")
     ] = os.cpu_count() or 1,
-    folder: Annotated[
-        Path, typer.Option("--out", help="Folder of the run; run again to go on.")
-    ] = Path("out/bench"),
+    folder: Annotated[Path, typer.Option("--out", help="Run folder; rerun to resume.")] = Path(
+        "out/bench"
+    ),
     mlflow: Annotated[
         str, typer.Option(help="MLflow tracking address; 'off' writes files only.")
     ] = "sqlite:///runs/mlflow.db",
     upscale: Annotated[
-        bool, typer.Option("--upscale", help="Super-resolution on the 50 quick cases, too.")
+        bool, typer.Option("--upscale", help="Also run super-resolution on the 50 quick cases.")
     ] = False,
     record: Annotated[
         bool,
         typer.Option(
             "--record",
-            help="Keep the scores beside the weights, and in the card; of --generator in its card.",
+            help="Save scores beside the weights and in the model card (with --generator: in "
+            "its card).",
         ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print results.json, no table.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print results.json instead of a table.")
+    ] = False,
 ) -> None:
     """Run OmniBench: 600 fixed cases over 25 capabilities, each score beside floor and ceiling.
 
@@ -166,7 +172,7 @@ def _interval(bounds: Sequence[float | None], *, scale: float = 1, form: str) ->
 
 def table(
     weights: Weights = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Rows as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
 ) -> None:
     """Show the recorded scores of weights, by default the shipped ones, row by row.
 

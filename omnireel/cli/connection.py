@@ -15,15 +15,15 @@ AddressOption = Annotated[
     typer.Option(
         "--address",
         envvar="OMNIREEL_ADDRESS",
-        help="Gateway as host:port; default: the local stack's, else 127.0.0.1:7070.",
+        help="Gateway as host:port; default: that of the local stack, else 127.0.0.1:7070.",
     ),
 ]
 ApiKeyOption = Annotated[
     str | None,
     typer.Option(
         "--api-key",
-        help="Where the API key is: file:PATH or env:NAME; default: $OMNIREEL_API_KEY, else the "
-        "local stack's.",
+        help="Location of the API key: file:PATH or env:NAME; default: $OMNIREEL_API_KEY, else "
+        "that of the local stack.",
     ),
 ]
 

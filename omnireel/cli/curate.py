@@ -28,23 +28,23 @@ def curate(
         str, typer.Option(help="Name of a policy (standard), or a YAML file.")
     ] = "standard",
     workers: Annotated[
-        int, typer.Option(help="Processes; 0: one for each core.", min=0, max=1024)
+        int, typer.Option(help="Number of processes; 0: one per core.", min=0, max=1024)
     ] = 0,
     ray: Annotated[
         bool,
         # Help is markup: without the backslash the bracket would be a style.
         typer.Option("--ray", help=r"Run the stages on Ray (pip install 'omnireel\[ray]')."),
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of the order of the samples.")] = 0,
+    seed: Annotated[int, typer.Option(help="Shuffle seed.")] = 0,
     shard_mib: Annotated[float, typer.Option(help="Size of one shard in MiB.", min=0.01)] = 256.0,
     work: Annotated[
         Path | None, typer.Option(help="Local work folder, when OUT is a bucket.")
     ] = None,
     part: Annotated[
-        str, typer.Option(help="As 2-of-8: only measure that part of the files, into OUT.")
+        str, typer.Option(help="Measure only this part of the files into OUT, e.g. 2-of-8.")
     ] = "",
     gather: Annotated[
-        Path | None, typer.Option(help="Folder of the OUTs of all parts: go on from these.")
+        Path | None, typer.Option(help="Folder with the OUTs of all parts, to continue from.")
     ] = None,
     answer: Annotated[
         Path | None, typer.Option(help="Write the part to this file when it is done.")

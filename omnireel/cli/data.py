@@ -39,10 +39,10 @@ app.command("synthesise")(synthesise)
 def pack(
     folder: Annotated[Path, typer.Argument(help="Folder of clips or images with captions.")],
     out: Annotated[Path, typer.Argument(help="Folder of shards to write.")],
-    seed: Annotated[int, typer.Option(help="Of the order of the samples.")] = 0,
+    seed: Annotated[int, typer.Option(help="Shuffle seed.")] = 0,
     shard_mib: Annotated[float, typer.Option(help="Size of one shard in MiB.", min=0.01)] = 256.0,
-    min_seconds: Annotated[float, typer.Option(help="Shorter clips are refused.", min=0.0)] = 0.7,
-    min_side: Annotated[int, typer.Option(help="Smaller pictures are refused.", min=1)] = 32,
+    min_seconds: Annotated[float, typer.Option(help="Minimum length of a clip.", min=0.0)] = 0.7,
+    min_side: Annotated[int, typer.Option(help="Minimum size of a picture.", min=1)] = 32,
 ) -> None:
     """Check every file, then write shuffled shards; the same command goes on when interrupted.
 
@@ -74,7 +74,10 @@ def pack(
 
 @app.command("fetch")
 def fetch(
-    shards: Annotated[str, typer.Argument(help="s3://bucket/prefix?endpoint=http://host:port.")],
+    shards: Annotated[
+        str,
+        typer.Argument(help="Address of the shards: s3://bucket/prefix?endpoint=http://host:port."),
+    ],
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
 ) -> None:
     """Copy finished shards from a bucket, compared with their hashes; the same command goes on.
@@ -92,10 +95,13 @@ def fetch(
 def inspect(
     shards: Annotated[Path, typer.Argument(help="Folder of shards.")],
     sheet: Annotated[
-        Path | None, typer.Option(help="PNG to draw samples on; by default sheet.png inside.")
+        Path | None,
+        typer.Option(help="PNG to draw samples on; default: sheet.png inside the folder."),
     ] = None,
     start: Annotated[int, typer.Option(help="First sample to draw.", min=0)] = 0,
-    count: Annotated[int, typer.Option(help="How many to draw; 0: none.", min=0, max=200)] = 12,
+    count: Annotated[
+        int, typer.Option(help="Number of samples to draw; 0: none.", min=0, max=200)
+    ] = 12,
     verify: Annotated[bool, typer.Option("--verify", help="Compare every file's hash.")] = False,
 ) -> None:
     """Print a table of contents and draw a contact sheet. Example: omnireel data inspect shards."""

@@ -18,17 +18,18 @@ def bench(
     out: Annotated[Path, typer.Option(help="Folder for bench.json and bench.html.")] = Path(
         "data-bench"
     ),
-    quick: Annotated[bool, typer.Option("--quick", help="A tenth of it, in a minute.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Run a tenth of it, in a minute.")] = False,
     count: Annotated[
-        int | None, typer.Option(help="Good clips to start from; about 20 others of each.", min=4)
+        int | None,
+        typer.Option(help="Number of good clips; about 20 variants are made of each.", min=4),
     ] = None,
     embedder: Annotated[
-        Path | None, typer.Option(help="For tier 3; by default the tiny one of the world.")
+        Path | None, typer.Option(help="Embedder for tier 3; default: the tiny one of the world.")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
+    workers: Annotated[int, typer.Option(help="Number of processes.", min=1)] = 2,
     choose: Annotated[
         bool,
-        typer.Option("--choose", help="First choose the thresholds of the policy standard anew."),
+        typer.Option("--choose", help="First recompute the thresholds of the standard policy."),
     ] = False,
 ) -> None:
     """Corrupt good clips, ask every check, and report precision, recall and ROC.

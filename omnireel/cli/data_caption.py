@@ -24,9 +24,13 @@ def caption(
             "an OpenAI-compatible endpoint."
         ),
     ],
-    model: Annotated[str, typer.Option(help="Name of the endpoint's model.")] = "",
-    key_env: Annotated[str, typer.Option(help="Variable that holds the endpoint's key.")] = "",
-    per_minute: Annotated[float, typer.Option(min=0.0, help="Questions; 0: no limit.")] = 0.0,
+    model: Annotated[str, typer.Option(help="Model name at the endpoint.")] = "",
+    key_env: Annotated[
+        str, typer.Option(help="Environment variable that holds the endpoint's key.")
+    ] = "",
+    per_minute: Annotated[
+        float, typer.Option(min=0.0, help="Requests per minute; 0: no limit.")
+    ] = 0.0,
     beside: Annotated[
         str, typer.Option(help="Level that is written to name.txt: terse, short, full, elaborate.")
     ] = "full",

@@ -18,10 +18,10 @@ def mine(
         Path, typer.Option(help="Folder of a trained embedder or of a CLIP-like model.")
     ],
     similarity: Annotated[
-        float, typer.Option(help="Cosine from which two files show one subject.")
+        float, typer.Option(help="Minimum cosine similarity of two files that show one subject.")
     ] = 0.8,
     copies: Annotated[
-        float, typer.Option(help="Difference of looks, 0 to 1, below which files are copies.")
+        float, typer.Option(help="Visual distance (0 to 1) below which files count as copies.")
     ] = 0.02,
     references: Annotated[
         Path | None,

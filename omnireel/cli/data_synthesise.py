@@ -20,23 +20,26 @@ def synthesise(
     kinds: Annotated[
         str,
         typer.Option(
-            help="Of add, element, scene, recolor, restyle, first, ends, sketch (the clip is the "
-            "target) and remove (the clip is the source)."
+            help="Kinds of samples, from add, element, scene, recolor, restyle, first, ends, "
+            "sketch (the clip is the target) and remove (the clip is the source)."
         ),
     ] = "add,element,scene,recolor,restyle,first,ends,sketch,remove",
     expert: Annotated[
         Path | None, typer.Option(help="Python file with open_expert(), a model that edits clips.")
     ] = None,
     instruction: Annotated[
-        list[str] | None, typer.Option(help="For the expert, on every clip (repeatable).")
+        list[str] | None,
+        typer.Option(help="Instruction for the expert, applied to every clip (repeatable)."),
     ] = None,
-    licence: Annotated[str, typer.Option(help="Of the clips; it travels with the samples.")] = "",
-    world: Annotated[
-        str, typer.Option(help="Or render tasks of the world: capabilities, as in C2,C8.")
+    licence: Annotated[
+        str, typer.Option(help="Licence of the clips, stored with each sample.")
     ] = "",
-    count: Annotated[int, typer.Option(min=1, help="Samples of each capability.")] = 8,
-    size: Annotated[str, typer.Option(help="Of rendered samples, WIDTHxHEIGHT.")] = "128x128",
-    seed: Annotated[int, typer.Option(min=0, help="Of the first rendered sample.")] = 0,
+    world: Annotated[
+        str, typer.Option(help="Render tasks of the world instead: capabilities, e.g. C2,C8.")
+    ] = "",
+    count: Annotated[int, typer.Option(min=1, help="Samples per capability.")] = 8,
+    size: Annotated[str, typer.Option(help="Size of rendered samples, WIDTHxHEIGHT.")] = "128x128",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the first rendered sample.")] = 0,
 ) -> None:
     """Make edit and multi-reference samples; the same command goes on when interrupted.
 

@@ -69,7 +69,7 @@ def demo(
     output: Annotated[
         Path, typer.Option("--out", help="Folder for the results; made when missing.")
     ] = Path("demo"),
-    seed: Annotated[int, typer.Option(help="Same seed, same videos.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed; the same seed gives the same videos.")] = 0,
     keep_running: Annotated[
         bool, typer.Option("--keep-running", help="Leave the services running afterwards.")
     ] = False,

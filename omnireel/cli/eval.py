@@ -48,18 +48,22 @@ def quick(
     ] = None,
     capability: Annotated[
         list[str] | None,
-        typer.Option(help="Row of the table (repeatable); default: all that it was trained for."),
+        typer.Option(
+            help="Row of the table (repeatable); default: all that the model was trained for."
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Which fixed set of cases.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed that selects a fixed set of cases.")] = 0,
     folder: Annotated[
         Path, typer.Option("--out", help="Folder for results.json and the sheets.")
     ] = Path("out/eval"),
     clear: Annotated[
-        bool, typer.Option("--clear", help="Clear scenes, mostly one subject in one style.")
+        bool, typer.Option("--clear", help="Use clear scenes, mostly one subject in one style.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print results.json, no table.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print results.json instead of a table.")
+    ] = False,
     vague: Annotated[
-        bool, typer.Option("--vague", help="Vague prompts, without and with the enhancer.")
+        bool, typer.Option("--vague", help="Compare vague prompts without and with the enhancer.")
     ] = False,
 ) -> None:
     """Generate fixed cases of every capability and score them.
@@ -106,8 +110,8 @@ def upscaler(
     weights: Annotated[
         Path | None, typer.Option(help="Folder with upscaler/ and vae/; default: shipped.")
     ] = None,
-    count: Annotated[int, typer.Option(min=2, max=1000, help="Scenes.")] = 16,
-    seed: Annotated[int, typer.Option(min=0, help="Which fixed set of scenes.")] = 0,
+    count: Annotated[int, typer.Option(min=2, max=1000, help="Number of scenes.")] = 16,
+    seed: Annotated[int, typer.Option(min=0, help="Seed that selects a fixed set of scenes.")] = 0,
     folder: Annotated[
         Path, typer.Option("--out", help="Folder for upscaler.json and the sheet.")
     ] = Path("out/eval"),

@@ -24,16 +24,17 @@ def failures(
     bench: Annotated[
         Path, typer.Option(help="Run of OmniBench with this generator ('omnireel eval bench').")
     ] = Path("out/bench"),
-    count: Annotated[int, typer.Option(min=1, max=12, help="Cases to show.")] = 5,
+    count: Annotated[int, typer.Option(min=1, max=12, help="Number of cases to show.")] = 5,
     vae: Annotated[
-        Path | None, typer.Option(help="Autoencoder of an upscaler; by default the one beside it.")
+        Path | None, typer.Option(help="Autoencoder for an upscaler; default: the one beside it.")
     ] = None,
     picture: Annotated[
         Path | None,
         typer.Option("--out", help="Write the picture here (file.png); an enhancer has none."),
     ] = None,
     record: Annotated[
-        bool, typer.Option("--record", help="Put them into the component's card, and beside it.")
+        bool,
+        typer.Option("--record", help="Save the failures beside the component and in its card."),
     ] = False,
 ) -> None:
     """Find the worst cases of a component and show them: what it was given, the truth, its answer.

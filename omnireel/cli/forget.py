@@ -15,7 +15,7 @@ def forget(
         list[str], typer.Argument(help="Folders of shards to search, or s3://bucket/prefix?..")
     ],
     tracking: Annotated[
-        str, typer.Option(help="Registry's MLflow address; 'off': models are not searched.")
+        str, typer.Option(help="MLflow address of the registry; 'off': do not search models.")
     ] = "sqlite:///runs/mlflow.db",
 ) -> None:
     """Remove a sample for good: shards are rewritten, the ledger keeps a tombstone.

@@ -29,18 +29,21 @@ VerdictFile = Annotated[Path | None, typer.Option("--out", help="Write the verdi
 def gate(
     results: Annotated[Path, typer.Argument(help="results.json of 'omnireel eval quick'.")],
     against: Annotated[
-        Path | None, typer.Option(help="Another's results on the same cases, to compare with.")
+        Path | None, typer.Option(help="results.json of another model on the same cases.")
     ] = None,
-    opponent: Annotated[str, typer.Option(help="What the lines call the other.")] = "champion",
+    opponent: Annotated[str, typer.Option(help="Label of that model in the output.")] = "champion",
     require: Annotated[
         list[str] | None,
-        typer.Option(help="SCORE=VALUE: least lower bound, as C20/recognisable=0.6 (repeatable)."),
+        typer.Option(
+            help="SCORE=VALUE: minimum lower bound, e.g. C20/recognisable=0.6 (repeatable)."
+        ),
     ] = None,
     no_worse: Annotated[
-        list[str] | None, typer.Option(help="SCORE=LOSS: tolerated loss (repeatable).")
+        list[str] | None,
+        typer.Option(help="SCORE=LOSS: maximum loss against the other model (repeatable)."),
     ] = None,
-    gsb: Annotated[float | None, typer.Option(help="Least lower bound of GSB.")] = None,
-    min_count: Annotated[int, typer.Option(help="Least observations behind a score.")] = 8,
+    gsb: Annotated[float | None, typer.Option(help="Minimum lower bound of GSB.")] = None,
+    min_count: Annotated[int, typer.Option(help="Minimum number of observations per score.")] = 8,
     answer: Answer = None,
     verdict_file: VerdictFile = None,
 ) -> None:
@@ -65,7 +68,7 @@ def gate(
 def rung_gate(
     folder: Annotated[Path, typer.Argument(help="Folder of a climb.")],
     rung: Annotated[str, typer.Argument(help="Finished rung to judge.")],
-    size: Annotated[str, typer.Option(help="Which ladder: tiny.")] = "tiny",
+    size: Annotated[str, typer.Option(help="Size of the ladder: tiny.")] = "tiny",
     answer: Answer = None,
     verdict_file: VerdictFile = None,
 ) -> None:

@@ -43,7 +43,7 @@ class FormatWish:
 
 
 def generate(
-    prompt: Annotated[str, typer.Argument(help="Words; name media as @Name.")],
+    prompt: Annotated[str, typer.Argument(help="The prompt; refer to media as @Name.")],
     image: Annotated[list[str], typer.Option(help="NAME=PATH of an image.")] = [],  # noqa: B006
     video: Annotated[list[str], typer.Option(help="NAME=PATH of a video.")] = [],  # noqa: B006
     element: Annotated[
@@ -66,28 +66,34 @@ def generate(
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT of the base video.")] = None,
     frames: Annotated[int | None, typer.Option(help="Number of frames (1 + 4 k).")] = None,
     fps: Annotated[float | None, typer.Option(help="Frames per second.")] = None,
-    aspect: Annotated[str, typer.Option(help="Instead of --size: for example 16:9.")] = "",
-    duration: Annotated[float, typer.Option(help="Instead of --frames: seconds.")] = 0.0,
+    aspect: Annotated[str, typer.Option(help="Aspect ratio instead of --size, e.g. 16:9.")] = "",
+    duration: Annotated[float, typer.Option(help="Length in seconds instead of --frames.")] = 0.0,
     steps: Annotated[int, typer.Option(help="Denoising steps; 0: the model's default.")] = 0,
-    upscale_steps: Annotated[int, typer.Option(help="The super-resolver's steps.")] = 0,
-    seed: Annotated[int | None, typer.Option(help="Same seed, same video.")] = None,
+    upscale_steps: Annotated[
+        int, typer.Option(help="Steps of the super-resolver; 0: its default.")
+    ] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed; the same seed gives the same video.")
+    ] = None,
     guidance: Annotated[
-        list[str], typer.Option(help="KIND=SCALE; kinds: text, image, video.")
+        list[str], typer.Option(help="Guidance scale as KIND=SCALE; kinds: text, image, video.")
     ] = [],  # noqa: B006
     enhance: Annotated[
-        bool | None, typer.Option("--enhance/--no-enhance", help="Rewrite the prompt first.")
+        bool | None,
+        typer.Option("--enhance/--no-enhance", help="Rewrite the prompt first, or not."),
     ] = None,
     upscale: Annotated[
-        bool | None, typer.Option("--upscale/--no-upscale", help="Refine the result.")
+        bool | None,
+        typer.Option("--upscale/--no-upscale", help="Run super-resolution on the result, or not."),
     ] = None,
-    priority: Annotated[int, typer.Option(help="Higher runs earlier.")] = 0,
+    priority: Annotated[int, typer.Option(help="Priority; higher runs earlier.")] = 0,
     timeout: Annotated[
-        float | None, typer.Option(help="Seconds until the job fails if it is not done.")
+        float | None, typer.Option(help="Seconds after which an unfinished job fails.")
     ] = None,
     output: Annotated[Path, typer.Option("--out", help="The .mp4 file to write.")] = Path(
         "video.mp4"
     ),
-    json: Annotated[bool, typer.Option("--json", help="Print the video resource.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the video resource as JSON.")] = False,
     address: AddressOption = None,
     api_key: ApiKeyOption = None,
 ) -> None:

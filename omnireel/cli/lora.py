@@ -19,25 +19,25 @@ def lora(
         Path, typer.Option(help="Folder of clips or images with captions, or of training shards.")
     ],
     out: Annotated[
-        Path | None, typer.Option(help="Run folder; by default runs/lora-<name of the data>.")
+        Path | None, typer.Option(help="Run folder; default: runs/lora-<name of the data>.")
     ] = None,
     cache: Annotated[Path, typer.Option(help="Folder for encoded data, shared by all runs.")] = (
         Path("runs/cache")
     ),
     init_from: Annotated[
         Path | None,
-        typer.Option(help="Component folder of the generator to adapt; by default the shipped."),
+        typer.Option(help="Component folder of the generator to adapt; default: the shipped one."),
     ] = None,
     vae: Annotated[
         Path | None,
-        typer.Option(help="Its autoencoder; by default the one beside it, else the shipped."),
+        typer.Option(help="Its autoencoder; default: the one beside it, else the shipped one."),
     ] = None,
     max_minutes: Annotated[
-        float | None, typer.Option(help="Stop by then; the learning rate decays to fit.")
+        float | None, typer.Option(help="Time limit in minutes; the learning rate decays to fit.")
     ] = None,
     assign: Annotated[
         list[str] | None,
-        typer.Option("--set", help="field=value, for example lora.rank=32 or trainer.num_steps=90"),
+        typer.Option("--set", help="field=value, e.g. lora.rank=32 or trainer.num_steps=90"),
     ] = None,
     mlflow: Annotated[
         str, typer.Option(help="MLflow tracking address; 'off' logs only metrics.jsonl.")

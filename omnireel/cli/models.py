@@ -14,7 +14,8 @@ app = typer.Typer(
 )
 
 Folder = Annotated[
-    Path | None, typer.Argument(help="A component folder, or a folder of them; default: shipped.")
+    Path | None,
+    typer.Argument(help="A component folder, or a folder of them; default: the shipped ones."),
 ]
 
 
@@ -62,7 +63,7 @@ def average(
     first: Annotated[Path, typer.Argument(help="Component folder; its configuration is kept.")],
     second: Annotated[Path, typer.Argument(help="Component folder of the same architecture.")],
     out: Annotated[Path, typer.Argument(help="Component folder to write.")],
-    share: Annotated[float, typer.Option(help="Of the first model's weights.")] = 0.5,
+    share: Annotated[float, typer.Option(help="Weight of the first model (0 to 1).")] = 0.5,
 ) -> None:
     """The mean of two models of one descent. Example: omnireel models average A B OUT."""
     from omnireel.generate.averaging import average_models

@@ -22,40 +22,52 @@ from omnireel.cli.printing import err, out
 from omnireel.errors import AlreadyExists, InvalidInput
 from omnireel.files import atomic_write
 
-app = typer.Typer(no_args_is_help=True, help="Size an installation, by measured times.")
+app = typer.Typer(
+    no_args_is_help=True, help="Estimate the capacity of an installation from measured times."
+)
 
 _DEFAULT = Demand(1.0)
 
 
 @app.command("serve")
 def serve(
-    jobs_per_hour: Annotated[float, typer.Option(help="In the busiest hour.")],
+    jobs_per_hour: Annotated[float, typer.Option(help="Jobs in the busiest hour.")],
     gpu: Annotated[
-        str, typer.Option(help="Device whose measurements come with the package: cpu.")
+        str, typer.Option(help="Device whose measurements ship with the package: cpu.")
     ] = "cpu",
     measurements: Annotated[
         Path | None,
-        typer.Option(help="Your own measurements instead (`omnireel plan measure` writes them)."),
+        typer.Option(
+            help="File of your own measurements instead (`omnireel plan measure` writes one)."
+        ),
     ] = None,
     wait: Annotated[
-        float, typer.Option(help="Seconds that --share of the jobs may wait.")
+        float, typer.Option(help="Longest wait in seconds for --share of the jobs.")
     ] = _DEFAULT.wait_s,
-    share: Annotated[float, typer.Option(help="For example 0.95.")] = _DEFAULT.share,
+    share: Annotated[
+        float, typer.Option(help="Share of jobs that must start within --wait.")
+    ] = _DEFAULT.share,
     enhanced: Annotated[
         float, typer.Option(help="Share of the jobs with an enhanced prompt.")
     ] = 1.0,
-    upscaled: Annotated[float, typer.Option(help="Share with super-resolution.")] = 1.0,
+    upscaled: Annotated[float, typer.Option(help="Share of the jobs with super-resolution.")] = 1.0,
     steps: Annotated[int, typer.Option(help="Denoising steps; 0: as measured.", min=0)] = 0,
-    slots: Annotated[int, typer.Option(help="Jobs that one worker runs.", min=1, max=256)] = 4,
-    hours_a_day: Annotated[float, typer.Option(help="At this rate, for storage.")] = 24.0,
-    keep_days: Annotated[float, typer.Option(help="How long videos are kept.", min=0)] = 30.0,
-    price: Annotated[float, typer.Option(help="Of one device for an hour.", min=0)] = 0.0,
-    gb_price: Annotated[float, typer.Option(help="Of a GB of storage a month.", min=0)] = 0.0,
+    slots: Annotated[
+        int, typer.Option(help="Number of jobs one worker runs at once.", min=1, max=256)
+    ] = 4,
+    hours_a_day: Annotated[
+        float, typer.Option(help="Hours per day at this rate, for storage.")
+    ] = 24.0,
+    keep_days: Annotated[float, typer.Option(help="Days that videos are kept.", min=0)] = 30.0,
+    price: Annotated[float, typer.Option(help="Price of one device per hour.", min=0)] = 0.0,
+    gb_price: Annotated[
+        float, typer.Option(help="Price of 1 GB of storage per month.", min=0)
+    ] = 0.0,
     jobs: Annotated[
-        int, typer.Option(help="To simulate.", min=100, max=1_000_000)
+        int, typer.Option(help="Number of jobs to simulate.", min=100, max=1_000_000)
     ] = SimulationConfig.jobs,
-    seed: Annotated[int, typer.Option(help="Of the simulation.")] = SimulationConfig.seed,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    seed: Annotated[int, typer.Option(help="Simulation seed.")] = SimulationConfig.seed,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print replicas, waiting, storage and cost for a rate of jobs, and simulate them.
 
@@ -76,12 +88,14 @@ def serve(
 @app.command("measure")
 def measure(
     output: Annotated[Path, typer.Option("--out", help="The .toml file to write.")],
-    device: Annotated[str, typer.Option(help="What one model service has, as h100.")],
+    device: Annotated[str, typer.Option(help="Device of one model service, e.g. h100.")],
     prompt: Annotated[
-        list[str] | None, typer.Option(help="Words to make videos of (repeatable).")
+        list[str] | None, typer.Option(help="Prompt to make videos of (repeatable).")
     ] = None,
-    videos: Annotated[int, typer.Option(help="How many, one after the other.", min=2)] = 12,
-    note: Annotated[str, typer.Option(help="About the machine, for the file.")] = "",
+    videos: Annotated[
+        int, typer.Option(help="Number of videos, made one after the other.", min=2)
+    ] = 12,
+    note: Annotated[str, typer.Option(help="Note about the machine, kept in the file.")] = "",
     address: AddressOption = None,
     api_key: ApiKeyOption = None,
 ) -> None:

@@ -29,14 +29,14 @@ def sample(
         Path, typer.Option(help="Component folder of the model that makes the clips.")
     ] = SHIPPED_TEACHER,
     vae: Vae = SHIPPED_TINY / "vae",
-    prompts: Annotated[int, typer.Option(min=1, help="How many prompts.")] = 64,
+    prompts: Annotated[int, typer.Option(min=1, help="Number of prompts.")] = 64,
     candidates: Annotated[
         int, typer.Option(min=2, help="Clips for each prompt; two make a question.")
     ] = 2,
     round_: Annotated[
-        int, typer.Option("--round", min=1, help="Each round has prompts of its own.")
+        int, typer.Option("--round", min=1, help="Number of the round; each has its own prompts.")
     ] = 1,
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: this one alone.")] = 2,
+    workers: Annotated[int, typer.Option(min=0, help="Number of processes; 0: only this one.")] = 2,
 ) -> None:
     """Generate clips in pairs, each from its own noise; run again to go on.
 
@@ -62,7 +62,8 @@ def page(
     questions: Questions,
     vae: Vae = SHIPPED_TINY / "vae",
     file: Annotated[
-        Path | None, typer.Option("--out", help="By default page.html among the questions.")
+        Path | None,
+        typer.Option("--out", help="The HTML file; default: page.html among the questions."),
     ] = None,
 ) -> None:
     """Write one HTML file to judge the pairs on: keys 1, 2 and T; it saves a JSON file.
@@ -81,7 +82,7 @@ def import_(
     questions: Questions,
     answers: Annotated[
         list[Path],
-        typer.Argument(help="JSON files of the page, one for each judge; or a folder of them."),
+        typer.Argument(help="JSON files saved by the page, one per judge; or a folder of them."),
     ],
     folder: Annotated[Path, typer.Option("--out", help="Folder for the judged pairs.")],
 ) -> None:
@@ -121,9 +122,11 @@ def judge(
 @app.command("wait")
 def wait(
     questions: Questions,
-    arriving: Annotated[Path, typer.Option("--from", help="Folder that answers are put into.")],
+    arriving: Annotated[Path, typer.Option("--from", help="Folder that receives the answers.")],
     folder: Annotated[Path, typer.Option("--out", help="Folder to copy them to.")],
-    judges: Annotated[int, typer.Option(min=1, help="How many people must have answered.")] = 1,
+    judges: Annotated[
+        int, typer.Option(min=1, help="Number of people who must have answered.")
+    ] = 1,
     hours: Annotated[float, typer.Option(help="Longest time to wait.")] = 72.0,
 ) -> None:
     """Wait until people have answered; files that do not fit are told and passed over.

@@ -19,21 +19,26 @@ def prompts(
         typer.Option(help="Folder with generator/, vae/ and enhancer/; default: shipped."),
     ] = None,
     enhancer: Annotated[
-        Path | None, typer.Option(help="Component folder instead of that among the weights.")
+        Path | None,
+        typer.Option(
+            help="Component folder of an enhancer to use instead of the one in --weights."
+        ),
     ] = None,
     split: Annotated[
         str, typer.Option(help="held_out, or known: read while everyday words were collected.")
     ] = "held_out",
     workers: Annotated[
-        int, typer.Option(min=1, help="Processes, each with one thread.")
+        int, typer.Option(min=1, help="Number of processes, each with one thread.")
     ] = os.cpu_count() or 1,
-    folder: Annotated[
-        Path, typer.Option("--out", help="Folder of the run; run again to go on.")
-    ] = Path("out/prompts"),
+    folder: Annotated[Path, typer.Option("--out", help="Run folder; rerun to resume.")] = Path(
+        "out/prompts"
+    ),
     record: Annotated[
-        bool, typer.Option("--record", help="Keep the shares in the enhancer's card.")
+        bool, typer.Option("--record", help="Save the shares in the enhancer's card.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print results.json, no table.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print results.json instead of a table.")
+    ] = False,
 ) -> None:
     """Prompts in free words: how much of what they say is shown, as written and enhanced.
 

@@ -22,7 +22,9 @@ app = typer.Typer(
 
 @app.command("list")
 def list_versions(
-    name: Annotated[str | None, typer.Argument(help="Only this model.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Name of the model; default: all models.")
+    ] = None,
     mlflow: Mlflow = DEFAULT_MLFLOW,
     as_json: AsJson = False,
 ) -> None:
@@ -56,7 +58,7 @@ def show(reference: Reference, mlflow: Mlflow = DEFAULT_MLFLOW, as_json: AsJson 
 @app.command("register")
 def register(
     folder: Annotated[Path, typer.Argument(help="Component folder ('omnireel train export').")],
-    name: Annotated[str, typer.Option(help="Of the model; made when it is not there.")],
+    name: Annotated[str, typer.Option(help="Name of the model; created if it does not exist.")],
     run: Annotated[str | None, typer.Option(help="MLflow run that trained it.")] = None,
     parent: Annotated[
         list[str] | None, typer.Option(help="Version that it was made from (repeatable).")
@@ -66,7 +68,7 @@ def register(
     ] = None,
     artifacts: Annotated[
         str | None,
-        typer.Option(help="Where a new database keeps files, as s3://bucket/prefix."),
+        typer.Option(help="Location of files for a new database, e.g. s3://bucket/prefix."),
     ] = None,
     answer: Annotated[
         Path | None, typer.Option(help="Also write the reference to this file.")
@@ -117,7 +119,7 @@ def assemble(
     reference: Reference,
     folder: Annotated[Path, typer.Option("--out", help="Model folder to write.")],
     pinned: Annotated[
-        bool, typer.Option("--pinned", help="Refuse references that may move, as NAME@champion.")
+        bool, typer.Option("--pinned", help="Refuse references that may move, e.g. NAME@champion.")
     ] = False,
     mlflow: Mlflow = DEFAULT_MLFLOW,
 ) -> None:
@@ -137,7 +139,10 @@ def assemble(
 @app.command("buckets")
 def buckets(
     addresses: Annotated[
-        list[str], typer.Argument(help="As s3://bucket?endpoint=http://host:port (repeatable).")
+        list[str],
+        typer.Argument(
+            help="Bucket to create, e.g. s3://bucket?endpoint=http://host:port (repeatable)."
+        ),
     ],
 ) -> None:
     """Make buckets that are not there. Example: omnireel registry buckets s3://models."""
@@ -155,7 +160,7 @@ def buckets(
 
 @app.command("champion")
 def champion(
-    name: Annotated[str, typer.Argument(help="Of the model.")],
+    name: Annotated[str, typer.Argument(help="Name of the model.")],
     answer: Annotated[
         Path | None, typer.Option(help="Write the reference, or 'none', to this file.")
     ] = None,
@@ -178,7 +183,7 @@ def champion(
 @app.command("alias")
 def alias(
     reference: Reference,
-    alias: Annotated[str, typer.Argument(help="Name to point at it.")],
+    alias: Annotated[str, typer.Argument(help="Alias to point at it.")],
     mlflow: Mlflow = DEFAULT_MLFLOW,
 ) -> None:
     """Point an alias at a version. Example: omnireel registry alias generator/3 teacher."""
@@ -191,7 +196,7 @@ def alias(
 @app.command("lineage")
 def lineage(
     reference: Annotated[
-        str, typer.Argument(metavar="REF", help="NAME (its newest version), NAME@alias, NAME/3.")
+        str, typer.Argument(metavar="REF", help="NAME (its newest version), NAME@alias or NAME/3.")
     ],
     picture: Annotated[
         Path | None, typer.Option("--out", help="Also draw it: file.svg or file.png.")

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def judge(
     reference: Reference,
     folder: Annotated[Path, typer.Option("--work", help="Folder for models and results.")],
-    size: Annotated[str, typer.Option(help="Whose gates: tiny.")] = "tiny",
-    smoke: Annotated[bool, typer.Option(help="As few cases as the gates allow.")] = False,
+    size: Annotated[str, typer.Option(help="Size whose gates apply: tiny.")] = "tiny",
+    smoke: Annotated[bool, typer.Option(help="Use as few cases as the gates allow.")] = False,
     answer: Annotated[
         Path | None,
         typer.Option(help="Write 'passed' or 'refused' to this file, and exit with 0 either way."),
@@ -50,25 +50,31 @@ def promote(
         Path | None, typer.Option(help="results.json of 'omnireel eval quick'.")
     ] = None,
     verdict_file: Annotated[
-        Path | None, typer.Option("--verdict", help="Of 'omnireel registry judge', in its place.")
+        Path | None,
+        typer.Option(
+            "--verdict", help="Verdict of 'omnireel registry judge', instead of --results."
+        ),
     ] = None,
     champion_results: Annotated[
-        Path | None, typer.Option(help="The champion's, on the same cases.")
+        Path | None, typer.Option(help="results.json of the champion on the same cases.")
     ] = None,
     require: Annotated[
         list[str] | None,
-        typer.Option(help="SCORE=VALUE: least lower bound, as C20/recognisable=0.6 (repeatable)."),
+        typer.Option(
+            help="SCORE=VALUE: minimum lower bound, e.g. C20/recognisable=0.6 (repeatable)."
+        ),
     ] = None,
     no_worse: Annotated[
         list[str] | None,
-        typer.Option(help="SCORE=LOSS: tolerated loss against the champion (repeatable)."),
+        typer.Option(help="SCORE=LOSS: maximum loss against the champion (repeatable)."),
     ] = None,
     gsb: Annotated[
-        float | None, typer.Option(help="Least lower bound of GSB against the champion.")
+        float | None, typer.Option(help="Minimum lower bound of GSB against the champion.")
     ] = None,
-    min_count: Annotated[int, typer.Option(help="Least observations behind a score.")] = 8,
+    min_count: Annotated[int, typer.Option(help="Minimum number of observations per score.")] = 8,
     tie_margin: Annotated[
-        float | None, typer.Option(min=0.0, help="Mean scores this near are the same, for GSB.")
+        float | None,
+        typer.Option(min=0.0, help="Largest difference of mean scores that GSB counts as a tie."),
     ] = None,
     mlflow: Mlflow = DEFAULT_MLFLOW,
 ) -> None:
@@ -105,7 +111,7 @@ def promote(
 
 
 def rollback(
-    name: Annotated[str, typer.Argument(help="Of the model.")], mlflow: Mlflow = DEFAULT_MLFLOW
+    name: Annotated[str, typer.Argument(help="Name of the model.")], mlflow: Mlflow = DEFAULT_MLFLOW
 ) -> None:
     """Restore the previous champion. Example: omnireel registry rollback generator."""
     from omnireel.registry.promotion import rollback as roll_back

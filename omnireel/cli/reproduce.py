@@ -19,17 +19,18 @@ from omnireel.cli.printing import out
 def reproduce(
     name: Annotated[str, typer.Argument(help="Shipped component, or a component folder.")],
     folder: Annotated[
-        Path | None, typer.Option("--out", help="Folder for all stages; runs/reproduce/NAME.")
+        Path | None,
+        typer.Option("--out", help="Folder for all stages; default: runs/reproduce/NAME."),
     ] = None,
     device: Annotated[
         str,
         typer.Option(
-            help="Train every stage there (cpu, cuda): those of another device for as many steps "
-            "as the card says, instead of minutes. By default each stage where it was trained."
+            help="Device (cpu or cuda) for every stage; stages trained on another device take the "
+            "number of steps in the card instead of its minutes. Default: as in the card."
         ),
     ] = "",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the chain of commands only.")
+        bool, typer.Option("--dry-run", help="Only show the chain of commands.")
     ] = False,
 ) -> None:
     """Train a component again by the commands in its card, stage by stage; run again to go on.

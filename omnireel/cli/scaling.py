@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
 
 def scaling(
-    out: Annotated[Path, typer.Option(help="Folder of the study; run again to go on.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder of the study; rerun to resume.")] = Path(
         "runs/scaling"
     ),
     cache: Annotated[
         Path, typer.Option(help="Folder for rendered and encoded data, shared by all runs.")
     ] = Path("runs/cache"),
-    smoke: Annotated[bool, typer.Option(help="A few steps, to try the joints.")] = False,
+    smoke: Annotated[
+        bool, typer.Option(help="Run a few steps, to smoke-test the pipeline.")
+    ] = False,
     mlflow: Annotated[
         str, typer.Option(help="MLflow tracking address; 'off' logs only metrics.jsonl.")
     ] = "sqlite:///runs/mlflow.db",

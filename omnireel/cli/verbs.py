@@ -2,7 +2,7 @@
 
 ``omnireel --help`` must answer at once, so a verb's help line is known without importing it: from
 the table below, or, for verbs that other packages add through the entry-point group
-``omnireel.cli``, from the docstring in the source of the named function.
+``omnireel.cli``, from the source of what is named: a function's docstring, a Typer app's ``help``.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ BUILT_IN = (
     Verb("train", "omnireel.cli.train:app", "Train a model by recipe.", "train"),
     Verb("eval", "omnireel.cli.eval:app", "Measure a model with exact oracles.", "train"),
     Verb("models", "omnireel.cli.models:app", "Show model components and their cards.", "model"),
-    Verb("plan", "omnireel.cli.plan:app", "Size an installation by measured times.", "client"),
+    Verb("plan", "omnireel.cli.plan:app", "Estimate capacity from measured times.", "client"),
     Verb("rollout", "omnireel.cli.rollout.verbs:app", "Put a pinned model into service.", "client"),
     Verb("registry", "omnireel.cli.registry:app", "Versions, lineage and promotion.", "train"),
 )
@@ -133,12 +133,20 @@ def _doc_line(target: str) -> str:
     if spec is None or not spec.origin:
         return ""
     tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
-    return next((line for line in _docstrings(tree, attribute) if line), "")
+    return next((line for line in _help_lines(tree, attribute) if line), "")
 
 
-def _docstrings(tree: ast.Module, attribute: str) -> Iterator[str]:
-    """First lines: of the function when the attribute is one, then of the module."""
+def _help_lines(tree: ast.Module, attribute: str) -> Iterator[str]:
+    """First lines: of the function, of the app's ``help``, then of the module's docstring."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == attribute:
             yield (ast.get_docstring(node) or "").partition("\n")[0]
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            words = node.value.keywords if attribute in map(ast.unparse, node.targets) else ()
+            yield from (_constant(word.value) for word in words if word.arg == "help")
     yield (ast.get_docstring(tree) or "").partition("\n")[0]
+
+
+def _constant(value: ast.expr) -> str:
+    text = value.value if isinstance(value, ast.Constant) else ""
+    return text.partition("\n")[0] if isinstance(text, str) else ""

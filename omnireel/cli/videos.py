@@ -28,7 +28,7 @@ _STATES = {
 @app.command("list")
 def list_videos(
     state: Annotated[list[str], typer.Option(help="Only videos in this state.")] = [],  # noqa: B006
-    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of videos.")] = 20,
     address: AddressOption = None,
     api_key: ApiKeyOption = None,
 ) -> None:
@@ -50,7 +50,7 @@ def list_videos(
 @app.command("get")
 def get_video(
     name: NameArgument,
-    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the whole resource as JSON.")] = False,
     address: AddressOption = None,
     api_key: ApiKeyOption = None,
 ) -> None:
@@ -82,7 +82,9 @@ def delete_video(
 
 @app.command("delete-upload")
 def delete_upload(
-    uri: Annotated[str, typer.Argument(help="Of an input, as `omnireel videos get --json` shows.")],
+    uri: Annotated[
+        str, typer.Argument(help="URI of an input, as `omnireel videos get --json` shows it.")
+    ],
     address: AddressOption = None,
     api_key: ApiKeyOption = None,
 ) -> None:
@@ -100,7 +102,7 @@ def download_video(
     name: NameArgument,
     output: Annotated[Path, typer.Option("--out", help="The file to write.")],
     which: Annotated[
-        Literal["video", "base", "upscaled", "poster"], typer.Option(help="Which output.")
+        Literal["video", "base", "upscaled", "poster"], typer.Option(help="Output to download.")
     ] = "video",
     address: AddressOption = None,
     api_key: ApiKeyOption = None,

@@ -20,12 +20,12 @@ from omnireel.world.tasks import CAPABILITIES, TaskSample, sample_task
 app = typer.Typer(name="world", help="Render the procedural world.", no_args_is_help=True)
 
 Count = Annotated[int, typer.Option(min=1, max=1000, help="Samples per capability.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of the first sample; the next adds 1.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the first sample; each next one adds 1.")]
 Size = Annotated[str, typer.Option(help="WIDTHxHEIGHT in pixels.")]
 Frames = Annotated[int, typer.Option(min=1, max=1000, help="Frames per clip.")]
 Fps = Annotated[float, typer.Option(min=1.0, max=120.0, help="Frames per second.")]
 HeldOut = Annotated[
-    bool, typer.Option("--held-out", help="Only combinations that training never shows.")
+    bool, typer.Option("--held-out", help="Render only combinations that training never shows.")
 ]
 
 

@@ -16,8 +16,10 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Namespace = Annotated[str, typer.Option(help="Default: this pod's, or kubectl's.")]
-Name = Annotated[str, typer.Argument(help="Of the job.")]
+Namespace = Annotated[
+    str, typer.Option(help="Namespace; default: that of this pod, else of kubectl.")
+]
+Name = Annotated[str, typer.Argument(help="Name of the job.")]
 
 
 @app.command("list")
@@ -61,9 +63,11 @@ def cancel(name: Name, namespace: Namespace = "") -> None:
 def reap(
     namespace: Namespace = "",
     keep_hours: Annotated[
-        float, typer.Option(min=0.0, help="Ended jobs are deleted after so long.")
+        float, typer.Option(min=0.0, help="Delete ended jobs after this many hours.")
     ] = 24.0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list what would be deleted.")
+    ] = False,
 ) -> None:
     """Delete what cancelled workflows left: jobs whose step has ended, and old ended jobs.
 

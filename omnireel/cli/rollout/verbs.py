@@ -25,7 +25,7 @@ Target = Annotated[str, typer.Argument(help="folder:/absolute/link, or deploymen
 def put(
     target: Target,
     model: Annotated[Path, typer.Argument(help="Model folder, as the service sees it.")],
-    version: Annotated[str, typer.Option(help="What it is: NAME/3, never an alias.")],
+    version: Annotated[str, typer.Option(help="Its version: NAME/3, never an alias.")],
 ) -> None:
     """Serve a model, and wait until it is served.
 
@@ -49,8 +49,8 @@ def undo(target: Target) -> None:
 
 @app.command("watch")
 def watch(
-    requests: Annotated[int, typer.Option(min=1, help="Videos to ask for.")] = 10,
-    max_failures: Annotated[int, typer.Option(min=0, help="So many may fail.")] = 0,
+    requests: Annotated[int, typer.Option(min=1, help="Number of videos to request.")] = 10,
+    max_failures: Annotated[int, typer.Option(min=0, help="Maximum number of failed videos.")] = 0,
     answer: Answer = None,
     address: AddressOption = None,
     api_key: ApiKeyOption = None,

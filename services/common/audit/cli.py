@@ -22,14 +22,20 @@ _UNITS = {"m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
 def audit(
-    since: Annotated[str, typer.Option(help="How far back: 30m, 12h or 7d.")] = "1d",
-    tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None,
+    since: Annotated[
+        str, typer.Option(help="Age of the oldest event shown: 30m, 12h or 7d.")
+    ] = "1d",
+    tenant: Annotated[str | None, typer.Option(help="Only events of this tenant.")] = None,
     subject: Annotated[
-        str | None, typer.Option(help="Only this caller's, such as key:3f2a...")
+        str | None, typer.Option(help="Only events of this caller, e.g. key:3f2a...")
     ] = None,
-    action: Annotated[str | None, typer.Option(help="Only what has this in its name.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many, the newest.")] = 100,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    action: Annotated[
+        str | None, typer.Option(help="Only events whose name contains this.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(min=1, help="Maximum number of events, newest first.")
+    ] = 100,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
     home: HomeOption = None,
     database: DatabaseOption = None,
 ) -> None:

@@ -20,15 +20,17 @@ from services.common.doctor.references import Object
 
 def doctor(
     kube: Annotated[
-        bool, typer.Option("--kube", help="Look at the cluster of kubectl's present context.")
+        bool, typer.Option("--kube", help="Check the cluster of kubectl's current context.")
     ] = False,
     chart: Annotated[Path, typer.Option(help="Folder of the chart.")] = Path("charts/omnireel"),
     values: Annotated[
         list[Path] | None, typer.Option("--values", "-f", help="Values files, as for helm.")
     ] = None,
-    namespace: Annotated[str, typer.Option("--namespace", "-n")] = "default",
+    namespace: Annotated[
+        str, typer.Option("--namespace", "-n", help="Namespace of the release.")
+    ] = "default",
     release: Annotated[str, typer.Option(help="Name of the release.")] = "omnireel",
-    context: Annotated[str, typer.Option(help="Another context of kubectl.")] = "",
+    context: Annotated[str, typer.Option(help="Context of kubectl to use instead.")] = "",
 ) -> None:
     """Say what an installation would lack, before it is one. Nothing is changed.
 

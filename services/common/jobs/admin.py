@@ -23,7 +23,7 @@ HomeOption = Annotated[
 DatabaseOption = Annotated[
     str | None,
     typer.Option(
-        help="Where the URL of another database is: file:PATH or env:NAME. Default: "
+        help="Location of the database URL: file:PATH or env:NAME. Default: "
         "$OMNIREEL_GATEWAY_DATABASE_URL, else that of the local stack."
     ),
 ]

@@ -34,12 +34,18 @@ def list_all(home: HomeOption = None, database: DatabaseOption = None) -> None:
 
 @app.command("set")
 def set_one(
-    tenant: Annotated[str, typer.Argument(help="Its name, or '*' for all without their own.")],
-    weight: Annotated[float | None, typer.Option(help="Its share; 2 is twice that of 1.")] = None,
-    max_running: Annotated[
-        str | None, typer.Option(help="Jobs that run at once, or 'none'.")
+    tenant: Annotated[
+        str, typer.Argument(help="Name of the tenant, or '*' for all without an entry.")
+    ],
+    weight: Annotated[
+        float | None, typer.Option(help="Weight of its share; 2 gets twice as much as 1.")
     ] = None,
-    max_queued: Annotated[str | None, typer.Option(help="Jobs that may wait, or 'none'.")] = None,
+    max_running: Annotated[
+        str | None, typer.Option(help="Maximum number of running jobs, or 'none'.")
+    ] = None,
+    max_queued: Annotated[
+        str | None, typer.Option(help="Maximum number of waiting jobs, or 'none'.")
+    ] = None,
     max_seconds: Annotated[
         str | None, typer.Option(help="Seconds of video per day (UTC), or 'none'.")
     ] = None,

@@ -45,7 +45,7 @@ StoreOption = Annotated[
         help="Object store. Default: $OMNIREEL_GATEWAY_STORE_URL, else that of the local stack."
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.callback()
@@ -72,7 +72,9 @@ def show(
 
 @app.command()
 def collect(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list what would be deleted.")
+    ] = False,
     as_json: JsonOption = False,
     home: HomeOption = None,
     database: DatabaseOption = None,
@@ -95,8 +97,8 @@ def collect(
 
 @app.command("copy")
 def copy(
-    source: Annotated[str, typer.Argument(help="Store to read, as s3://bucket?endpoint=...")],
-    target: Annotated[str, typer.Argument(help="Store to write, as file:///backup/objects.")],
+    source: Annotated[str, typer.Argument(help="Store to read, e.g. s3://bucket?endpoint=...")],
+    target: Annotated[str, typer.Argument(help="Store to write, e.g. file:///backup/objects.")],
 ) -> None:
     """Copy every object that the other store has not: for backups, and for moving.
 
@@ -117,7 +119,7 @@ def copy(
 
 @app.command("check")
 def check(
-    hashes: Annotated[bool, typer.Option("--hashes", help="Read every object whole.")] = False,
+    hashes: Annotated[bool, typer.Option("--hashes", help="Read every object in full.")] = False,
     as_json: JsonOption = False,
     home: HomeOption = None,
     database: DatabaseOption = None,
@@ -139,10 +141,16 @@ def check(
 @app.command("policy")
 def policy(
     tenant: Annotated[str, typer.Argument(help="The tenant.")],
-    upload_days: Annotated[float | None, typer.Option(min=0, help="0: for ever.")] = None,
-    result_days: Annotated[float | None, typer.Option(min=0, help="0: for ever.")] = None,
-    max_gib: Annotated[float | None, typer.Option(min=0, help="Uploads and videos.")] = None,
-    reset: Annotated[bool, typer.Option("--reset", help="Back to the defaults.")] = False,
+    upload_days: Annotated[
+        float | None, typer.Option(min=0, help="Days to keep uploads; 0: forever.")
+    ] = None,
+    result_days: Annotated[
+        float | None, typer.Option(min=0, help="Days to keep results; 0: forever.")
+    ] = None,
+    max_gib: Annotated[
+        float | None, typer.Option(min=0, help="GiB for uploads and videos.")
+    ] = None,
+    reset: Annotated[bool, typer.Option("--reset", help="Reset to the defaults.")] = False,
     home: HomeOption = None,
     database: DatabaseOption = None,
 ) -> None:

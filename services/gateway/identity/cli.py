@@ -35,8 +35,8 @@ DaysOption = Annotated[float, typer.Option("--days", help="Days until it expires
 
 @app.command("create")
 def create(
-    name: Annotated[str, typer.Argument(help="What it is for.")],
-    tenant: Annotated[str, typer.Option(help="Whose it is.")] = LOCAL_TENANT,
+    name: Annotated[str, typer.Argument(help="Label: what the key is for.")],
+    tenant: Annotated[str, typer.Option(help="Tenant that the key belongs to.")] = LOCAL_TENANT,
     scope: Annotated[
         list[str], typer.Option(help=f"One of {', '.join(Scope)}; may be repeated.")
     ] = [Scope.READ, Scope.WRITE],  # noqa: B006
@@ -54,7 +54,7 @@ def create(
 
 @app.command("list")
 def list_keys(
-    tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Only keys of this tenant.")] = None,
     home: HomeOption = None,
     database: DatabaseOption = None,
 ) -> None:
@@ -73,7 +73,7 @@ def list_keys(
 def rotate(
     key_id: KeyArgument,
     overlap_hours: Annotated[
-        float, typer.Option(min=0, help="Hours that the old key goes on working.")
+        float, typer.Option(min=0, help="Hours that the old key keeps working.")
     ] = 24.0,
     days: DaysOption = 90.0,
     home: HomeOption = None,

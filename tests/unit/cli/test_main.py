@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -98,6 +101,32 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert "pip install 'omnireel[train]'" in result.stderr
 
 
+def test_every_verb_has_a_whole_plain_help_line() -> None:
+    listing = (
+        RUNNER.invoke(app, ["--help"]).stdout.partition("Commands:")[2].partition("Example")[0]
+    )
+    lines = [line.strip() for line in listing.splitlines() if line.strip()]
+    assert len(lines) == len(verbs.all_verbs())
+    assert not [line for line in lines if "`" in line or line.endswith("...")]
+
+
+def parameters(command: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Every option and argument below a command, and its help text."""
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from parameters(inner, f"{path} {name}")
+    for parameter in command.params:
+        if parameter.name != "help":
+            yield f"{path} {parameter.opts[0]}", getattr(parameter, "help", None) or ""
+
+
+@pytest.mark.parametrize("name", verbs.all_verbs())
+def test_help_texts_of_options_stand_alone(name: str) -> None:
+    """No text reads on from the option's name, as `--price  Of one device` would."""
+    fragment = re.compile(r"(Of|For|In|With|At|To|As|Id|By|What|Which|How|Where|Whose|So)\b")
+    texts = dict(parameters(verbs.load(verbs.all_verbs()[name]), name))
+    assert not {at: text for at, text in texts.items() if not text or fragment.match(text)}
+
+
 def test_added_verbs_have_the_help_line_of_their_source(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -107,6 +136,10 @@ def test_added_verbs_have_the_help_line_of_their_source(
     monkeypatch.syspath_prepend(tmp_path)
     assert verbs._doc_line("added_verbs:up") == "Start it."
     assert verbs._doc_line("added_verbs:other") == "Module line."
+    (tmp_path / "added_app.py").write_text(
+        '"""Module line."""\napp = typer.Typer(name="app", help="See all.\\n\\nMore.")\n'
+    )
+    assert verbs._doc_line("added_app:app") == "See all."
     assert verbs._doc_line("no_such_module:up") == ""
 
 
