@@ -13,6 +13,7 @@ from omnireel.evaluate.bench.rows import score_in
 from omnireel.evaluate.bench.run import read_manifest
 from omnireel.evaluate.gsb import Verdict, verdict
 from omnireel.evaluate.pages.answers import Choice, read_page_answers
+from omnireel.evaluate.scorer import scorer_in
 
 ORACLE = "oracle"
 _SWAPPED: dict[Choice, Choice] = {"first": "second", "second": "first", "tie": "tie"}
@@ -67,9 +68,9 @@ def oracle_votes(contest: Contest, tie_margin: float) -> Votes:
 
     """
     runs = [folder for folders in contest.folders.values() for folder in folders]
-    first, *others = (read_manifest(folder)["oracles"] for folder in runs)
-    for folder, oracles in zip(runs[1:], others, strict=True):
-        if oracles != first:
+    first, *others = (scorer_in(read_manifest(folder)) for folder in runs)
+    for folder, scorer in zip(runs[1:], others, strict=True):
+        if scorer != first:
             raise InvalidInput(
                 f"{runs[0]} and {folder} were scored by different oracles; run 'omnireel eval "
                 "bench' again for the older one, or let people judge",

@@ -14,6 +14,8 @@ from typing import Any
 
 from omnireel.errors import FailedPrecondition, IntegrityError, NotFound
 from omnireel.evaluate.bench.suite import VERSION, index_sha256, read_index
+from omnireel.evaluate.bench.upscaling import upscaler_sha256
+from omnireel.evaluate.scorer import scorer_changed
 from omnireel.files import atomic_write
 from omnireel.registry import verify
 from omnireel.registry.card import write_card
@@ -113,6 +115,11 @@ def _stale(data: Mapping[str, Any], weights: Path) -> str:
         return f"measured with another {' and '.join(wrong)} than {weights} holds now"
     if data["bench"] != {"version": VERSION, "index": index_sha256()}:
         return f"measured with OmniBench {data['bench']['version']}, this is {VERSION}"
+    if changed := scorer_changed(data):
+        return changed
+    block = data.get("upscaling")
+    if block and block.get("upscaler") != upscaler_sha256(weights / "upscaler"):
+        return f"super-resolution was measured with another upscaler than {weights} holds now"
     return ""
 
 

@@ -14,6 +14,7 @@ from omnireel.errors import AlreadyExists, FailedPrecondition, NotFound
 from omnireel.evaluate.bench.case_run import CASES, CLIPS, Model, prepare_process, run_case
 from omnireel.evaluate.bench.suite import FORMAT, VERSION, BenchCase, index_sha256
 from omnireel.evaluate.records import damaged, read_finished
+from omnireel.evaluate.scorer import current_scorer, scorer_in
 from omnireel.files import atomic_write
 from omnireel.generate import GenerationSettings
 from omnireel.generate.components import (
@@ -24,7 +25,7 @@ from omnireel.generate.components import (
 )
 from omnireel.processes import Report, build_missing
 from omnireel.registry import load_component, verify
-from omnireel.shipped import SHIPPED_ORACLE, SHIPPED_TINY
+from omnireel.shipped import SHIPPED_TINY
 
 MANIFEST = "manifest.json"
 _BENCH = ("version", "index")
@@ -35,7 +36,7 @@ _RECORD = ("id", "capability", "split", "tags", "prompt", "trained", "evaluation
 
 
 def describe(model: Model) -> dict[str, Any]:
-    """What decides the scores: weights by hash, sampling, benchmark, oracles.
+    """What decides the scores: weights by hash, sampling, benchmark, oracles and their version.
 
     Raises:
         InvalidInput: the generator cannot make the cases, or belongs to another autoencoder.
@@ -58,7 +59,7 @@ def describe(model: Model) -> dict[str, Any]:
             "seed": model.seed,
             "capabilities": sorted(limits.capabilities, key=lambda name: int(name[1:])),
         },
-        "oracles": _hash(SHIPPED_ORACLE),
+        **current_scorer(),
     }
 
 
@@ -113,7 +114,7 @@ def _check_same(folder: Path, content: dict[str, Any]) -> None:
     found = read_manifest(folder)
     if found == json.loads(json.dumps(content)):
         return
-    old, new = ({**m["model"], **m["bench"], "oracles": m["oracles"]} for m in (found, content))
+    old, new = ({**m["model"], **m["bench"], **scorer_in(m)} for m in (found, content))
     names = ", ".join(name for name in new if old.get(name) != new[name])
     raise AlreadyExists(
         f"{folder} holds results with another {names}; choose another --out, or remove the folder"

@@ -45,8 +45,14 @@ _RECORD = ("id", "psnr_dB")
 def upscaled_folder(folder: Path, upscaler: Path) -> Path:
     """Where records of this super-resolver are: weights that are sampled in one way have a folder
     of their own."""
+    found = upscaler_sha256(upscaler)
+    return folder / f"super-resolved-{found['weights'][:12]}-{found['config'][:6]}"
+
+
+def upscaler_sha256(upscaler: Path) -> dict[str, str]:
+    """Which super-resolver this is: the hashes of its weights and of how it is sampled."""
     found = verify(upscaler)["sha256"]
-    return folder / f"super-resolved-{found['model.safetensors'][:12]}-{found['config.json'][:6]}"
+    return {"weights": found["model.safetensors"], "config": found["config.json"]}
 
 
 def run_upscaling(
@@ -58,7 +64,8 @@ def run_upscaling(
     workers: int = 2,
     report: Report | None = None,
 ) -> dict[str, Any]:
-    """Make the missing records below ``folder`` and summarise all of ``cases``.
+    """Make the missing records below ``folder`` and summarise all of ``cases``; ``upscaler`` in
+    the summary says by hash which super-resolver it is about.
 
     Raises:
         FailedPrecondition: a finished record is damaged.
@@ -70,7 +77,8 @@ def run_upscaling(
     read_finished(paths, _RECORD)
     make = partial(_run, upscaler, vae)
     build_missing(make, paths, workers=workers, report=report, first=prepare_process)
-    return summarise(read_finished(paths, _RECORD))
+    found = summarise(read_finished(paths, _RECORD))
+    return {"upscaler": upscaler_sha256(upscaler), **found}
 
 
 def summarise(records: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from omnireel.evaluate.free_prompts.exact import exact_words
 from omnireel.evaluate.free_prompts.prompts import GROUPS, PROMPTS, FreePrompt, read_prompts
 from omnireel.evaluate.perception import Observation, load_perception, observe
 from omnireel.evaluate.records import read_finished
+from omnireel.evaluate.scorer import current_scorer
 from omnireel.files import atomic_write
 from omnireel.generate import GenerationSettings, GeneratorPipeline
 from omnireel.media import SheetStyle, contact_sheet, write_png
@@ -29,7 +30,6 @@ from omnireel.mvl import parse
 from omnireel.mvl.prompt import Prompt
 from omnireel.processes import Report, build_missing
 from omnireel.registry import verify
-from omnireel.shipped import SHIPPED_ORACLE
 from omnireel.types import Clip
 from omnireel.world.scene import CAMERA_MOVES, MOTIONS, PLACES, STYLES, WEATHERS
 
@@ -78,7 +78,7 @@ def run_free_prompts(
     content = {
         **system.hashes(),
         "prompts": hashlib.sha256(PROMPTS.read_bytes()).hexdigest(),
-        "oracles": _hash(SHIPPED_ORACLE),
+        **current_scorer(),
     }
     manifest = json.dumps(content, indent=1) + "\n"
     path = folder / MANIFEST

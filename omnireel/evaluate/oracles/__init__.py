@@ -19,6 +19,11 @@ from omnireel.evaluate.oracles import (
 )
 from omnireel.evaluate.oracles.base import Oracle
 
+VERSION = 1
+"""Of what is answered. Raise it with every change by which an oracle, the matching of subjects or
+the renderings that results are compared with give another answer: runs of different versions are
+neither resumed nor compared, and recorded scores are out of date."""
+
 _LOOK = (subjects.COLOR, subjects.KIND, subjects.COUNT)
 _SETTING = (setting.PLACE, setting.STYLE)
 _EDIT = (pixels.KEPT, pixels.EDIT)
@@ -70,4 +75,4 @@ def oracles_of(capability: str) -> tuple[Oracle, ...]:
     return BY_CAPABILITY[capability]
 
 
-__all__ = ["BY_CAPABILITY", "Oracle", "oracles_of"]
+__all__ = ["BY_CAPABILITY", "VERSION", "Oracle", "oracles_of"]

@@ -54,9 +54,9 @@ def _layout(case: Judgement) -> float | None:
 
 def _box(case: Judgement) -> float | None:
     """Of the last asked subject's box in the first frame."""
-    body, subject = case.pairs[-1]
     if len(case.pairs) < 2:
         return None
+    body, subject = case.pairs[-1]
     if subject is None:
         return 0.0
     got = subject.mask_Thw[0] > 0.5

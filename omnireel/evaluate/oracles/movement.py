@@ -42,6 +42,8 @@ def _solved(case: Judgement) -> float | None:
 
 def _path(case: Judgement) -> float | None:
     """Of the first asked subject, against its exact projection."""
+    if not case.pairs:
+        return None
     body, subject = case.pairs[0]
     if subject is None:
         return 0.0

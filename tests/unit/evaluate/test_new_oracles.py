@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from omnireel.evaluate.judgement import Judgement, Viewer
+from omnireel.evaluate.oracles import Oracle
 from omnireel.evaluate.oracles.areas import BOX, JOINT, LAYOUT, MATTE, overlap
 from omnireel.evaluate.oracles.candidates import ANGLE, EFFECT, ORDER
 from omnireel.evaluate.oracles.changes import CHANGES
@@ -133,3 +134,10 @@ def test_overlap() -> None:
     assert overlap(a, b) == 1.0
     a[:2], b[1:3] = True, True
     assert overlap(a, b) == pytest.approx(4 / 12)
+
+
+@pytest.mark.parametrize("oracle", [BOX, PATH])
+def test_an_empty_scene_asks_nothing_of_subjects(viewer: Viewer, oracle: Oracle) -> None:
+    task = case("C20")
+    empty = replace(task, scene=replace(task.scene, bodies=()))
+    assert oracle.score(Judgement(task.target, empty, viewer)) is None

@@ -295,10 +295,11 @@ def test_only_runs_that_belong_together_are_joined(runs: dict[str, list[Path]]) 
 
 
 def test_scores_of_different_oracles_are_not_compared(runs: dict[str, list[Path]]) -> None:
-    _change_manifest(runs["poor"][0], lambda manifest: manifest.update(oracles="other"))
-    contest = open_contest(runs, ArenaConfig(trials=0))
-    with pytest.raises(InvalidInput, match="scored by different oracles"):
-        oracle_votes(contest, 0.05)
+    for changed in ({"oracles": "other"}, {"oracles": "o", "oracles_version": 2}):
+        _change_manifest(runs["poor"][0], lambda manifest, to=changed: manifest.update(to))
+        contest = open_contest(runs, ArenaConfig(trials=0))
+        with pytest.raises(InvalidInput, match="scored by different oracles"):
+            oracle_votes(contest, 0.05)
 
 
 def test_one_run_by_two_paths_is_found_out(

@@ -16,6 +16,7 @@ from omnireel.evaluate.bench.record import FILE, card_scores, read_scores, recor
 from omnireel.evaluate.bench.rows import summary_of
 from omnireel.evaluate.bench.suite import VERSION, index_sha256, read_index
 from omnireel.evaluate.bench.tracking import log_results
+from omnireel.evaluate.scorer import current_scorer
 from omnireel.registry import verify
 from omnireel.registry.tracking import open_client
 from omnireel.shipped import SHIPPED_TEACHER, SHIPPED_TINY
@@ -40,6 +41,7 @@ def _summary(weights: Path, **changes: Any) -> dict[str, Any]:
     manifest = {
         "bench": {"version": VERSION, "index": index_sha256()},
         "model": {**hashes, "words": "precise", "seed": 0, **changes},
+        **current_scorer(),
     }
     records = [_record(0, "train"), _record(1, "train"), _record(16, "held_out")]
     return {**summary_of(records, manifest), "cases": len(read_index())}
@@ -81,6 +83,40 @@ def test_scores_of_other_weights_are_called_out_of_date(weights: Path, tmp_path:
     )
     assert rows[0]["stale"] is True
     assert {"id", "score", "floor", "ceiling", "interval", "held_out"} <= rows[0].keys()
+
+
+def _spoil(data: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """A copy with another value at ``path``, or without it."""
+    out = json.loads(json.dumps(data))
+    *way, last = path.split(".")
+    inner = out
+    for step in way:
+        inner = inner[step]
+    inner[last] = value
+    return dict(out)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "why"),
+    [
+        ("oracles", "0" * 64, "other readers of clips"),
+        ("oracles_version", 0, "version unknown of the oracles"),
+        ("oracles_version", 99, "version 99 of the oracles"),
+        ("upscaling.upscaler.weights", "0" * 64, "another upscaler"),
+        ("upscaling.upscaler.config", "0" * 64, "another upscaler"),
+        ("upscaling.upscaler", None, "another upscaler"),
+    ],
+)
+def test_scores_by_another_scorer_or_upscaler_are_out_of_date(
+    tmp_path: Path, path: str, value: Any, why: str
+) -> None:
+    for part in ("generator", "vae", "upscaler"):
+        (tmp_path / part).symlink_to(SHIPPED_TINY / part)
+    shipped = json.loads((SHIPPED_TINY / FILE).read_text())
+    (tmp_path / FILE).write_text(json.dumps(shipped))
+    assert read_scores(tmp_path)[1] == ""
+    (tmp_path / FILE).write_text(json.dumps(_spoil(shipped, path, value)))
+    assert why in read_scores(tmp_path)[1]
 
 
 def test_recorded_scores_without_a_column_are_damaged(weights: Path) -> None:

@@ -87,6 +87,14 @@ def test_another_seed_is_another_run(model: Model, whole: Path) -> None:
         run_bench(other, CASES, whole, workers=0)
 
 
+def test_other_oracles_make_another_run(
+    model: Model, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("omnireel.evaluate.scorer.VERSION", 99)
+    with pytest.raises(AlreadyExists, match="another oracles_version; choose another --out"):
+        run_bench(model, CASES, whole, workers=0)
+
+
 def test_the_exact_answer_scores_as_the_truth() -> None:
     case = CASES[0]
     sample = sample_of(case)
