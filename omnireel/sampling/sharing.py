@@ -25,16 +25,11 @@ WINDOW_S = 0.05
 
 
 @dataclass(eq=False)
-class CacheUse:
-    """How often conditions were encoded, and for how many steps."""
+class StepCount:
+    """Denoising steps that were asked for, and the calls of the model in which they ran."""
 
-    encoded: int = 0
     steps: int = 0
-
-    @property
-    def reused(self) -> int:
-        """Steps that found their conditions encoded already."""
-        return max(self.steps - self.encoded, 0)
+    calls: int = 0
 
 
 @dataclass(eq=False)
@@ -81,7 +76,7 @@ class SharedDenoiser:
     model: Denoiser
     max_tokens: int = 0
     window_s: float = WINDOW_S
-    use: CacheUse = field(default_factory=CacheUse)
+    count: StepCount = field(default_factory=StepCount)
 
     def __post_init__(self) -> None:
         self._changed = threading.Condition()
@@ -105,8 +100,6 @@ class SharedDenoiser:
 
     def encode_conditions(self, packed: PackedSequence) -> ConditionCache:
         """Keys and values of all conditions."""
-        with self._changed:
-            self.use.encoded += 1
         return self.model.encode_conditions(packed)
 
     @torch.no_grad()
@@ -120,7 +113,7 @@ class SharedDenoiser:
         """Velocity of the noisy tokens; raises what the model raises for this step alone."""
         step = _Step(noisy_NP, timesteps_B, packed, cache)
         with self._changed:
-            self.use.steps += 1
+            self.count.steps += 1
             self._waiting.append(step)
             self._changed.notify_all()
             self._changed.wait_for(lambda: step.done or not self._busy)
@@ -159,6 +152,7 @@ class SharedDenoiser:
         if len(batch) > 1:
             try:
                 self._run_joint(batch)
+                self.count.calls += 1
                 return
             except Exception:  # noqa: BLE001 - whose it is shows when each runs alone
                 self._joined = None
@@ -167,6 +161,7 @@ class SharedDenoiser:
                 step.velocity_NP = self.model.denoise(
                     step.noisy_NP, step.timesteps_B, step.packed, step.cache
                 )
+                self.count.calls += 1
             except Exception as error:  # noqa: BLE001 - raised in the thread of its loop
                 step.error = error
 

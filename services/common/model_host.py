@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 
 from omnireel.errors import Unavailable
 from services.common.logs import get_logger, timed
-from services.common.model_info import CacheUse, ModelInfo
+from services.common.model_info import Denoised, ModelInfo
 
 log = get_logger(__name__)
 
@@ -21,8 +21,8 @@ class Engine(Protocol):
         ...
 
     @property
-    def cache_use(self) -> CacheUse | None:
-        """How often conditions were encoded and reused; None: there is no such cache."""
+    def denoised(self) -> Denoised | None:
+        """What was denoised since the start; None: it does not denoise."""
         ...
 
     def warm_up(self) -> None:
@@ -50,9 +50,9 @@ class ModelHost(Generic[E]):
         self._engine = engine
 
     @property
-    def cache_use(self) -> CacheUse | None:
+    def denoised(self) -> Denoised | None:
         """The engine's; None before it is ready."""
-        return self._engine.cache_use if self._engine else None
+        return self._engine.denoised if self._engine else None
 
     def engine(self) -> E:
         """The engine, ready to work."""

@@ -15,11 +15,11 @@ from omnireel.types import VideoFormat
 
 
 @dataclass(frozen=True)
-class CacheUse:
-    """How often conditions were encoded, and how many steps found them encoded already."""
+class Denoised:
+    """Denoising steps since the start, and the calls of the model in which they ran together."""
 
-    encoded: int
-    reused: int
+    steps: int
+    calls: int
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def run_model_service(
         telemetry.registry,
         occupied=lambda: gate.occupied,
         silent_s=lambda: gate.silent_s,
-        cache_use=lambda: host.cache_use,
+        denoised=lambda: host.denoised,
     )
     registration = register(settings, host, gate)
     server = RpcServer(

@@ -15,7 +15,7 @@ from omnireel.types import Clip, MediaSet, VideoFormat
 from services.common.checkpoints import DenoisingState
 from services.common.denoising import EngineStep
 from services.common.model_info import (
-    CacheUse,
+    Denoised,
     GuidanceScales,
     ModelCapabilities,
     ModelInfo,
@@ -61,8 +61,8 @@ class GeneratorEngine(Protocol):
         ...
 
     @property
-    def cache_use(self) -> CacheUse | None:
-        """How often conditions were encoded and reused; None: there is no such cache."""
+    def denoised(self) -> Denoised | None:
+        """Steps and calls of the model since the start; None: nothing counts them."""
         ...
 
     def together(self, sampling: Sampling) -> int:
@@ -109,10 +109,10 @@ class PipelineEngine:
         return cls(pipeline, info)
 
     @property
-    def cache_use(self) -> CacheUse:
+    def denoised(self) -> Denoised:
         """See :class:`GeneratorEngine`."""
-        use = self._pipeline.denoiser.use
-        return CacheUse(use.encoded, use.reused)
+        count = self._pipeline.denoiser.count
+        return Denoised(count.steps, count.calls)
 
     def together(self, sampling: Sampling) -> int:
         """See :class:`GeneratorEngine`."""

@@ -11,7 +11,7 @@ from omnireel.enhancer import Enhancement, Enhancer, EnhancerSpec, open_enhancer
 from omnireel.errors import Cancelled
 from omnireel.mvl import Prompt, TextPart
 from omnireel.types import MediaSet
-from services.common.model_info import CacheUse, ModelCapabilities, ModelInfo, read_cards
+from services.common.model_info import Denoised, ModelCapabilities, ModelInfo, read_cards
 from services.common.threads import use_cpu_threads
 from services.prompt_enhancer.settings import PromptEnhancerSettings
 
@@ -31,8 +31,8 @@ class PromptEnhancerEngine(Protocol):
         ...
 
     @property
-    def cache_use(self) -> CacheUse | None:
-        """None: it has no conditions to encode."""
+    def denoised(self) -> Denoised | None:
+        """None: it does not denoise."""
         ...
 
     def enhance(
@@ -54,7 +54,7 @@ class EnhancerEngine:
         self._enhancer = enhancer
         self.info = info
 
-    cache_use = None
+    denoised = None
 
     @classmethod
     def load(cls, settings: PromptEnhancerSettings) -> EnhancerEngine:

@@ -13,7 +13,7 @@ from omnireel.mvl import Prompt, TextPart
 from omnireel.types import Clip, MediaSet, VideoFormat
 from services.common.checkpoints import DenoisingState
 from services.common.denoising import EngineStep
-from services.common.model_info import CacheUse, ModelCapabilities, ModelInfo, Sampling, read_cards
+from services.common.model_info import Denoised, ModelCapabilities, ModelInfo, Sampling, read_cards
 from services.common.threads import use_cpu_threads
 from services.super_resolver.settings import SuperResolverSettings
 
@@ -51,8 +51,8 @@ class SuperResolverEngine(Protocol):
         ...
 
     @property
-    def cache_use(self) -> CacheUse | None:
-        """How often conditions were encoded and reused; None: there is no such cache."""
+    def denoised(self) -> Denoised | None:
+        """Steps and calls of the model since the start; None: nothing counts them."""
         ...
 
     def upscale(
@@ -108,10 +108,10 @@ class PipelineEngine:
         return cls(pipeline, info)
 
     @property
-    def cache_use(self) -> CacheUse:
+    def denoised(self) -> Denoised:
         """See :class:`SuperResolverEngine`."""
-        use = self._pipeline.denoiser.use
-        return CacheUse(use.encoded, use.reused)
+        count = self._pipeline.denoiser.count
+        return Denoised(count.steps, count.calls)
 
     def warm_up(self) -> None:
         """One step of one frame, so that the first caller does not wait for lazy start-up."""

@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from services.common.model_info import CacheUse
+from services.common.model_info import Denoised
 
 RPC_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600)
 STEP_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -92,7 +92,7 @@ class ModelMetrics:
         *,
         occupied: Callable[[], float],
         silent_s: Callable[[], float],
-        cache_use: Callable[[], CacheUse | None] = lambda: None,
+        denoised: Callable[[], Denoised | None] = lambda: None,
     ) -> None:
         jobs = Gauge(
             "omnireel_device_jobs", "Jobs that have the device or wait for it.", registry=registry
@@ -104,27 +104,26 @@ class ModelMetrics:
             registry=registry,
         )
         silent.set_function(silent_s)
-        registry.register(_ConditionCache(cache_use))
+        registry.register(_Denoised(denoised))
         registry.register(_GpuMemory())
 
 
-class _ConditionCache(Collector):
-    """Denoising steps by whether they found the keys and values of their conditions kept."""
+class _Denoised(Collector):
+    """Steps over calls is how many jobs denoise together; 1: sharing the device gains nothing."""
 
-    def __init__(self, use: Callable[[], CacheUse | None]) -> None:
-        self._use = use
+    def __init__(self, denoised: Callable[[], Denoised | None]) -> None:
+        self._denoised = denoised
 
     def collect(self) -> Iterable[Metric]:
-        family = CounterMetricFamily(
-            "omnireel_condition_cache",
-            "Times that conditions were encoded (miss), and steps that reused them (hit).",
-            labels=("result",),
+        steps = CounterMetricFamily("omnireel_denoising_steps", "Denoising steps of all jobs.")
+        calls = CounterMetricFamily(
+            "omnireel_denoising_calls", "Calls of the model in which these steps ran."
         )
-        use = self._use()
-        if use is not None:
-            family.add_metric(("hit",), use.reused)
-            family.add_metric(("miss",), use.encoded)
-        return [family]
+        now = self._denoised()
+        if now is not None:
+            steps.add_metric((), now.steps)
+            calls.add_metric((), now.calls)
+        return [steps, calls]
 
 
 class _PeakMemory(Collector):

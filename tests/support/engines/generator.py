@@ -28,7 +28,7 @@ class TestGenerator:
         self.steps: list[int] = []
         self.warmed_up = False
 
-    cache_use = None
+    denoised = None
 
     def warm_up(self) -> None:
         """Note it."""

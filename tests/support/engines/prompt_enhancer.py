@@ -25,7 +25,7 @@ class TestPromptEnhancer:
         self.steps: list[int] = []
         self.warmed_up = False
 
-    cache_use = None
+    denoised = None
 
     def warm_up(self) -> None:
         """Note it."""

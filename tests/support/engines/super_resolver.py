@@ -29,7 +29,7 @@ class TestSuperResolver:
         self.steps: list[int] = []
         self.warmed_up = False
 
-    cache_use = None
+    denoised = None
 
     def warm_up(self) -> None:
         """Note it."""

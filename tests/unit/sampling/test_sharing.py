@@ -91,7 +91,7 @@ def test_joint_steps_give_what_each_gives_alone() -> None:
         assert_as_alone(results[number], what, number)
     # Tokens: 8 for each of 2, 3 and 2 variants; the longer loop ends alone.
     assert model.calls == [56] * 4 + [24] * 2
-    assert (shared.use.encoded, shared.use.reused) == (3, 4 + 6 + 4 - 3)
+    assert (shared.count.steps, shared.count.calls) == (4 + 6 + 4, 4 + 2)
 
 
 def test_no_more_than_fit_run_together() -> None:
