@@ -36,8 +36,8 @@ OF_THE_CHART = frozenset({
     "listen", "allow_remote", "tls", "tls_cert", "tls_key", "tls_client_ca", "health_listen",
     "health_address_file", "address_file", "metrics_listen", "grace_s", "handover_s", "models_ca",
     "models_cert", "models_key", "database_url", "store_url", "broker_url", "auth", "key_file",
-    "signing_key_file", "prompt_enhancer", "generator", "super_resolver", "weights", "slots",
-    "safety", "c2pa_chain", "c2pa_key",
+    "first_key", "signing_key_file", "prompt_enhancer", "generator", "super_resolver", "weights",
+    "slots", "safety", "c2pa_chain", "c2pa_key",
 })
 # fmt: on
 """Fields that the chart sets itself, from other values."""

@@ -120,5 +120,5 @@ def _authenticator(database: Database, settings: GatewaySettings) -> Authenticat
     if settings.auth == "off":
         return Authenticator(None)
     keys = KeyStore(database)
-    provide_first_key(keys, settings.key_file)
+    provide_first_key(keys, settings.key_file, settings.first_key)
     return Authenticator(keys, OidcVerifier(settings.oidc) if settings.oidc else None)

@@ -41,8 +41,13 @@ class GatewaySettings(OidcSettings, CallerSettings):
     )
     key_file: Path | None = Field(
         None,
-        description="Where to write an admin key when the file is missing. Unset: the first key of "
-        "an empty database is shown once, on standard error.",
+        description="Where to write an admin key when the file is missing. Unset: see `first_key`.",
+    )
+    first_key: Literal["print", "none"] = Field(
+        "print",
+        description="Without `key_file`, on a database without keys. print: an admin key is shown "
+        "once, on standard error. none: there is no key until `omnireel keys create` makes one, "
+        "for standard error that is kept as a log.",
     )
     signing_key_file: Path | None = Field(
         None,

@@ -49,6 +49,8 @@
 {{ include "omnireel.commonSettings" (dict "prefix" $p "values" .Values.gateway) }}
 {{ $p }}_LISTEN: "0.0.0.0:7070"
 {{ $p }}_HTTP_LISTEN: "0.0.0.0:7080"
+# Standard error is a log that others read, so no key is printed there; NOTES.txt says how to make the first.
+{{ $p }}_FIRST_KEY: none
 {{ $p }}_DATABASE_URL: file:/run/secrets/omnireel/database/url
 {{ $p }}_STORE_URL: {{ include "omnireel.storeUrl" . | quote }}
 {{- if eq .Values.tls.gateway.mode "proxy" }}

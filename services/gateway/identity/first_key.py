@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Literal
 
 from omnireel.files import disk_errors
 from services.common.logs import get_logger
+from services.gateway.identity.api_key import ApiKey
 from services.gateway.identity.key_store import KeyStore, NewKey
 from services.gateway.identity.principal import LOCAL_TENANT, Scope
 
@@ -16,22 +18,22 @@ log = get_logger(__name__)
 FIRST = NewKey(LOCAL_TENANT, "first", frozenset({Scope.ADMIN}))
 
 
-def provide_first_key(keys: KeyStore, key_file: Path | None) -> None:
+def provide_first_key(
+    keys: KeyStore, key_file: Path | None, without_file: Literal["print", "none"] = "print"
+) -> None:
     """See that somebody can get in.
 
     With ``key_file`` (one machine, whose owner can read the database anyway) the key is written
     there, readable by the owner only; deleting the file gives a new key at the next start. Without
-    it, the key of an empty database is shown once, on standard error, and never again.
+    it, ``without_file`` says what happens on a database without keys: ``print`` shows an admin key
+    once, on standard error, and never again; ``none`` makes none and says how to make one, because
+    standard error is kept where others read it.
     """
     if key_file is None:
-        key = keys.create_first(FIRST)
-        if key is not None:
-            print(
-                f"first admin key, shown this once: {key.text}\n"
-                f"rotate it with: omnireel keys rotate {key.id}",
-                file=sys.stderr,
-                flush=True,
-            )
+        if without_file == "print":
+            _show(keys.create_first(FIRST))
+        elif keys.is_empty():
+            log.info("there is no API key yet", remedy="omnireel keys create NAME --tenant TENANT")
         return
     if key_file.exists():
         return
@@ -42,3 +44,13 @@ def provide_first_key(keys: KeyStore, key_file: Path | None) -> None:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(keys.create(FIRST).text + "\n")
     log.info("wrote an admin key", file=str(key_file))
+
+
+def _show(key: ApiKey | None) -> None:
+    if key is not None:
+        print(
+            f"first admin key, shown this once: {key.text}\n"
+            f"rotate it with: omnireel keys rotate {key.id}",
+            file=sys.stderr,
+            flush=True,
+        )

@@ -53,7 +53,7 @@ class AccessInterceptor(grpc.ServerInterceptor):
             trail.principal = self._authenticator.authenticate(_headers(context))
             scope = REQUIRED_SCOPES.get(method)
             if scope is None:
-                raise PermissionDenied(f"{method} is not open to anybody")
+                raise PermissionDenied(f"{method} has no access rule; nobody may call it")
             trail.principal.require(scope)
         except OmnireelError as error:
             trail.end(error)

@@ -79,6 +79,11 @@ class KeyStore:
                 return None
             return self._insert(connection, new)
 
+    def is_empty(self) -> bool:
+        """Whether there is no key at all, not even one that has ended."""
+        with self._database.read() as connection:
+            return connection.execute(select(api_keys.c.id).limit(1)).first() is None
+
     def find(self, key_id: str) -> KeyRecord | None:
         """The record of a key, or None."""
         with self._database.read() as connection:

@@ -23,6 +23,10 @@ HOSTS = {"host": "a.example.com", "grpcHost": "a.example.com"}
             "gateway.settings: Additional property database_url is not allowed",
         ),
         (
+            {"gateway": {"settings": {"first_key": "print"}}},
+            "gateway.settings: Additional property first_key is not allowed",
+        ),
+        (
             {"gateway": {"settings": {"max_queued_jobs": 0}}},
             "gateway.settings.max_queued_jobs: Must be greater than or equal to 1",
         ),

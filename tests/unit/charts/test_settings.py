@@ -81,6 +81,7 @@ def test_the_gateway_hears_what_the_values_say(loader: Loader) -> None:
     )
     assert (gateway.max_queued_jobs, gateway.max_upload_bytes) == (500, 268435456)
     assert (gateway.listen, gateway.auth, gateway.grace_s) == ("0.0.0.0:7070", "on", 7)
+    assert gateway.first_key == "none"  # a pod's standard error is kept by whoever keeps its log
     assert gateway.signing_key_file == Path("/run/secrets/omnireel/signing/key")
     assert gateway.generator == "r-omnireel-generator.ns.svc:7070"
     assert http.cors_origins == ["https://app.example.com"]

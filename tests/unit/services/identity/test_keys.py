@@ -4,6 +4,7 @@ from concurrent import futures
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from omnireel.errors import FailedPrecondition, InvalidInput, NotFound, PermissionDenied
 from services.gateway.identity import OWNER, Principal, Scope
@@ -102,6 +103,20 @@ def test_the_first_key_is_shown_once(keys: KeyStore, capsys: pytest.CaptureFixtu
     assert shown.count("omr_") == 1
     (record,) = keys.list()
     assert record.principal.admin and record.id in shown
+
+
+def test_no_first_key_is_made_where_standard_error_is_a_log(
+    keys: KeyStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with capture_logs() as lines:
+        provide_first_key(keys, None, "none")
+        assert not keys.list()
+        keys.create(FIRST)
+        provide_first_key(keys, None, "none")
+    (line,) = lines
+    assert line["remedy"].startswith("omnireel keys create ")
+    said = capsys.readouterr()
+    assert "omr_" not in f"{said.out}{said.err}{lines}"
 
 
 def test_the_first_key_of_one_machine_is_a_private_file(keys: KeyStore, tmp_path: Path) -> None:
