@@ -54,6 +54,13 @@ class EnhancerPolicyRecipe:
 
     def __post_init__(self) -> None:
         check_counts(self, held_out=1, scored=1)
+        if self.trainer.parallel.zero == 3:
+            raise InvalidInput(
+                "the policy writes its answers within a step, and ZeRO-3 gathers weights for each "
+                "token: ranks whose answers differ in length would wait for each other for good; "
+                "use parallel.zero=2",
+                field="trainer.parallel.zero",
+            )
 
     def prepare(self, place: Workplace) -> Mapping[str, str]:
         """Nothing to build: prompts are drawn when they are needed. The hash of the reference."""

@@ -95,3 +95,9 @@ def test_the_ladder_tunes_the_enhancer_that_it_made(tmp_path: Path) -> None:
     assert made.card["recipe"] == "enhancer-rl-debug"
     assert [stage["recipe"] for stage in made.card["earlier"]] == ["enhancer-debug"]
     assert made.config == before.config
+
+
+def test_weights_that_are_gathered_for_each_token_are_refused() -> None:
+    override(debug_enhancer_policy(), ("trainer.parallel.zero=2",))
+    with pytest.raises(InvalidInput, match=r"ZeRO-3 gathers weights for each token.*zero=2"):
+        override(debug_enhancer_policy(), ("trainer.parallel.zero=3",))
