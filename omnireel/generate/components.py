@@ -20,6 +20,7 @@ from omnireel.model.transformer import OmniTransformer, TransformerConfig
 from omnireel.model.vae import VAEConfig, VideoVAE
 from omnireel.registry import LoadedComponent, load_component
 from omnireel.sampling.guidance import Guidance
+from omnireel.sampling.length_shift import LengthShift
 from omnireel.upscale.enlarger import Enlarger, EnlargerConfig
 from omnireel.upscale.fusion import FusionConfig, ReferenceFusion
 
@@ -157,7 +158,10 @@ def sampling_defaults(component: LoadedComponent) -> SamplingDefaults:
     """Sampling defaults recorded with a model."""
     with component.building() as config:
         data = config["sampling"]
-        return SamplingDefaults(**{**data, "guidance": Guidance(**data["guidance"])})
+        guidance = Guidance(**data["guidance"])
+        # Components of earlier releases have no length of their shift.
+        shift_by = LengthShift(**data.get("shift_by", {}))
+        return SamplingDefaults(**{**data, "guidance": guidance, "shift_by": shift_by})
 
 
 def model_limits(component: LoadedComponent) -> ModelLimits:

@@ -171,7 +171,9 @@ class GeneratorPipeline:
                 seeded_noise(
                     settings.seed, self.model.config.latent_channels, latent_shape(fmt), device
                 ),
-                self.defaults.sigmas(settings.num_inference_steps),
+                self.defaults.sigmas(
+                    settings.num_inference_steps, sample.target_shape, sample.patch
+                ),
                 pack_here,
                 start=start,
                 on_step=report,

@@ -38,8 +38,10 @@ def redrawn(
     )
     video = frames_to_video(clip.frames_THWC).to(vae.latent_mean.device)
     latents = vae.encode(video[None])[0]
-    sigmas = defaults.sigmas(defaults.num_inference_steps)
-    noise = seeded_noise(seed, latents.shape[0], tuple(latents.shape[1:]), latents.device)  # type: ignore[arg-type]
+    channels, t, h, w = latents.shape
+    patch = pipeline.model.config.patch
+    sigmas = defaults.sigmas(defaults.num_inference_steps, (t, h, w), patch)
+    noise = seeded_noise(seed, channels, (t, h, w), latents.device)
     start = SamplerState(step, (1 - sigmas[step]) * latents + sigmas[step] * noise)
     made, _ = pipeline.sample(prompt, media, settings, start=start)
     return vae.decode(made[None])[0]

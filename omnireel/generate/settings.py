@@ -13,6 +13,7 @@ from torch import Tensor
 from omnireel.errors import FieldViolation, InvalidInput
 from omnireel.sampling import shifted_sigmas
 from omnireel.sampling.guidance import Guidance
+from omnireel.sampling.length_shift import CONSTANT, LengthShift
 from omnireel.sampling.sampler import SamplerState
 from omnireel.types import Frames, VideoFormat
 
@@ -26,10 +27,16 @@ class SamplingDefaults:
     last: float = 0.0
     """Noise level of the last evaluation, see :func:`omnireel.sampling.shifted_sigmas`."""
     guidance: Guidance = field(default_factory=Guidance)
+    shift_by: LengthShift = CONSTANT
+    """How the shift grows with the length of a sample."""
 
-    def sigmas(self, num_steps: int) -> Tensor:
-        """Noise levels of so many steps, see :func:`omnireel.sampling.shifted_sigmas`."""
-        return shifted_sigmas(num_steps, self.shift, last=self.last)
+    def sigmas(self, num_steps: int, latent_shape: tuple[int, int, int], patch: int) -> Tensor:
+        """Noise levels of so many steps, see :func:`omnireel.sampling.shifted_sigmas`.
+
+        ``latent_shape`` is the target's latent (T, H, W), ``patch`` that of the network's tokens.
+        """
+        shift = self.shift_by.of(self.shift, latent_shape, patch)
+        return shifted_sigmas(num_steps, shift, last=self.last)
 
 
 @dataclass(frozen=True)

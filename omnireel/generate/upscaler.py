@@ -166,7 +166,9 @@ class UpscalePipeline:
                 self.denoiser,
                 guided,
                 seeded_noise(settings.seed, channels, sample.target_shape, device),
-                self.defaults.sigmas(settings.num_inference_steps),
+                self.defaults.sigmas(
+                    settings.num_inference_steps, sample.target_shape, sample.patch
+                ),
                 pack_here,
                 start=start,
                 on_step=report,

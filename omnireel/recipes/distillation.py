@@ -85,7 +85,11 @@ class DistillationRecipe:
         """How the student samples: guidance is baked in."""
         schedule = self.trajectory
         return SamplingDefaults(
-            schedule.phases, schedule.shift, last=schedule.last, guidance=NO_GUIDANCE
+            schedule.phases,
+            schedule.shift,
+            last=schedule.last,
+            guidance=NO_GUIDANCE,
+            shift_by=schedule.shift_by,
         )
 
     def windows(self) -> WindowConfig | None:

@@ -21,7 +21,7 @@ from omnireel.model.text import Tokenizer
 from omnireel.model.transformer import OmniTransformer
 from omnireel.model.vae import VideoVAE
 from omnireel.registry import load_component
-from omnireel.sampling import sample_latents, shifted_sigmas
+from omnireel.sampling import sample_latents
 from omnireel.sampling.guidance import chain
 from omnireel.train import ValidationReport
 from omnireel.train.comparison import Comparison
@@ -142,8 +142,7 @@ class GeneratorPreview:
                 return pack_windows(samples, self._windows, self._device)
             return pack(samples, self._device)
 
-        steps, shift, last = sampling.num_inference_steps, sampling.shift, sampling.last
-        sigmas = shifted_sigmas(steps, shift, last=last)
+        sigmas = sampling.sigmas(sampling.num_inference_steps, (t, h, w), model.config.patch)
         return sample_latents(model, guided, noise.to(self._device), sigmas, pack_here)
 
     def _decode(self, latents_CTHW: torch.Tensor) -> Frames:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def shift_time(t: Tensor, shift: float) -> Tensor:
+def shift_time(t: Tensor, shift: float | Tensor) -> Tensor:
     """Push times towards noise: ``a t / (1 + (a - 1) t)`` (Stable Diffusion 3, arXiv 2403.03206,
     equation 23). ``shift`` 1 changes nothing; larger values spend more steps on layout."""
     return shift * t / (1.0 + (shift - 1.0) * t)

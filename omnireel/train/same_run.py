@@ -12,6 +12,7 @@ MAY_CHANGE_ON_RESUME = (
     "trainer.max_minutes",
     "trainer.non_finite",
     "trainer.max_skips",
+    "trainer.stop_above",
     "trainer.log_every",
     "trainer.validate_every",
     "trainer.checkpoint_every",
@@ -33,6 +34,8 @@ MAY_CHANGE_ON_RESUME = (
 )
 """Fields (or prefixes) that may differ between a checkpoint and the run that resumes it."""
 
+_SHIFT_BY = {"kind": "constant", "token_scale": 1.0}
+
 
 def check_same_config(saved: Mapping[str, Any], current: Mapping[str, Any]) -> None:
     """Refuse to resume with other settings than the run was started with.
@@ -51,6 +54,9 @@ def check_same_config(saved: Mapping[str, Any], current: Mapping[str, Any]) -> N
         if "packing.max_degree" in packing:
             packing["packing.max_degree"] = 1
         saved = {**packing, "batching": "formats", "encoding": "cache", **saved}
+    # Shifts of earlier releases were the same for all lengths.
+    lengths = {n: _SHIFT_BY[n.rpartition(".")[2]] for n in current if ".shift_by." in n}
+    saved = {**lengths, **saved}
     changed = [
         f"{name} ({saved.get(name)!r} -> {current.get(name)!r})"
         for name in sorted(saved.keys() | current.keys())

@@ -112,6 +112,8 @@ class _Bound:
     teacher: VelocityFn
     data: Tensor
     """``[B, N, P]``."""
+    grid: PhaseGrid
+    """For samples of their length."""
     frames: int
     tally: Tally
 
@@ -151,7 +153,7 @@ class DistributionMatching:
         return {"transformer": self.model, "fake": self.fake}
 
     def sigmas(self) -> Tensor:
-        """The student's sampling schedule."""
+        """The student's sampling schedule at the configured shift."""
         return self._grid.edges
 
     def loss(self, batch: Sequence[LatentRecord], rng: torch.Generator) -> LossReport:
@@ -214,6 +216,7 @@ class DistributionMatching:
             fake=trained_velocity(self.fake, packed, tally),
             teacher=guided_velocity(self.teacher, guided.to(self._device), tally),
             data=stack_tokens([r.target_CTHW for r in batch], self._device, patch),
+            grid=self._grid.for_shape(samples[0].target_shape, patch),
             frames=samples[0].target_shape[0],
             tally=tally,
         )
@@ -225,7 +228,7 @@ class DistributionMatching:
             bound.fake,
             bound.teacher,
             tuple(bound.data.shape),
-            self._grid.edges,
+            bound.grid.edges,
             rng,
             fake_path=self._config.fake_path,
             huber_width=self._config.huber_width,
@@ -241,8 +244,8 @@ class DistributionMatching:
             bound.teacher,
             bound.data,
             noise,
-            self._grid.draw(len(noise), rng),
-            self._grid,
+            bound.grid.draw(len(noise), rng),
+            bound.grid,
             self._config.trajectory.huber_width,
         )
 
@@ -252,7 +255,7 @@ class DistributionMatching:
             roll_out(
                 bound.unchanged,
                 torch.randn(bound.data.shape, generator=rng).to(self._device),
-                self._grid.edges,
+                bound.grid.edges,
             )[-1]
             for _ in range(2)
         )

@@ -82,7 +82,7 @@ class FlowPreparation:
     def __call__(self, records: Sequence[LatentRecord], rng: torch.Generator) -> FlowBatch:
         """A batch to learn from; targets may differ in shape."""
         samples = [self._augmented(record, rng) for record in records]
-        return self._batch(records, samples, self.draw_times(len(records), rng), rng)
+        return self._batch(records, samples, self.draw_times(records, rng), rng)
 
     def exact(
         self, records: Sequence[LatentRecord], times_B: Tensor, rng: torch.Generator
@@ -91,13 +91,20 @@ class FlowPreparation:
         samples = [self._sample(record, record.prompt) for record in records]
         return self._batch(records, samples, times_B, rng)
 
-    def draw_times(self, count: int, rng: torch.Generator) -> Tensor:
-        """Diffusion times ``[B]`` in 0..1, 1 is pure noise."""
-        config = self.config
+    def draw_times(self, records: Sequence[LatentRecord], rng: torch.Generator) -> Tensor:
+        """Diffusion times ``[B]`` in 0..1 of samples with these targets; 1 is pure noise."""
+        config, count = self.config, len(records)
         normal = config.time_mean + config.time_std * torch.randn(count, generator=rng)
-        times = shift_time(torch.sigmoid(normal), config.shift)
+        times = shift_time(torch.sigmoid(normal), self._shift(records))
         uniform = torch.rand(count, generator=rng) < config.uniform_share
         return torch.where(uniform, torch.rand(count, generator=rng), times)
+
+    def _shift(self, records: Sequence[LatentRecord]) -> float | Tensor:
+        """The shift of all samples, or of each ``[B]`` where they differ."""
+        config = self.config
+        shapes = [record.target_CTHW.shape[1:] for record in records]
+        shifts = [config.shift_by.of(config.shift, (t, h, w), self.patch) for t, h, w in shapes]
+        return shifts[0] if len(set(shifts)) == 1 else torch.tensor(shifts)
 
     def _batch(
         self,

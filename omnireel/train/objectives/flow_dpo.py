@@ -30,6 +30,7 @@ from omnireel.errors import InvalidInput
 from omnireel.model.lora import has_lora, lora_disabled
 from omnireel.model.text import Tokenizer
 from omnireel.model.transformer import OmniTransformer
+from omnireel.sampling.length_shift import CONSTANT, LengthShift
 from omnireel.sampling.schedule import shift_time
 from omnireel.train.callbacks import ValidationReport
 from omnireel.train.objective import LossReport
@@ -66,6 +67,8 @@ class FlowDPOConfig:
     """Weight of the winner's own flow-matching error in units of beta / 2; 0 turns it off."""
     shift: float = 3.0
     """Times are uniform, then shifted towards noise."""
+    shift_by: LengthShift = CONSTANT
+    """How the shift grows with the length of a sample."""
     even_below: float = 0.0
     """Below this time errors weigh (t / even_below)^2, as in flow matching: a network that predicts
     clean latents divides its error by t."""
@@ -130,7 +133,9 @@ class FlowDPO:
         """One batch of pairs."""
 
         def same(pairs: list[PreferencePair]) -> LossReport:
-            times_B = shift_time(torch.rand(len(pairs), generator=rng), self._config.shift)
+            _, t, h, w = pairs[0].first.latents_CTHW.shape
+            shift = self._config.shift_by.of(self._config.shift, (t, h, w), self.model.config.patch)
+            times_B = shift_time(torch.rand(len(pairs), generator=rng), shift)
             return self._loss(pairs, times_B, rng)
 
         return by_shape(batch, _group, same)

@@ -1,7 +1,8 @@
 """Flow matching over packed multimodal samples (rectified flow, arXiv 2209.03003).
 
 For each sample: x_t = (1 - t) x0 + t eps, v = eps - x0, loss = mean ||v^ - v||^2 over target tokens
-only. t = shift(sigmoid(N(mean, std))), with a share of uniform times mixed in. Text, images and
+only. t = shift(sigmoid(N(mean, std))), with a share of uniform times mixed in; the shift may grow
+with the sample's length (:mod:`omnireel.sampling.length_shift`). Text, images and
 videos are dropped independently, so that guidance can be chained; some clean conditions get a
 little noise, so that the model trusts imperfect ones less. In an edit most tokens equal their
 source, which a network that predicts changes knows from its first step: those that differ can be
@@ -21,6 +22,7 @@ from omnireel.errors import InvalidInput
 from omnireel.model.sequence import grid_tokens
 from omnireel.model.text import Tokenizer
 from omnireel.model.transformer import OmniTransformer
+from omnireel.sampling.length_shift import CONSTANT, LengthShift
 from omnireel.train.callbacks import ValidationReport
 from omnireel.train.latent_record import LatentRecord
 from omnireel.train.objective import LossReport
@@ -36,6 +38,8 @@ class FlowMatchingConfig:
     time_mean: float = 0.0
     time_std: float = 1.0
     shift: float = 3.0
+    shift_by: LengthShift = CONSTANT
+    """How the shift grows with the length of a sample."""
     uniform_share: float = 0.15
     even_below: float = 0.0
     """Below this time the error of the clean latents, not of the velocity, weighs evenly: the

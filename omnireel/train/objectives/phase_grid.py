@@ -12,6 +12,7 @@ from torch import Tensor
 
 from omnireel.errors import InvalidInput
 from omnireel.sampling.guidance import Guidance
+from omnireel.sampling.length_shift import CONSTANT, LengthShift
 from omnireel.sampling.schedule import shift_time, shifted_sigmas
 from omnireel.train.objectives.velocity import unshift_time
 
@@ -25,6 +26,8 @@ class TrajectoryMatchingConfig:
     phases: int = 10
     """M: network evaluations of the student."""
     shift: float = 3.0
+    shift_by: LengthShift = CONSTANT
+    """How the shift grows with the length of a sample."""
     last: float = 0.0
     """Noise level of the student's last evaluation, see :func:`omnireel.sampling.shifted_sigmas`.
     Above 0 the last phase is one guided step of the teacher, which is not asked below it; a single
@@ -47,25 +50,33 @@ class TrajectoryMatchingConfig:
 
 
 class PhaseGrid:
-    """The fine schedule and the phases on it."""
+    """The fine schedule and the phases on it; :meth:`for_shape` gives that of a sample's length."""
 
-    def __init__(self, config: TrajectoryMatchingConfig) -> None:
-        self.edges = shifted_sigmas(config.phases, config.shift, last=config.last)
+    def __init__(self, config: TrajectoryMatchingConfig, shift: float | None = None) -> None:
+        """``shift`` is that of a sample's length; by default the configured one."""
+        self._config = config
+        shift = config.shift if shift is None else shift
+        self.edges = shifted_sigmas(config.phases, shift, last=config.last)
         """``[M + 1]``: where phases begin and end, which is the student's sampling schedule."""
         self.per_phase = config.fine_steps // config.phases
         whole_jump = config.last > 0 and config.phases > 1
         last_phase = 1 if whole_jump else self.per_phase
         self.num_steps = (config.phases - 1) * self.per_phase + last_phase
         """Fine steps: N, less those that a jump in the last phase saves."""
-        edges = unshift_time(self.edges, config.shift)
+        edges = unshift_time(self.edges, shift)
         share = torch.arange(self.per_phase) / self.per_phase
         fine = edges[:-1, None] + share * edges.diff()[:, None]
-        fine = shift_time(fine.flatten()[: self.num_steps], config.shift)
+        fine = shift_time(fine.flatten()[: self.num_steps], shift)
         self.sigmas = torch.cat([fine, self.edges[-1:]])
         """``[num_steps + 1]``, falling from 1 to 0."""
         self.sigmas[: self.num_steps : self.per_phase] = self.edges[:-1]
         if config.last > 0 and config.phases == 1:
-            self.sigmas = shifted_sigmas(config.fine_steps, config.shift, last=config.last)
+            self.sigmas = shifted_sigmas(config.fine_steps, shift, last=config.last)
+
+    def for_shape(self, latent_shape: tuple[int, int, int], patch: int) -> PhaseGrid:
+        """The same steps and phases at the noise levels for a target of latent (T, H, W)."""
+        config = self._config
+        return PhaseGrid(config, config.shift_by.of(config.shift, latent_shape, patch))
 
     def phase_end(self, step_B: Tensor) -> Tensor:
         """s(n) of fine steps 0.. ."""

@@ -122,7 +122,7 @@ class TrajectoryMatching:
         return {"transformer": self.model}
 
     def sigmas(self) -> Tensor:
-        """The student's sampling schedule, ``phases + 1`` noise levels."""
+        """The student's sampling schedule, ``phases + 1`` noise levels, at the configured shift."""
         return self.preparation.grid.edges
 
     def loss(
@@ -155,7 +155,7 @@ class TrajectoryMatching:
             here.clean_BNP,
             here.noise_BNP,
             here.step_B,
-            self.preparation.grid,
+            self.preparation.grid.for_shape(here.packed.target_shapes[0], self.preparation.patch),
             self._config.huber_width,
         )
         return errors_B, tally.work

@@ -184,11 +184,11 @@ def test_conditions_are_dropped_at_their_own_rates() -> None:
 def test_times_follow_the_shift_and_the_uniform_share() -> None:
     rng = torch.Generator().manual_seed(0)
     shifted, _ = _objective([_record(0)], shift=3.0, uniform_share=0.0)
-    times = shifted.preparation.draw_times(4000, rng)
+    times = shifted.preparation.draw_times([_record(0)] * 4000, rng)
     # The median of a logit-normal is 1/2, shifted by 3: 3 * 0.5 / (1 + 2 * 0.5).
     assert times.median().item() == pytest.approx(0.75, abs=0.02)
     uniform, _ = _objective([_record(0)], uniform_share=1.0)
-    times = uniform.preparation.draw_times(4000, rng)
+    times = uniform.preparation.draw_times([_record(0)] * 4000, rng)
     assert times.mean().item() == pytest.approx(0.5, abs=0.02)
     assert times.std().item() == pytest.approx(12**-0.5, abs=0.02)
 
