@@ -114,6 +114,10 @@ RECIPES: dict[str, RecipeEntry] = {
     "preference-tiny": RecipeEntry(
         "omnireel.recipes.preference:tiny_preference", "a preference round of the generator"
     ),
+    "preference-base": RecipeEntry(
+        "omnireel.recipes.preference:base_preference",
+        "a preference round of generator-base, with published settings",
+    ),
     "trajectory-debug": RecipeEntry(
         "omnireel.recipes.distillation_tiny:debug_trajectory", "distillation, one minute, no use"
     ),

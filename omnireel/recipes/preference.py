@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,6 +36,7 @@ from omnireel.train import EmaConfig, FeedConfig, OptimizerConfig, ScheduleConfi
 from omnireel.train.latent_record import LatentRecord
 from omnireel.train.objectives.flow_dpo import FlowDPO, FlowDPOConfig
 from omnireel.train.objectives.packed import frozen_copy
+from omnireel.train.objectives.preference_loss import PreferenceScale
 from omnireel.train.preferences import PreferenceBatches, PreferencePair, PreferenceSet
 from omnireel.types import VideoFormat
 from omnireel.world.distribution import CLEAR_SCENES
@@ -78,9 +80,11 @@ class PreferenceRecipe:
         """Sample and judge training and held-out pairs; their folders by name.
 
         Raises:
-            InvalidInput: ``judged`` is no such set, or one of another autoencoder.
+            InvalidInput: ``judged`` is no such set, or one of another autoencoder; or the
+                reference does not make clips of the pairs' format.
 
         """
+        self._check_format()
         held_out = replace(self.pairs, prompts=self.held_out, seed=_HELD_OUT_SEED, split="held_out")
         sets = [("pairs", self.pairs, "sampling pairs"), ("held_out", held_out, "sampling tests")]
         given: dict[str, str] = {}
@@ -142,6 +146,17 @@ class PreferenceRecipe:
         batches = PreferenceBatches(training, self.batch_size)
         self._check_epochs(len(training.decided()))
         return Assembly(objective, batches, pinned)
+
+    def _check_format(self) -> None:
+        fmt, limits = self.pairs.format, model_limits(load_component(self.reference))
+        if min(fmt.width, fmt.height) > limits.short_side or fmt.num_frames > limits.max_frames:
+            raise InvalidInput(
+                f"{self.reference} makes clips of {limits.short_side} pixels on the short side and "
+                f"{limits.max_frames} frames at most, and pairs of {fmt.width} x {fmt.height} x "
+                f"{fmt.num_frames} are asked of it; name a larger one with --set reference=FOLDER, "
+                "or lower pairs.format",
+                field="pairs.format",
+            )
 
     def _check_epochs(self, decided: int) -> None:
         each_step = self.trainer.accumulate * self.batch_size
@@ -240,4 +255,39 @@ def tiny_preference() -> PreferenceRecipe:
             prompts=512, weights=dict(ALL_CAPABILITY_WEIGHTS), scenes=CLEAR_SCENES
         ),
         objective=FlowDPOConfig(even_below=0.5),
+    )
+
+
+def base_preference() -> PreferenceRecipe:
+    """A round of a trained ``generator-base`` with published settings (docs/training.md). None is
+    shipped: name its component with ``--set reference=FOLDER``."""
+    return PreferenceRecipe(
+        trainer=TrainerConfig(
+            num_steps=500,
+            accumulate=4,
+            log_every=10,
+            validate_every=50,
+            checkpoint_every=50,
+            threads=0,
+            autocast="bfloat16",
+            device="cuda",
+            optimizer=OptimizerConfig(muon_lr=0.0, adamw_lr=5e-6),
+            schedule=ScheduleConfig(kind="wsd", warmup_steps=50, decay_fraction=0.2),
+            ema=EmaConfig(decays=(0.99,)),
+            feed=FeedConfig(workers=4, depth=4),
+            # Without any preference it is ln 2; beyond that the model only learns its pairs.
+            stop_above={"preference_loss": 1.01 * math.log(2.0)},
+        ),
+        lora=LoraConfig(rank=64, alpha=128.0),
+        pairs=PreferenceSamplingConfig(
+            prompts=4_096,
+            num_inference_steps=50,
+            format=VideoFormat(832, 480, 49, 16.0),
+            weights=dict(ALL_CAPABILITY_WEIGHTS),
+        ),
+        batch_size=1,
+        objective=FlowDPOConfig(
+            scale=PreferenceScale("mean", 500.0), winner_weight=0.0, even_below=0.5
+        ),
+        held_out=64,
     )

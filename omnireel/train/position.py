@@ -51,6 +51,11 @@ class Position:
         """0 at the start, 1 when the steps or the time are used up."""
         return self.clock.progress(self.step)
 
+    @property
+    def complete(self) -> bool:
+        """Whether the steps or the time are used up."""
+        return self.progress >= 1.0
+
     def result(self, *, stopped_early: bool) -> TrainResult:
         """If the run ends here."""
         skipped = self.judge.skipped

@@ -14,10 +14,12 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Literal
 
 from omnireel.errors import FailedPrecondition
+from omnireel.train.checkpoint import latest_checkpoint
 
 Policy = Literal["skip", "stop", "roll_back"]
 _WINDOW = 50
@@ -31,6 +33,22 @@ class Verdict:
 
     what: str
     policy: Policy
+
+
+def last_good(run: Path, what: str, step: int, reason: str) -> Path:
+    """The checkpoint to go back to after ``what`` happened at ``step``.
+
+    Raises:
+        FailedPrecondition: there is none.
+
+    """
+    folder = latest_checkpoint(run)
+    if folder is None:
+        raise FailedPrecondition(
+            f"The {what} at step {step}, and there is no checkpoint to go back to",
+            reason=reason,
+        )
+    return folder
 
 
 class StepJudge:

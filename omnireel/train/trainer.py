@@ -5,6 +5,7 @@
    On several ranks the engine shares out the batches of a step, and everything else.
 3. Every so often: log, validate with the averaged weights, write a checkpoint.
 4. Stop at ``num_steps``, when the time budget is used up, or when asked to; checkpoint once more.
+   Stop at the checkpoint before when a held-out metric leaves its limit (``stop_above``).
 
 The learning rate follows max(step / num_steps, elapsed / budget), so a run with a time budget
 decays fully before its time is over. Every batch and every random number of a step follows from
@@ -23,10 +24,9 @@ from typing import Any
 
 import torch
 
-from omnireel.errors import FailedPrecondition
 from omnireel.parallel.ranks import Rank
 from omnireel.train.callbacks import Callback, CallbackList, JsonlMetrics, RunInfo, StepEvent
-from omnireel.train.checkpoint import latest_checkpoint, load_checkpoint
+from omnireel.train.checkpoint import load_checkpoint
 from omnireel.train.ema import Ema
 from omnireel.train.engine import Snapshot, open_engine
 from omnireel.train.feed import Feed, TrainData
@@ -38,11 +38,11 @@ from omnireel.train.position import Position, TrainResult
 from omnireel.train.same_run import check_same_config
 from omnireel.train.saving import CheckpointWriter, restore_random
 from omnireel.train.schedule import multiplier
-from omnireel.train.stability import Verdict
+from omnireel.train.stability import Verdict, last_good
 from omnireel.train.throughput import Meter, peak_memory
 from omnireel.train.trainer_config import TrainerConfig
 from omnireel.train.turns import PlannedData, Turns
-from omnireel.train.validating import validated
+from omnireel.train.validating import beyond, validated
 
 
 class Trainer:
@@ -75,8 +75,7 @@ class Trainer:
             callbacks: who hears of the run; only those of rank 0 do.
             rank: who we are; by default alone.
             weigh: how much a batch counts in the mean of a step; by default all the same.
-            peak_flops: what one rank's device can do at most per second, for MFU; by default not
-                known.
+            peak_flops: what one rank's device can do at most per second, if known, for MFU.
             beat: called with (phase, step) whenever something got done.
 
         """
@@ -91,7 +90,8 @@ class Trainer:
         self.callbacks = CallbackList(heard)
         self.at = Position.at_start(config)
         self._beat = beat
-        self._stop_wanted = self._stop = False
+        self._stop_wanted = self._stop_agreed = False
+        self._refused = False  # by a validation
         self._log = RunningMeans()
         self._meter = Meter(
             self.engine.communicated_s, peak_flops, memory=partial(peak_memory, config.device)
@@ -123,20 +123,20 @@ class Trainer:
                 on_locked()
             if self.config.threads:
                 torch.set_num_threads(self.config.threads)
-            at = self.at
-            at.clock.start()
+            self.at.clock.start()
             with self.callbacks.start(self._info()):
                 self._loop()
-            return at.result(stopped_early=self._stop)
+            return self.at.result(stopped_early=self._stopped)
 
     def _loop(self) -> None:
         at, config = self.at, self.config
         feed = self._open_feed()
         saved_at = at.step if at.step else -1
+        logged_at = at.step
         try:
-            self._agree()
+            self._reduce_step()
             self._meter.start()
-            while not self._finished():
+            while not (self._stopped or at.complete):
                 rate = multiplier(config.schedule, at.step, at.progress)
                 verdict = self._train_step(feed, rate)
                 if verdict is not None and verdict.policy == "roll_back":
@@ -147,25 +147,29 @@ class Trainer:
                 at.step += 1
                 self.callbacks.step = at.step
                 self._beat("step", at.step)
-                if at.step % config.log_every == 0 or self._finished():
+                if at.step % config.log_every == 0 or at.complete:
                     self.callbacks.on_step(self._event(rate))
-                if at.step % config.validate_every == 0 or self._complete():
+                    logged_at = at.step
+                if at.step % config.validate_every == 0 or at.complete:
                     self._validate()
-                self._tell(self._writer.poll())
+                    if self._refused:
+                        break
+                self._announce(self._writer.poll())
                 if at.step % config.checkpoint_every == 0:
                     self._save(background=config.background_checkpoints)
                     saved_at = at.step
-            if saved_at != at.step:
+            if logged_at != at.step:
+                self.callbacks.on_step(self._event(rate))
+            if saved_at != at.step and not self._refused:
                 self._save(background=False)
-            self._tell(self._writer.finish())
+            self._announce(self._writer.finish())
         finally:
             feed.close()
 
     def _open_feed(self) -> Feed:
         engine = self.engine
         self._turns = Turns(self.data, self.config.accumulate, engine.group, engine.groups)
-        start = self.at.data_step * self._turns.rounds
-        return Feed(self._turns, self.config.feed, start=start)
+        return Feed(self._turns, self.config.feed, start=self.at.data_step * self._turns.rounds)
 
     def _train_step(self, feed: Feed, rate: float) -> Verdict | None:
         """One update; what went wrong, if anything."""
@@ -178,7 +182,7 @@ class Trainer:
             at.data_step,
         )
         with meter.phase("communication"):
-            loss, samples_everywhere = self._agree(total, samples)
+            loss, samples_everywhere = self._reduce_step(total, samples)
         with meter.phase("optimizer"):
             # A loss may be infinite where its gradient is not.
             limit = at.judge.norm_limit if math.isfinite(loss) else -math.inf
@@ -197,14 +201,10 @@ class Trainer:
     def _roll_back(self, verdict: Verdict) -> None:
         """Go back to the last checkpoint, and on with the batches after the bad step."""
         self._beat("checkpoint", self.at.step)
-        self._tell(self._writer.finish())
+        self._announce(self._writer.finish())
         at = self.at
         bad, before = at.step, (at.data_step, at.judge.skipped, at.clock.own_s)
-        if latest_checkpoint(self.run) is None:
-            raise FailedPrecondition(
-                f"The {verdict.what} at step {bad}, and there is no checkpoint to go back to",
-                reason="LOSS_NOT_FINITE",
-            )
+        last_good(self.run, verdict.what, bad, reason="LOSS_NOT_FINITE")
         self._resume()
         at.leave_out(*before)
         self.callbacks.on_notice(
@@ -217,39 +217,41 @@ class Trainer:
         with self._meter.phase("validation"):
             report = validated(self.objective, self.engine, self.ema, beat)
         self.callbacks.on_validation(self.at.step, report)
+        # Rank 0 decides: others may round differently.
+        problem = self.engine.gather(beyond(report.metrics, self.config.stop_above))[0]
+        if problem:
+            self._announce(self._writer.finish())
+            kept = last_good(self.run, problem, self.at.step, reason="VALIDATION_FAILED")
+            self.callbacks.on_notice(self.at.step, f"{problem}; the run ends at {kept.name}")
+        self._refused = bool(problem)
         self._beat("step", self.at.step)
 
-    def _agree(self, loss: float = 0.0, samples: float = 0.0) -> tuple[float, float]:
+    def _reduce_step(self, loss: float = 0.0, samples: float = 0.0) -> tuple[float, float]:
         """The step's loss and samples over all ranks; all take over rank 0's clock, and a wish to
         stop that any of them has."""
         engine = self.engine
         clock = self.at.clock.own_s * engine.rank.world / engine.groups if engine.rank.main else 0.0
-        values = [loss, samples, clock, float(self._stop_wanted)]
-        loss, everywhere, elapsed, wishes = engine.sum(values)
+        loss, everywhere, elapsed, wishes = engine.sum([loss, samples, clock, self._stop_wanted])
         if engine.rank.world > 1:
             self.at.clock.agree(elapsed)
-        self._stop = self._stop or wishes > 0
+        self._stop_agreed = self._stop_agreed or wishes > 0
         return loss, everywhere
 
-    def _complete(self) -> bool:
-        return self.at.progress >= 1.0
-
-    def _finished(self) -> bool:
-        if self.engine.rank.world == 1:
-            self._stop = self._stop_wanted  # several ranks agree on it once a step
-        return self._stop or self._complete()
+    @property
+    def _stopped(self) -> bool:
+        """Whether to end early. Several ranks go by what they agreed on, once a step."""
+        return self._stop_wanted if self.engine.rank.world == 1 else self._stop_agreed
 
     def _event(self, rate: float) -> StepEvent:
         at, engine = self.at, self.engine
         metrics = self._log.take(engine.gather)
+        speed = self._meter.take(engine.sum, engine.gather, engine.groups, engine.rank.world)
         return StepEvent(
             step=at.step,
             num_steps=self.config.num_steps,
             progress=at.progress,
             metrics={**metrics, "lr_multiplier": rate, "skipped_steps": float(at.judge.skipped)},
-            throughput=self._meter.take(
-                engine.sum, engine.gather, engine.groups, engine.rank.world
-            ),
+            throughput=speed,
             eta_s=at.clock.left_s(at.step),
         )
 
@@ -268,7 +270,7 @@ class Trainer:
     def _save(self, *, background: bool) -> None:
         self._beat("checkpoint", self.at.step)
         with self._meter.phase("checkpoint"):
-            self._tell(self._writer.finish())
+            self._announce(self._writer.finish())
             state = {
                 "name": self.name,
                 **self.at.state_dict(),
@@ -279,10 +281,10 @@ class Trainer:
             }
             self._writer.start(self.at.step, self.engine.snapshot(self.ema), state)
             if not background:
-                self._tell(self._writer.finish())
+                self._announce(self._writer.finish())
         self._beat("step", self.at.step)
 
-    def _tell(self, committed: tuple[int, Path] | None) -> None:
+    def _announce(self, committed: tuple[int, Path] | None) -> None:
         if committed is not None:
             self.callbacks.on_checkpoint(*committed)
 
@@ -290,9 +292,8 @@ class Trainer:
         checkpoint = load_checkpoint(self.run)
         state = checkpoint.state
         check_same_config(state["config"], self.description)
-        self.engine.restore(
-            Snapshot(checkpoint.model, checkpoint.ema, checkpoint.optimizer), self.ema
-        )
+        saved = Snapshot(checkpoint.model, checkpoint.ema, checkpoint.optimizer)
+        self.engine.restore(saved, self.ema)
         self.ema.updates = state["ema_updates"]
         self.objective.load_state_dict(state["objective"])
         restore_random(checkpoint, self.engine.rank)

@@ -38,6 +38,9 @@ class TrainerConfig:
     """0: norms are not watched."""
     max_skips: int = 50
     """More skipped steps (or returns) than this in one run stop it."""
+    stop_above: dict[str, float] = field(default_factory=dict)
+    """Held-out metrics by name, and what they may be at most: beyond it the run ends at the
+    checkpoint before, which is what counts then."""
     log_every: int = 20
     validate_every: int = 500
     checkpoint_every: int = 500

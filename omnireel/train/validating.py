@@ -35,6 +35,14 @@ def validated(
         return engine.evaluate(objective.validate)
 
 
+def beyond(metrics: Mapping[str, float], limits: Mapping[str, float]) -> str:
+    """Which held-out metric is above its limit, or not a number; empty where none is."""
+    for name, limit in limits.items():
+        if name in metrics and not metrics[name] <= limit:
+            return f"held-out {name} {metrics[name]:.4g} is above {limit:g} (trainer.stop_above)"
+    return ""
+
+
 @contextmanager
 def _beating(modules: Mapping[str, nn.Module], beat: Callable[[], None]) -> Iterator[None]:
     last = time.monotonic()

@@ -14,10 +14,11 @@ import torch
 
 from omnireel.errors import FailedPrecondition, IntegrityError
 from omnireel.parallel import Rank
-from omnireel.train import LossReport, Trainer
-from omnireel.train.checkpoint import load_checkpoint
+from omnireel.train import LossReport, Trainer, ValidationReport
+from omnireel.train.checkpoint import latest_checkpoint, load_checkpoint
 from omnireel.train.saving import CheckpointWriter
 from omnireel.train.stability import StepJudge
+from omnireel.train.validating import beyond
 from tests.support.toy_training import ToyData, ToyObjective, toy_trainer
 
 
@@ -115,6 +116,53 @@ def test_nowhere_to_return_to_stops_the_run(tmp_path: Path) -> None:
     trainer = toy_trainer(tmp_path, objective=ToyObjective(bad_steps=(3,)), non_finite="roll_back")
     with pytest.raises(FailedPrecondition, match="no checkpoint to go back to"):
         trainer.fit()
+
+
+class Worsening(ToyObjective):
+    """A held-out score that grows by one with every validation."""
+
+    def validate(self) -> ValidationReport:
+        super().validate()
+        return ValidationReport({"score": float(len(self.validated))})
+
+
+def test_a_run_ends_at_the_checkpoint_before_its_held_out_score_left_its_limit(
+    tmp_path: Path,
+) -> None:
+    changes: dict[str, Any] = {
+        "validate_every": 4,
+        "checkpoint_every": 4,
+        "stop_above": {"score": 1.5},
+    }
+    result = toy_trainer(tmp_path, objective=Worsening(), **changes).fit()
+    assert result.step == 8 and not result.stopped_early
+    latest = latest_checkpoint(tmp_path)
+    assert latest is not None and latest.name == "step_00000004"
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [r["message"] for r in rows if r["event"] == "notice"] == [
+        "held-out score 2 is above 1.5 (trainer.stop_above); the run ends at step_00000004"
+    ]
+    changes["stop_above"] = {"score": 0.5}
+    with pytest.raises(FailedPrecondition, match=r"score 1 is above .* at step 4, and there is no"):
+        toy_trainer(tmp_path / "first", objective=Worsening(), **changes).fit()
+
+
+def test_a_held_out_score_that_is_no_number_is_beyond_every_limit() -> None:
+    assert beyond({"score": math.nan}, {"score": 1.0}) and not beyond(
+        {"score": 1.0}, {"score": 1.0}
+    )
+    assert not beyond({"other": 5.0}, {"score": 1.0})
+
+
+def test_a_stopped_run_logs_its_last_step(tmp_path: Path) -> None:
+    """Also where the wish comes after the last step was done."""
+    trainer = toy_trainer(tmp_path, log_every=5, validate_every=100)
+    trainer.callbacks.on_checkpoint = (  # type: ignore[method-assign]
+        lambda step, folder: trainer.request_stop()
+    )
+    assert trainer.fit().step == 4
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if row["event"] == "train"] == [4]
 
 
 def test_background_checkpoints_are_the_same_and_count_only_when_read_back(
