@@ -70,30 +70,31 @@ spec:
 {{- include "omnireel.egressToAddress" (dict "url" .values.settings.otlp_endpoint "port" .root.Values.networkPolicies.otlpPort "peers" list) -}}
 {{- end -}}
 
-{{/* Egress of the gateway to the web: webhooks, media by address, tokens' issuers. */}}
+{{/*
+Egress of the gateway to the web: webhooks, media by address, tokens' issuers. Only the ports of what may be in a
+private network reach one; an address may be that of a Service, so which network is not known here.
+*/}}
 {{- define "omnireel.egressToWeb" -}}
-{{- $ports := list -}}
-{{- $private := false -}}
+{{- $public := list -}}
+{{- $private := list -}}
 {{- with .Values.gateway -}}
 {{- if and .signingKey.existingSecret (dig "enabled" true .webhooks) -}}
-{{- $ports = concat $ports (.webhooks.ports | default (list 443)) -}}
-{{- $private = or $private .webhooks.allow_networks -}}
+{{- $ports := .webhooks.ports | default (list 443) -}}
+{{- if .webhooks.allow_networks }}{{ $private = concat $private $ports }}{{ else }}{{ $public = concat $public $ports }}{{ end -}}
 {{- end -}}
 {{- if eq (.settings.fetch_urls | default "off") "on" -}}
-{{- $ports = concat $ports (.settings.fetch_ports | default (list 443)) -}}
-{{- $private = or $private .settings.fetch_networks -}}
+{{- $ports := .settings.fetch_ports | default (list 443) -}}
+{{- if .settings.fetch_networks }}{{ $private = concat $private $ports }}{{ else }}{{ $public = concat $public $ports }}{{ end -}}
 {{- end -}}
-{{- if .settings.oidc_issuer -}}
-{{- $ports = append $ports (include "common.portOf" .settings.oidc_issuer | int) -}}
-{{- $private = true -}}
+{{- with .settings.oidc_issuer -}}
+{{- $private = append $private (include "common.portOf" . | int) -}}
 {{- end -}}
 {{- end -}}
-{{- if $ports -}}
-- ports:
-  {{- range $ports | uniq }}
-    - {protocol: TCP, port: {{ . }}}
-  {{- end }}
-  {{- if not $private }}
+{{- with $private }}
+- ports: {{- include "omnireel.tcpPorts" . | nindent 4 }}
+{{- end }}
+{{- with $public }}
+- ports: {{- include "omnireel.tcpPorts" . | nindent 4 }}
   to:
     - ipBlock:
         cidr: 0.0.0.0/0
@@ -101,6 +102,12 @@ spec:
     - ipBlock:
         cidr: ::/0
         except: ["fc00::/7", "fe80::/10"]
-  {{- end }}
+{{- end }}
 {{- end -}}
+
+{{/* Takes a list of ports. */}}
+{{- define "omnireel.tcpPorts" -}}
+{{- range . | uniq }}
+- {protocol: TCP, port: {{ int . }}}
+{{- end }}
 {{- end -}}

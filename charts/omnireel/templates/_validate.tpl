@@ -48,6 +48,7 @@ is not to be seen, charts are only rendered, or the namespace does not exist yet
 */}}
 {{- define "omnireel.validateCluster" -}}
 {{- if lookup "v1" "ConfigMap" .Release.Namespace "kube-root-ca.crt" -}}
+{{- include "omnireel.validateVersion" . -}}
 {{- range include "omnireel.givenSecrets" . | fromJsonArray -}}
 {{- $secret := lookup "v1" "Secret" $.Release.Namespace .name -}}
 {{- if not $secret -}}
@@ -75,5 +76,12 @@ is not to be seen, charts are only rendered, or the namespace does not exist yet
 {{- fail (printf "%s needs %s, which this cluster does not have (no %s): install it first, or leave that value alone." (index . 2) (index . 3) (index . 1)) -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Whether the cluster is new enough; its version is Helm's own guess where charts are only rendered. */}}
+{{- define "omnireel.validateVersion" -}}
+{{- if and (eq .Values.weights.source "image") (semverCompare "<1.35.0-0" .Capabilities.KubeVersion.Version) -}}
+{{- fail (printf "weights.source is \"image\", which needs Kubernetes 1.35 or newer, and this cluster is %s: take pvc or s3." .Capabilities.KubeVersion.Version) -}}
 {{- end -}}
 {{- end -}}

@@ -107,6 +107,31 @@ def test_webhooks_that_are_off_reach_nobody() -> None:
     assert ("gateway", "web", 443) not in arrows(render(PRODUCTION, {"gateway": gateway}), "egress")
 
 
+ISSUER = {"oidc_issuer": "https://kc.internal:8443", "oidc_audience": "video"}
+SIGNED = {"signingKey": {"existingSecret": "signing"}}
+
+
+@pytest.mark.parametrize(
+    ("gateway", "private", "public"),
+    [
+        ({"settings": ISSUER}, {8443}, set()),
+        ({"settings": ISSUER, **SIGNED}, {8443}, {443}),
+        ({**SIGNED, "webhooks": {"ports": [443, 444], "allow_networks": ["10.1.0.0/16"]},
+          "settings": {"fetch_urls": "on", "fetch_ports": [445]}}, {443, 444}, {445}),
+        ({**SIGNED, "settings": {"fetch_urls": "on", "fetch_networks": ["10.1.0.0/16"]},
+          "webhooks": {"ports": [444]}}, {443}, {444}),
+    ],
+)  # fmt: skip
+def test_an_issuer_opens_no_private_address_on_other_ports(
+    gateway: Object, private: set[int], public: set[int]
+) -> None:
+    store = {"store": {"port": 9}, "database": {"port": 9}}
+    rendered = render(PRODUCTION, store, {"gateway": gateway})
+    out = {(end, port) for part, end, port in arrows(rendered, "egress") if part == "gateway"}
+    assert {port for end, port in out if end == "*"} == {9, *private}
+    assert {port for end, port in out if end == "web"} == public
+
+
 def test_the_preflight_has_its_arrows_before_the_other_objects_change() -> None:
     """Before an upgrade the others are the old ones, and before an install there are none."""
     changed = {"broker": {"port": 5672}}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from tests.support.chart_texts import evaluated
 from tests.support.charts import PRODUCTION, HelmRefused, Object, render
 
 HOSTS = {"host": "a.example.com", "grpcHost": "a.example.com"}
@@ -77,3 +80,22 @@ def test_a_wrong_value_is_named(values: Object, sentence: str) -> None:
 def test_the_bare_chart_says_what_is_missing() -> None:
     with pytest.raises(HelmRefused, match=r"worker\.safety is not set"):
         render()
+
+
+IMAGE = {"weights": {"source": "image", "image": {"reference": "registry/weights:7"}}}
+VERSION = '{{ include "omnireel.validateVersion" . }}'
+
+
+def test_weights_as_an_image_need_a_cluster_that_mounts_images(tmp_path: Path) -> None:
+    with pytest.raises(HelmRefused, match=r"needs Kubernetes 1\.35 or newer, .* is v1\.34\.2"):
+        evaluated(VERSION, tmp_path / "old", PRODUCTION, IMAGE, kubernetes="v1.34.2")
+
+
+@pytest.mark.parametrize(
+    ("values", "kubernetes"),
+    [(IMAGE, "v1.35.0"), (IMAGE, "v1.36.1-gke.100"), ({}, "v1.34.2")],
+)
+def test_other_clusters_and_weights_are_left_alone(
+    tmp_path: Path, values: Object, kubernetes: str
+) -> None:
+    assert evaluated(VERSION, tmp_path, PRODUCTION, values, kubernetes=kubernetes).strip() == ""
