@@ -23,6 +23,7 @@ from omnireel.cli.launch.recipe import (
     launcher_of,
 )
 from omnireel.cli.lora import lora
+from omnireel.cli.measure_cost import measure_cost
 from omnireel.cli.parsing import several_settings
 from omnireel.cli.reproduce import reproduce
 from omnireel.cli.run_output import data_report, run_callbacks
@@ -284,6 +285,7 @@ def _scores(assignments: list[str] | None) -> dict[str, float]:
 
 
 app.command("lora")(lora)
+app.command("measure-cost")(measure_cost)
 app.command("reproduce")(reproduce)
 app.command("scaling")(scaling)
 app.command("ladder")(ladder.ladder)

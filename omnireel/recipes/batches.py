@@ -81,5 +81,5 @@ def packed_batches(
     samples: SampleSource, network: TransformerConfig, packing: PackingConfig, parts: int
 ) -> PackedBatches:
     """Samples of all formats in packs; the ``parts`` batches of a step take equally long."""
-    cost = relative_cost(network.width, network.depth, network.mlp_ratio)
+    cost = packing.cost or relative_cost(network.width, network.depth, network.mlp_ratio)
     return PackedBatches(samples, parts=parts, cost=cost, config=packing)

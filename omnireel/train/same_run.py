@@ -13,6 +13,7 @@ MAY_CHANGE_ON_RESUME = (
     "trainer.non_finite",
     "trainer.max_skips",
     "trainer.stop_above",
+    "trainer.bands",
     "trainer.log_every",
     "trainer.validate_every",
     "trainer.checkpoint_every",
@@ -50,7 +51,8 @@ def check_same_config(saved: Mapping[str, Any], current: Mapping[str, Any]) -> N
     """
     if "batching" in current:
         # Earlier releases knew one way of batching and of encoding, and nothing about packs.
-        packing = {n: v for n, v in current.items() if n.startswith("packing.")}
+        known = ("packing.max_tokens", "packing.fill", "packing.max_degree")
+        packing = {n: v for n, v in current.items() if n in known}
         if "packing.max_degree" in packing:
             packing["packing.max_degree"] = 1
         saved = {**packing, "batching": "formats", "encoding": "cache", **saved}

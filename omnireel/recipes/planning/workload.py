@@ -99,7 +99,7 @@ def packed_workload(
         model = OmniTransformer(network)
     degree = packing.max_degree
     source = _drawn_samples(network, data, packing.max_tokens * degree)
-    cost = relative_cost(network.width, network.depth, network.mlp_ratio)
+    cost = packing.cost or relative_cost(network.width, network.depth, network.mlp_ratio)
     packs = PackedBatches(source, parts=degree, cost=cost, config=packing)
     shapes, degrees = [], []
     for step in range(_MICROBATCHES // 2):
@@ -111,9 +111,9 @@ def packed_workload(
 
 
 def relative_cost(width: int, depth: int, mlp_ratio: float) -> CostModel:
-    """What samples cost, by their operations: only the relation of one to another matters where
-    packs are made equal. Ranks that share a sample exchange a byte in the time of 1,000 operations,
-    as the GPUs of one node do."""
+    """What samples cost by their operations, where nobody has measured it: only the relation of one
+    to another matters where packs are made equal. Ranks that share a sample exchange a byte in the
+    time of 1,000 operations, as the GPUs of one node do."""
     return CostModel.from_flops(
         width=width, depth=depth, mlp_ratio=mlp_ratio, flops_per_s=1e12, bytes_per_s=1e9
     )

@@ -37,6 +37,9 @@ class PackingConfig:
     max_degree: int = 1
     """Long samples may form batches that are shared by 2, 4, .. up to so many ranks (times
     ``trainer.parallel.ulysses``), each of which brings the room of one batch. A power of two."""
+    cost: CostModel | None = None
+    """How long a rank works on a batch, as 'omnireel train measure-cost' prints it; None counts
+    operations."""
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1:

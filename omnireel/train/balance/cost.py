@@ -6,9 +6,10 @@
     seconds = fixed + (a N + b Q) / d + e N (d - 1) / d^2                        on d ranks
 
 The quadratic term is exact for asymmetric attention (see :attr:`SampleLength.pairs`). With Ulysses
-degree d a rank holds N / d tokens and exchanges (d - 1) / d of them. The coefficients are fitted
-to measured times, because token counts alone say little: attention of one long clip outweighs that
-of many images with as many tokens.
+degree d a rank holds N / d tokens and exchanges (d - 1) / d of them. Token counts alone say little:
+attention of one long clip outweighs that of many images with as many tokens. The coefficients are
+counted operations (:meth:`CostModel.from_flops`) or, as attention reaches another share of a
+device's peak than products do, fitted to measured times (:func:`fit_cost`).
 """
 
 from __future__ import annotations
