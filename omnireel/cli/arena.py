@@ -52,17 +52,21 @@ def arena(
 
     People judge on a page (keys 1, 2, T; it remembers where they were), which neither names the
     systems nor says which trials are repeats or have a known answer. Give the same runs, --trials
-    and --seed again with --answers to count what they said.
+    and --seed again with --answers to count what they said. With --answers and --judge oracle both
+    are reported, apart. People answer one question; the oracle has four axes, one for each family
+    of metrics.
 
     Example: omnireel eval arena out/student out/teacher --judge oracle --trials 0
 
     Example: omnireel eval arena out/student,out/student-1 out/teacher,out/teacher-1 --judge oracle
     """
     from omnireel.errors import InvalidInput
+    from omnireel.evaluate.arena.oracle import judge_by_oracle
     from omnireel.evaluate.arena.page import write_arena_page
-    from omnireel.evaluate.arena.report import arena_report, arena_text
+    from omnireel.evaluate.arena.report import arena_report
+    from omnireel.evaluate.arena.text import arena_text
     from omnireel.evaluate.arena.trials import ArenaConfig, open_contest
-    from omnireel.evaluate.arena.votes import oracle_votes, read_votes
+    from omnireel.evaluate.arena.votes import read_votes
     from omnireel.files import atomic_write
 
     if judge not in ("people", "oracle"):
@@ -79,16 +83,15 @@ def arena(
     )
     folder.mkdir(parents=True, exist_ok=True)
     votes = read_votes(contest, answers or [])
-    if judge == "oracle":
-        votes.append(oracle_votes(contest, tie_margin))
-    if not votes:
+    oracle = judge_by_oracle(contest, tie_margin) if judge == "oracle" else None
+    if not votes and oracle is None:
         write_arena_page(contest, folder / "page.html")
         out().print(
             f"{folder / 'page.html'}: {len(contest.trials)} trials; let people judge, then run "
             "this again with --answers FILE"
         )
         return
-    report = arena_report(names, contest.trials, votes, least_gold=least_gold)
+    report = arena_report(names, contest.trials, votes, oracle, least_gold=least_gold)
     text = json.dumps(report, indent=1)
     atomic_write(folder / "report.json", (text + "\n").encode())
     out().print(text if as_json else arena_text(report), markup=False)

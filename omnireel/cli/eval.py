@@ -13,6 +13,7 @@ from omnireel.cli.arena import arena
 from omnireel.cli.bench import bench, table
 from omnireel.cli.failures import failures
 from omnireel.cli.gate import gate
+from omnireel.cli.noise import noise
 from omnireel.cli.printing import err, out
 from omnireel.cli.prompts import prompts
 from omnireel.shipped import SHIPPED_TINY
@@ -227,4 +228,5 @@ app.command("bench")(bench)
 app.command("prompts")(prompts)
 app.command("table")(table)
 app.command("arena")(arena)
+app.command("noise")(noise)
 app.command("failures")(failures)

@@ -1,16 +1,23 @@
-"""What an arena found: pairs, strengths, judges, and what it could have seen."""
+"""What an arena found: pairs, strengths, judges, and what it could have seen.
+
+People and the oracles are told apart: their votes are never added up.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import combinations
 from typing import Any
 
+import numpy as np
+
 from omnireel.errors import InvalidInput
+from omnireel.evaluate.arena.oracle import OracleJudgement
 from omnireel.evaluate.arena.statistics import (
     SIGN,
+    Outcome,
     davidson,
     detectable_difference,
     krippendorff_alpha,
@@ -20,13 +27,32 @@ from omnireel.evaluate.arena.votes import Votes, check_judge, outcomes_of
 from omnireel.evaluate.bootstrap import Interval
 from omnireel.evaluate.gsb import compare
 
+FORMAT_VERSION = 2
+Ratings = Mapping[tuple[str, str, str, int], float]
+"""Good 1, same 0, bad -1, by systems, prompt and draw."""
+
 
 def arena_report(
-    names: Sequence[str], trials: Sequence[Trial], votes: Sequence[Votes], *, least_gold: float
+    names: Sequence[str],
+    trials: Sequence[Trial],
+    votes: Sequence[Votes],
+    oracle: OracleJudgement | None = None,
+    *,
+    least_gold: float,
 ) -> dict[str, Any]:
     """All statistics as JSON data; intervals are prompt-clustered bootstrap ones.
 
-    Both bounds are null where they are unknown: there was one prompt, or all verdicts were alike.
+    ``people`` and ``oracle`` each have ``pairs``, ``strengths`` and so on, and are null where
+    nobody of them judged. ``people_and_oracle`` is Krippendorff's alpha between the people's mean
+    answer and the oracle. Both bounds of an interval are null where they are unknown: there was one
+    prompt, or all verdicts were alike.
+
+    Args:
+        names: the systems, in the order in which pairs are told.
+        trials: of the contest.
+        votes: of people.
+        oracle: what the oracles say, if they were asked.
+        least_gold: share of gold trials that a person must have right to count.
 
     Raises:
         InvalidInput: nobody whose votes count answered a real trial.
@@ -34,20 +60,67 @@ def arena_report(
     """
     judges = [check_judge(trials, given, least_gold) for given in votes]
     kept = [given for given, judge in zip(votes, judges, strict=True) if judge.kept]
-    outcomes = [o for given in kept for o in outcomes_of(names, trials, given)]
-    if not outcomes:
+    by_person = [found for given in kept if (found := outcomes_of(names, trials, given))]
+    if not by_person and oracle is None:
         raise InvalidInput(
             "no votes count: nobody answered, or everybody failed the gold trials", field="answers"
         )
+    ratings = [_ratings(outcomes) for outcomes in by_person]
+    people: dict[str, Any] | None = None
+    if by_person:
+        people = _findings(names, [o for outcomes in by_person for o in outcomes])
+        people["alpha"] = krippendorff_alpha(ratings)
+    report: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "models": list(names),
+        "judges": [asdict(judge) for judge in judges],
+        "people": people,
+        "oracle": None,
+        "people_and_oracle": None,
+    }
+    if oracle is not None:
+        crowd = _mean(ratings)
+        overall = outcomes_of(names, trials, oracle.overall)
+        report["oracle"] = _by_oracle(names, trials, oracle, crowd)
+        report["people_and_oracle"] = krippendorff_alpha([crowd, _ratings(overall)])
+    return report
+
+
+def _by_oracle(
+    names: Sequence[str], trials: Sequence[Trial], oracle: OracleJudgement, crowd: Ratings
+) -> dict[str, Any]:
+    """Over all, with other margins, and along each axis; ``alpha`` of an axis is the agreement of
+    the people's mean answer with it (null without people)."""
+    axes = {}
+    for family, votes in oracle.by_family.items():
+        if outcomes := outcomes_of(names, trials, votes):
+            axes[family] = {
+                "prompts": len({o.prompt for o in outcomes}),
+                "pairs": _pairs(names, outcomes),
+                "alpha": krippendorff_alpha([crowd, _ratings(outcomes)]),
+            }
+    return {
+        "tie_margin": oracle.tie_margin,
+        **_findings(names, outcomes_of(names, trials, oracle.overall)),
+        "other_margins": [
+            {"tie_margin": margin, "pairs": _pairs(names, outcomes_of(names, trials, votes))}
+            for margin, votes in oracle.by_margin.items()
+        ],
+        "axes": axes,
+    }
+
+
+def _findings(names: Sequence[str], outcomes: Sequence[Outcome]) -> dict[str, Any]:
     strengths = davidson(outcomes)
-    ratings = [
-        {
-            (o.first, o.second, o.prompt, o.draw): SIGN[o.verdict]
-            for o in outcomes
-            if o.judge == given.judge
-        }
-        for given in kept
-    ]
+    return {
+        "prompts": len({o.prompt for o in outcomes}),
+        "pairs": _pairs(names, outcomes),
+        "strengths": {name: _plain(i) for name, i in strengths.by_model.items()},
+        "tie": strengths.tie,
+    }
+
+
+def _pairs(names: Sequence[str], outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     pairs = []
     for first, second in combinations(names, 2):
         found = [o for o in outcomes if (o.first, o.second) == (first, second)]
@@ -67,51 +140,22 @@ def arena_report(
                 "detectable": detectable_difference(found) if several else None,
             }
         )  # fmt: skip
-    return {
-        "format_version": 1,
-        "models": list(names),
-        "prompts": len({o.prompt for o in outcomes}),
-        "pairs": pairs,
-        "strengths": {name: _plain(i) for name, i in strengths.by_model.items()},
-        "tie": strengths.tie,
-        "alpha": krippendorff_alpha(ratings),
-        "judges": [asdict(judge) for judge in judges],
-    }
+    return pairs
+
+
+def _ratings(outcomes: Sequence[Outcome]) -> Ratings:
+    return {(o.first, o.second, o.prompt, o.draw): SIGN[o.verdict] for o in outcomes}
+
+
+def _mean(ratings: Sequence[Ratings]) -> Ratings:
+    """The mean answer to each question over those who answered it."""
+    found: dict[tuple[str, str, str, int], list[float]] = {}
+    for judge in ratings:
+        for item, value in judge.items():
+            found.setdefault(item, []).append(value)
+    return {item: float(np.mean(values)) for item, values in found.items()}
 
 
 def _plain(interval: Interval) -> dict[str, float | None]:
     """As JSON; an infinite GSB becomes null, and so do unknown bounds."""
     return {k: v if abs(v) < float("inf") else None for k, v in asdict(interval).items()}
-
-
-def arena_text(report: dict[str, Any]) -> str:
-    """A few lines for a terminal."""
-    lines = []
-    for pair in report["pairs"]:
-        detectable = pair["detectable"]
-        seen = "" if detectable is None else f"; detectable from ±{detectable:.2f} on"
-        lines.append(
-            f"{pair['first']} against {pair['second']}: good {pair['good']}, same {pair['same']}, "
-            f"bad {pair['bad']}, GSB {_interval(pair['gsb'])}, (G-B)/n {pair['difference']:+.2f}"
-            + seen
-        )
-    ranked = sorted(report["strengths"].items(), key=lambda item: -item[1]["estimate"])
-    lines += [f"strength {name}: {_interval(found)}" for name, found in ranked]
-    if report["alpha"] is not None:
-        lines.append(f"agreement of the judges (Krippendorff's alpha): {report['alpha']:.2f}")
-    for judge in report["judges"]:
-        shares = [f"{label} {judge[key]:.0%}" for key, label in
-                  (("gold", "gold right"), ("steady", "same when repeated"), ("left", "left"))
-                  if judge[key] is not None]  # fmt: skip
-        out = "" if judge["kept"] else "; left out"
-        lines.append(f"{judge['name']}: {judge['answered']} answers"
-                     + "".join(f", {s}" for s in shares) + out)  # fmt: skip
-    return "\n".join(lines)
-
-
-def _interval(found: dict[str, float | None]) -> str:
-    estimate, low, high = ("inf" if v is None else f"{v:.2f}" for v in (found[k] for k in
-                           ("estimate", "low", "high")))  # fmt: skip
-    # Of known bounds only the upper one may be infinite.
-    bounds = "bounds unknown" if found["low"] is None else f"{low}..{high}"
-    return f"{estimate} [{bounds}]"

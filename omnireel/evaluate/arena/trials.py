@@ -93,7 +93,7 @@ def open_contest(systems: Mapping[str, Sequence[Path]], config: ArenaConfig) -> 
     if len({json.dumps(read_manifest(f)["bench"]) for f in every}) > 1:
         raise InvalidInput("the runs are of different versions of OmniBench", field="runs")
     for folders in systems.values():
-        _check_draws(folders)
+        check_draws(folders)
     records = {
         name: [{r["id"]: r for r in read_records(f)} for f in folders]
         for name, folders in systems.items()
@@ -110,8 +110,13 @@ def open_contest(systems: Mapping[str, Sequence[Path]], config: ArenaConfig) -> 
     return Contest(systems, records, tuple(trials))
 
 
-def _check_draws(folders: Sequence[Path]) -> None:
-    """Runs that are joined differ in their noise, and in nothing else."""
+def check_draws(folders: Sequence[Path]) -> None:
+    """Refuse runs that do not differ in their noise alone.
+
+    Raises:
+        InvalidInput: another model or setting, or equal seeds.
+
+    """
     models = [read_manifest(folder)["model"] for folder in folders]
     seeds = [model["seed"] for model in models]
     for folder, model in zip(folders, models, strict=True):

@@ -1,4 +1,4 @@
-"""Who said what about which trial, and whether he can be trusted."""
+"""Who said what about which trial, and whether they can be trusted."""
 
 from __future__ import annotations
 
@@ -9,13 +9,9 @@ from pathlib import Path
 from omnireel.errors import InvalidInput
 from omnireel.evaluate.arena.statistics import Outcome
 from omnireel.evaluate.arena.trials import EXACT, Contest, Trial
-from omnireel.evaluate.bench.rows import score_in
-from omnireel.evaluate.bench.run import read_manifest
-from omnireel.evaluate.gsb import Verdict, verdict
+from omnireel.evaluate.gsb import Verdict
 from omnireel.evaluate.pages.answers import Choice, read_page_answers
-from omnireel.evaluate.scorer import scorer_in
 
-ORACLE = "oracle"
 _SWAPPED: dict[Choice, Choice] = {"first": "second", "second": "first", "tie": "tie"}
 
 
@@ -40,7 +36,7 @@ class Judge:
     left: float | None
     """Share of left among the real trials without a tie: 0.5 for who has no favourite side."""
     kept: bool
-    """Whether the votes count."""
+    """Whether the votes count; those of a judge without gold trials do, unchecked."""
 
 
 def read_votes(contest: Contest, paths: Sequence[Path]) -> list[Votes]:
@@ -56,39 +52,6 @@ def read_votes(contest: Contest, paths: Sequence[Path]) -> list[Votes]:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InvalidInput(f"{twice[0]} answers twice; give one file for each judge", field="judge")
     return [Votes(answers.judge, answers.choices) for answers in found]
-
-
-def oracle_votes(contest: Contest, tie_margin: float) -> Votes:
-    """The oracles as a judge: who has the higher score; no further apart than the margin is a tie.
-
-    They judge the real trials only: a machine needs no repeats.
-
-    Raises:
-        InvalidInput: the runs were scored by different oracles.
-
-    """
-    runs = [folder for folders in contest.folders.values() for folder in folders]
-    first, *others = (scorer_in(read_manifest(folder)) for folder in runs)
-    for folder, scorer in zip(runs[1:], others, strict=True):
-        if scorer != first:
-            raise InvalidInput(
-                f"{runs[0]} and {folder} were scored by different oracles; run 'omnireel eval "
-                "bench' again for the older one, or let people judge",
-                field="runs",
-            )
-    choices: dict[int, Choice] = {}
-    for number, trial in enumerate(contest.trials):
-        if trial.kind != "real":
-            continue
-        left, right = (
-            score_in(contest.records[name][trial.draw][trial.case], "score")
-            for name in (trial.left, trial.right)
-        )
-        found = verdict(left, right, tie_margin)
-        choices[number] = (
-            "tie" if found is Verdict.SAME else "first" if found is Verdict.GOOD else "second"
-        )
-    return Votes(ORACLE, choices)
 
 
 def check_judge(trials: Sequence[Trial], votes: Votes, least_gold: float) -> Judge:

@@ -17,14 +17,16 @@ from typer.testing import CliRunner
 
 from omnireel.cli.main import app
 from omnireel.errors import InvalidInput
+from omnireel.evaluate.arena.oracle import judge_by_oracle
 from omnireel.evaluate.arena.page import write_arena_page
-from omnireel.evaluate.arena.report import arena_report, arena_text
+from omnireel.evaluate.arena.report import arena_report
 from omnireel.evaluate.arena.statistics import (
     Outcome,
     davidson,
     detectable_difference,
     krippendorff_alpha,
 )
+from omnireel.evaluate.arena.text import arena_text
 from omnireel.evaluate.arena.trials import (
     EXACT,
     ArenaConfig,
@@ -33,7 +35,7 @@ from omnireel.evaluate.arena.trials import (
     draw_trials,
     open_contest,
 )
-from omnireel.evaluate.arena.votes import Votes, oracle_votes, read_votes
+from omnireel.evaluate.arena.votes import Votes, read_votes
 from omnireel.evaluate.gsb import Verdict
 from omnireel.evaluate.pages.answers import Choice
 from omnireel.types import Clip
@@ -82,11 +84,11 @@ def test_strengths_of_simulated_voters_are_found_again() -> None:
     trials = draw_trials(MODELS, CASES, CASES, ArenaConfig(trials=600))
     report = arena_report(MODELS, trials, [_votes(trials, _davidson_voter, "v")], least_gold=0.8)
     for name, true in STRENGTH.items():
-        found = report["strengths"][name]
+        found = report["people"]["strengths"][name]
         assert found["estimate"] == pytest.approx(true, abs=0.35)
         assert found["low"] < true < found["high"]
-    assert report["tie"] == pytest.approx(-0.5, abs=0.4)
-    first = report["pairs"][0]
+    assert report["people"]["tie"] == pytest.approx(-0.5, abs=0.4)
+    first = report["people"]["pairs"][0]
     assert (first["first"], first["second"]) == ("a", "b")
     assert first["good"] > first["bad"]
     assert first["gsb"]["low"] > 1.0
@@ -107,7 +109,7 @@ def test_who_always_says_left_moves_nothing_and_is_found_out() -> None:
     )
     # Even if such votes counted, balanced sides would turn them into a draw.
     alone = arena_report(("a", "b"), trials, [biased], least_gold=0.0)
-    assert (alone["pairs"][0]["good"], alone["pairs"][0]["bad"]) == (50, 50)
+    assert (alone["people"]["pairs"][0]["good"], alone["people"]["pairs"][0]["bad"]) == (50, 50)
     with pytest.raises(InvalidInput, match="failed the gold trials"):
         arena_report(("a", "b"), trials, [biased], least_gold=0.8)
 
@@ -212,9 +214,10 @@ def _arena(*arguments: str | Path) -> Result:
 
 def test_the_oracle_judges_by_scores_with_a_margin(runs: dict[str, list[Path]]) -> None:
     contest = open_contest(runs, ArenaConfig(trials=0, repeats=0, gold=0))
-    votes = oracle_votes(contest, 0.05)
-    report = arena_report(("good", "poor"), contest.trials, [votes], least_gold=0.8)
-    (pair,) = report["pairs"]
+    judged = judge_by_oracle(contest, 0.05)
+    report = arena_report(("good", "poor"), contest.trials, [], judged, least_gold=0.8)
+    assert report["people"] is None and report["judges"] == []
+    (pair,) = report["oracle"]["pairs"]
     assert (pair["good"], pair["same"], pair["bad"]) == (3, 1, 0)
     assert pair["gsb"]["estimate"] == 4.0
 
@@ -242,7 +245,7 @@ def test_the_page_is_blind_and_its_answers_come_back(
     (tmp_path / "ann.json").write_text(json.dumps(saved))
     votes = read_votes(contest, [tmp_path / "ann.json"])
     report = arena_report(("good", "poor"), contest.trials, votes, least_gold=0.8)
-    assert (report["pairs"][0]["good"], report["judges"][0]["gold"]) == (4, 1.0)
+    assert (report["people"]["pairs"][0]["good"], report["judges"][0]["gold"]) == (4, 1.0)
     other = open_contest(runs, ArenaConfig(trials=0, seed=5))
     with pytest.raises(InvalidInput, match="answers other questions"):
         read_votes(other, [tmp_path / "ann.json"])
@@ -260,11 +263,10 @@ def test_further_runs_are_further_draws_of_the_same_prompts(runs: dict[str, list
     assert {(t.case, t.draw) for t in contest.trials} == {
         (f"C10-{n:02d}", draw) for n in range(4) for draw in range(2)
     }
-    report = arena_report(
-        ("good", "poor"), contest.trials, [oracle_votes(contest, 0.05)], least_gold=0.8
-    )
-    (pair,) = report["pairs"]
-    assert (report["prompts"], pair["good"], pair["same"], pair["bad"]) == (4, 3, 2, 3)
+    judged = judge_by_oracle(contest, 0.05)
+    report = arena_report(("good", "poor"), contest.trials, [], judged, least_gold=0.8)
+    (pair,) = report["oracle"]["pairs"]
+    assert (report["oracle"]["prompts"], pair["good"], pair["same"], pair["bad"]) == (4, 3, 2, 3)
     for trial in contest.trials:
         path, _ = clip_of(contest, trial, "left")
         assert path.parent == both[trial.left][trial.draw] / "clips"
@@ -299,7 +301,7 @@ def test_scores_of_different_oracles_are_not_compared(runs: dict[str, list[Path]
         _change_manifest(runs["poor"][0], lambda manifest, to=changed: manifest.update(to))
         contest = open_contest(runs, ArenaConfig(trials=0))
         with pytest.raises(InvalidInput, match="scored by different oracles"):
-            oracle_votes(contest, 0.05)
+            judge_by_oracle(contest, 0.05)
 
 
 def test_one_run_by_two_paths_is_found_out(
@@ -316,16 +318,22 @@ def test_one_prompt_and_verdicts_that_are_alike_have_no_bounds() -> None:
     def report(choices: dict[int, Choice]) -> dict[str, Any]:
         return arena_report(("a", "b"), trials, [Votes("v", choices)], least_gold=0.8)
 
+    def told(choices: dict[int, Choice]) -> tuple[dict[str, Any], dict[str, Any]]:
+        people = report(choices)["people"]
+        return people["pairs"][0]["gsb"], people["strengths"]
+
     worse = report(dict.fromkeys(range(25), "second"))
-    assert worse["pairs"][0]["gsb"] == {"estimate": 0.0, "low": None, "high": None, "count": 25}
-    assert worse["strengths"]["b"]["low"] is None and worse["strengths"]["b"]["estimate"] > 1
+    gsb, strengths = told(dict.fromkeys(range(25), "second"))
+    assert gsb == {"estimate": 0.0, "low": None, "high": None, "count": 25}
+    assert strengths["b"]["low"] is None and strengths["b"]["estimate"] > 1
     assert "GSB 0.00 [bounds unknown]" in arena_text(worse)
     assert "GSB inf [bounds unknown]" in arena_text(report(dict.fromkeys(range(25), "first")))
-    alone = report({0: "tie"})
-    assert alone["pairs"][0]["gsb"]["low"] is None and alone["strengths"]["a"]["high"] is None
-    mixed = report({0: "first", 1: "first", 2: "tie"})
-    assert "GSB 3.00 [1.00..inf]" in arena_text(mixed)
-    assert mixed["strengths"]["a"]["low"] < mixed["strengths"]["a"]["high"]
+    gsb, strengths = told({0: "tie"})
+    assert gsb["low"] is None and strengths["a"]["high"] is None
+    mixed: dict[int, Choice] = {0: "first", 1: "first", 2: "tie"}
+    assert "GSB 3.00 [1.00..inf]" in arena_text(report(mixed))
+    _, strengths = told(mixed)
+    assert strengths["a"]["low"] < strengths["a"]["high"]
 
 
 def test_who_always_wins_has_no_bounds_among_others_that_have() -> None:
