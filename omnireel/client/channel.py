@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 from pathlib import Path
 from typing import Any
 
+from omnireel.addresses import is_loopback
 from omnireel.errors import FailedPrecondition, InvalidInput
 
 DEFAULT_ADDRESS = "127.0.0.1:7070"
@@ -116,14 +116,3 @@ def channel_options(address: str) -> list[tuple[str, Any]]:
     if is_loopback(address):
         options.append(("grpc.enable_http_proxy", 0))  # a proxy could not reach this machine's own
     return options
-
-
-def is_loopback(address: str) -> bool:
-    """Whether ``host:port`` is on this machine."""
-    host = address.rpartition(":")[0].strip("[]")
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

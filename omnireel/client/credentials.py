@@ -8,7 +8,8 @@ from pathlib import Path
 
 import grpc
 
-from omnireel.client.channel import is_loopback, local_home, local_stack_address
+from omnireel.addresses import is_loopback
+from omnireel.client.channel import local_home, local_stack_address
 from omnireel.errors import FailedPrecondition, InvalidInput
 from omnireel.secret import is_reference, read_secret
 

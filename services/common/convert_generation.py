@@ -165,8 +165,8 @@ def check_version(wanted: str, info: ModelInfo) -> None:
     """Refuse a pinned version that is not the one that runs."""
     if wanted and wanted != info.version:
         raise FailedPrecondition(
-            f"the job is for {info.kind} version {wanted!r}, and {info.version!r} runs here; "
-            "create it again for that one",
+            f"the job pins {info.kind} version {wanted!r}, but {info.version!r} is deployed; "
+            f"resubmit it with {info.version!r}",
             reason=VERSION_MISMATCH,
         )
 

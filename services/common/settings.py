@@ -7,7 +7,6 @@ own fields. A wrong value stops the process with one clear line.
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -21,6 +20,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from omnireel.addresses import is_loopback
 from omnireel.errors import FieldViolation, InvalidInput
 from omnireel.secret import is_reference, read_secret
 from services.common.logs import LogFormat, LogLevel
@@ -167,17 +167,6 @@ def check_address(value: str) -> str:
     if not (colon and host and port.isdigit() and int(port) < 65536):
         raise ValueError("must be host:port, such as 127.0.0.1:50051")
     return value
-
-
-def is_loopback(address: str) -> bool:
-    """Whether ``host:port`` can only be reached from this machine."""
-    host = address.rpartition(":")[0].strip("[]")
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 S = TypeVar("S", bound=BaseSettings)

@@ -65,8 +65,8 @@ class Fetcher:
             with self._http.stream(address, field=field) as (_, answer, chunks):
                 if answer.status != 200:
                     raise InvalidInput(
-                        f"{field}: the address answers with HTTP {answer.status}; check it, or "
-                        "upload the file",
+                        f"{field}: the server returned HTTP {answer.status}; check the address, "
+                        "or upload the file",
                         field=field,
                     )
                 for chunk in chunks:

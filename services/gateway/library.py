@@ -56,7 +56,7 @@ class Library:
         linked = self._links.read(token)
         media = self.find(linked.tenant, linked.uri)
         if media is None:
-            raise NotFound("what this link led to is gone")
+            raise NotFound("the linked file no longer exists")
         return media
 
     def send(
@@ -70,7 +70,7 @@ class Library:
         """
         media = self.find(caller, request.uri)
         if media is None:
-            raise NotFound(f"there is no media {request.uri[:200]!r} (any more)")
+            raise NotFound(f"media {request.uri[:200]!r} does not exist, or was deleted")
         if not 0 <= request.offset <= media.size_bytes:
             raise InvalidInput(f"offset must be 0..{media.size_bytes}", field="offset")
         if request.length < 0:

@@ -154,8 +154,8 @@ def _write(
         file.write(chunk)
     if received != metadata.size_bytes:
         raise InvalidInput(
-            f"{'more' if received > metadata.size_bytes else 'only'} {received} bytes came, "
-            f"{metadata.size_bytes} were announced; send the file again",
+            f"received {'more than' if received > metadata.size_bytes else f'{received} of'} "
+            f"{metadata.size_bytes} announced bytes; send the file again",
             field="metadata.size_bytes",
         )
     file.flush()

@@ -96,7 +96,7 @@ class Watcher:
                 if isinstance(news, _Left):
                     break
                 if news is None:
-                    raise Unavailable("the gateway stops; wait again")
+                    raise Unavailable("the gateway is shutting down; retry")
                 if not isinstance(news, Expected):
                     job = self._jobs.get(job_id, caller, operation=True)
         return job
@@ -146,7 +146,7 @@ class Watcher:
             seen = written[job_id].events[-1].sequence
         while not isinstance(news := inbox.get(), _Left):
             if news is None:
-                raise Unavailable("the gateway stops; watch again with the resume token")
+                raise Unavailable("the gateway is shutting down; retry with the resume token")
             yield news if isinstance(news, Expected) else _there(job_id, news)
 
     def _present(self, job: Job) -> video_pb2.VideoProgress:

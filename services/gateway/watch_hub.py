@@ -89,8 +89,8 @@ class WatchHub:
         with self._lock:
             if self._count >= self._max_watchers:
                 raise ResourceExhausted(
-                    f"{self._count} watchers are all that this gateway takes; ask with GetVideo, "
-                    "or watch again later",
+                    f"watcher limit ({self._max_watchers}) reached; poll GetVideo, or watch again "
+                    "later",
                     retry_after_s=FULL_RETRY_S,
                 )
             self._count += 1

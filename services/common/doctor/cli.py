@@ -37,7 +37,7 @@ def doctor(
     Example: omnireel doctor --kube -n video -f values.yaml
     """
     if not kube:
-        raise InvalidInput("say what to look at: omnireel doctor --kube", field="kube")
+        raise InvalidInput("choose what to check: omnireel doctor --kube", field="kube")
     cluster = Kubectl(_program("kubectl"), namespace, context)
     version = ".".join(map(str, cluster.version()))
     objects = _render(chart, release, namespace, values or [])

@@ -96,8 +96,7 @@ def _url(argument: str) -> str:
         return read_secret(argument, "database url")
     if redact(argument) != argument:
         raise InvalidInput(
-            "others can read command lines, so put a URL with a password into a file or a "
-            "variable, and give file:/path or env:NAME"
+            "command lines are visible to other users; pass the URL as file:/path or env:NAME"
         )
     return argument
 

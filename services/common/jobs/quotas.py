@@ -45,7 +45,7 @@ def admit(connection: Connection, new: NewJob, now: float, *, max_queued: int) -
     queued = _queued(connection, max_queued)
     if queued >= max_queued:
         raise ResourceExhausted(
-            f"{queued} jobs are waiting and no more are taken; try again later",
+            f"the queue is full ({queued} jobs waiting); try again later",
             reason="QUEUE_FULL",
             retry_after_s=_retry_after(connection, now),
         )

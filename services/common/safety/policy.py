@@ -90,8 +90,8 @@ def open_policy(named: str, timeout_s: float, field: str = "safety") -> SafetyPo
         return SafetyPolicy(_local(named.removeprefix(_LOCAL)), timeout_s)
     if not _IMPORT_PATH.fullmatch(named):
         raise InvalidInput(
-            f"{field} is {named[:80]!r}; name a classifier (package.module:attribute, "
-            "transformers:/folder or https://...), or say off",
+            f"{field} is {named[:80]!r}; give a classifier (package.module:attribute, "
+            'transformers:/folder or https://...), or "off"',
             field=field,
         )
     return SafetyPolicy(_imported(named, field), timeout_s)

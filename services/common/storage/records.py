@@ -90,7 +90,7 @@ class StorageRecords:
                 select(media).where(media.c.caller == tenant, media.c.uri == uri).with_for_update()
             ).one_or_none()
             if row is None:
-                raise NotFound(f"there is no media {uri[:200]!r} (any more)")
+                raise NotFound(f"media {uri[:200]!r} does not exist, or was deleted")
             if row.job_id is not None:
                 raise FailedPrecondition(
                     f"it belongs to video {row.job_id!r}; delete that one", reason="NO_UPLOAD"

@@ -31,7 +31,7 @@ class Door:
         library = self.application.library
         found = library.find(caller, uri)
         if found is None:
-            raise NotFound(f"there is no media {uri[:200]!r} (any more)")
+            raise NotFound(f"media {uri[:200]!r} does not exist, or was deleted")
         return library.signed(caller, found)
 
     async def in_thread(self, work: Callable[[], T]) -> T:

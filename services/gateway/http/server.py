@@ -8,11 +8,11 @@ import time
 
 import uvicorn
 
+from omnireel.addresses import is_loopback
 from omnireel.errors import FailedPrecondition, InvalidInput
 from omnireel.files import atomic_write
 from services.common.health import Health
 from services.common.logs import get_logger
-from services.common.settings import is_loopback
 from services.common.telemetry import Telemetry
 from services.gateway.application import Application
 from services.gateway.http.app import build_app

@@ -47,13 +47,14 @@ class Webhooks:
         """Refuse a request whose webhook could never be delivered.
 
         Raises:
-            InvalidInput: webhooks are off, or the address is not one that may be called.
+            InvalidInput: webhooks are disabled, or the address is not one that may be called.
         """
         if not url:
             return
         if self._key is None:
             raise InvalidInput(
-                "webhooks are off here; watch the video's events instead", field=FIELD
+                "webhooks are disabled on this server; watch the video's events instead",
+                field=FIELD,
             )
         try:
             resolve_target(url, self._settings.policy, field=FIELD)
@@ -64,10 +65,10 @@ class Webhooks:
         """What the tenant verifies signatures with.
 
         Raises:
-            InvalidInput: webhooks are off.
+            InvalidInput: webhooks are disabled.
         """
         if self._key is None:
-            raise InvalidInput("webhooks are off here", field=FIELD)
+            raise InvalidInput("webhooks are disabled on this server", field=FIELD)
         return secret_text(secret_of(self._key, tenant))
 
     def start(self) -> None:

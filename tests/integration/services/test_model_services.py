@@ -259,7 +259,7 @@ def test_an_adapter_is_served_and_can_be_pinned(tmp_path):
         latents = read_latents(open_store(f"file://{tmp_path}/store"), result.latents_uri)
         with pytest.raises(grpc.RpcError) as caught:
             take_apart(stub.Generate(generate_request(settings=small, model_version=base)))
-        assert f"'{info.version}' runs here" in error_from_rpc(caught.value).message
+        assert f"'{info.version}' is deployed" in error_from_rpc(caught.value).message
     direct = GeneratorPipeline.load(weights, adapter=adapter).generate(
         parse("a ball"),
         {},

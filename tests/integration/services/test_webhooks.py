@@ -144,7 +144,7 @@ def test_nobody_can_be_called_who_should_not_be(safe: Served, url: str) -> None:
 def test_without_a_key_there_are_none(tmp_path: Path) -> None:
     with served(tmp_path) as s:
         body = {"prompt": {"text": "a"}, "webhook_url": "https://example.com/"}
-        assert "webhooks are off" in s.http.post("/api/v1/videos", json=body).text
+        assert "webhooks are disabled" in s.http.post("/api/v1/videos", json=body).text
         assert s.http.get("/api/v1/webhook_secret").status_code == 400
 
 

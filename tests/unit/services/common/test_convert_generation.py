@@ -75,7 +75,7 @@ def test_a_pinned_version_must_run():
     convert.check_version("", info)
     convert.check_version("v1", info)
     with pytest.raises(
-        FailedPrecondition, match="version 'v2', and 'v1' runs here; create it again"
+        FailedPrecondition, match="version 'v2', but 'v1' is deployed; resubmit it with 'v1'"
     ):
         convert.check_version("v2", info)
 

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 from pydantic_settings import SettingsConfigDict
 
+from omnireel.addresses import is_loopback
 from omnireel.errors import InvalidInput
-from services.common.settings import ServiceSettings, is_loopback, load_settings
+from services.common.settings import ServiceSettings, load_settings
 from services.generator.settings import GeneratorSettings
 
 
