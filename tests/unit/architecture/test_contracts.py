@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[3]
-FOUNDATION = {"types", "errors", "files", "processes", "secret", "shipped"}
+FOUNDATION = {"addresses", "types", "errors", "files", "processes", "secret", "shipped"}
 """Modules that everything may import."""
 
 
