@@ -13,6 +13,7 @@ from torch import Tensor
 
 from omnireel.errors import InvalidInput
 from omnireel.recipes.base import Report, Workplace
+from omnireel.recipes.config import flatten
 from omnireel.recipes.run import read_run
 from omnireel.registry import save_component
 from omnireel.registry.descent import Stage, joined
@@ -54,6 +55,7 @@ def export_run(
         "recipe": saved.recipe_name,
         "steps": checkpoint.step,
         "samples": state["num_samples"],
+        "seeds": seeds_of(saved.recipe),
         "wall_time_s": round(state["elapsed_s"]),
         "hardware": hardware(saved.recipe.trainer.device, saved.recipe.trainer.threads),
         "git_revision": git_revision(),
@@ -66,6 +68,12 @@ def export_run(
     return save_component(
         out, kind=parts.kind, config=parts.config, state_dict=parts.state_dict, card=card
     )
+
+
+def seeds_of(recipe: Any) -> str:
+    """Every seed of a recipe by its dotted field, for the card: those of data and of training."""
+    flat = flatten(recipe)
+    return ", ".join(f"{name} {flat[name]}" for name in flat if name.split(".")[-1] == "seed")
 
 
 def _descent(begun_from: Sequence[Stage], refined: Sequence[Stage]) -> dict[str, Any]:

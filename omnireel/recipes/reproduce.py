@@ -26,7 +26,7 @@ from omnireel.recipes.repeated import RecordedStage, repeat
 from omnireel.recipes.repeated_rung import RecordedClimb
 from omnireel.registry import verify
 from omnireel.registry.descent import START, parents
-from omnireel.shipped import SHIPPED_TINY
+from omnireel.shipped import SHIPPED_ORACLE, SHIPPED_TINY
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,18 @@ def component_of(name: str) -> Path:
 
     Raises:
         NotFound: neither.
+        FailedPrecondition: the oracle, which no recipe makes.
 
     """
     if (SHIPPED_TINY / name / "card.json").is_file():
         return SHIPPED_TINY / name
     if (Path(name) / "card.json").is_file():
         return Path(name)
+    if name == SHIPPED_ORACLE.name:
+        raise FailedPrecondition(
+            f"the oracle was fitted by hand in stages, not by a recipe; {SHIPPED_ORACLE}/card.json "
+            "has the closest commands (python -m omnireel.evaluate.perception.fit)"
+        )
     shipped = ", ".join(sorted(p.parent.name for p in SHIPPED_TINY.glob("*/card.json")))
     raise NotFound(f"there is no component {name!r}; use {shipped}, or a component folder")
 

@@ -1,7 +1,8 @@
 """The model card: a flat JSON object, and the README that people read.
 
 Known keys, each optional, in the order they are shown: ``title``, ``summary``, ``command`` (how it
-was trained), ``data``, ``steps``, ``samples``, ``hardware``, ``wall_time_s``, ``git_revision``,
+was trained), ``data``, ``steps``, ``samples``, ``seeds`` (of data and training), ``hardware``,
+``wall_time_s``, ``git_revision``,
 ``rung`` (of the ladder that trained it), ``earlier`` (the stages before it, see
 :mod:`omnireel.registry.descent`), ``scores`` (name -> number), ``failures`` (what it fails at:
 ``summary``, ``command`` that found it, ``picture`` beside the card, ``table`` with its head),
@@ -23,6 +24,7 @@ _TRAINING = {
     "data": "Data",
     "steps": "Steps",
     "samples": "Samples seen",
+    "seeds": "Seeds",
     "hardware": "Hardware",
     "wall_time_s": "Wall time (s)",
     "git_revision": "Revision",

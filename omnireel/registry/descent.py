@@ -19,7 +19,8 @@ Stage = Mapping[str, Any]
 
 START = "start"
 STAGE = (
-    "recipe", "rung", "command", "data", "steps", "samples", "wall_time_s", "hardware", "after",
+    "recipe", "rung", "command", "data", "steps", "samples", "seeds", "wall_time_s", "hardware",
+    "after",
 )  # fmt: skip
 """What a card says of an earlier stage."""
 

@@ -62,6 +62,8 @@ def test_the_recipe_runs_to_a_component(tmp_path: Path) -> None:
     assert made.config == before.config
     assert made.card["earlier"][-1]["recipe"] == before.card["recipe"]
     assert made.card["limits"] == before.card["limits"]
+    assert {seed.split()[0] for seed in made.card["seeds"].split(", ")} >= {"trainer.seed"}
+    assert f"- Seeds: {made.card['seeds']}" in (folder / "README.md").read_text()
     assert any(not torch.equal(made.state_dict[n], t) for n, t in before.state_dict.items())
 
 

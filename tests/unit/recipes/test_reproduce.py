@@ -223,6 +223,11 @@ def test_an_unknown_component_is_named() -> None:
         component_of("nothing")
 
 
+def test_the_oracle_is_refused_with_the_reason() -> None:
+    with pytest.raises(FailedPrecondition, match=r"not by a recipe; .*oracle/card.json has"):
+        component_of("oracle")
+
+
 def test_a_stage_that_was_stopped_is_not_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
