@@ -96,8 +96,8 @@ system-packages:  ## Programs for the tests, from Debian, when root: Chromium, P
 	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(DEBIAN); \
 	else echo "not root, or no apt-get; install by hand: $(DEBIAN)"; fi
 
-images:  ## Build the images with docker, podman or buildah; BASE=image, REGISTRY=prefix
-	@$(PYTHON) -m infra.images.build $(if $(BASE),--base $(BASE)) $(if $(REGISTRY),--registry $(REGISTRY))
+images:  ## Build the images with docker, podman or buildah; BASE=image, REGISTRY=prefix, TAG=tag
+	@$(PYTHON) -m infra.images.build $(if $(BASE),--base $(BASE)) $(if $(REGISTRY),--registry $(REGISTRY)) $(if $(TAG),--tag $(TAG))
 
 base-image:  ## A base image from Debian packages, where no registry is in reach (root, mmdebstrap, buildah)
 	@$(PYTHON) -m infra.images.base

@@ -1,6 +1,7 @@
 """Builds the images with docker, podman or buildah, whichever is there: ``make images``.
 
-Prints the images; their parts lists (CycloneDX) are in dist/images.
+Prints the images; their parts lists (CycloneDX) are in dist/images. Nodes pull a name once, so
+images that replace running ones need a tag of their own (``TAG``).
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +28,8 @@ READ = {
     "SOURCE": ("pyproject.toml", "infra/images/add_package.sh", "omnireel", "services"),
 }
 """Arguments of the Dockerfile, and the files that each stands for."""
+TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+"""https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests"""
 
 
 class BuildError(RuntimeError):
@@ -146,8 +150,22 @@ def _output(*command: str) -> str:
     return done.stdout
 
 
+def names(registry: str, targets: Sequence[str], tag: str) -> dict[str, str]:
+    """Target to the full name of its image.
+
+    Raises:
+        BuildError: ``tag`` is not one.
+    """
+    if not TAG.fullmatch(tag):
+        raise BuildError(
+            f"{tag!r} cannot be a tag: letters, digits, '_', '.' and '-', at most 128, and the "
+            "first is a letter, a digit or '_'"
+        )
+    return {target: f"{registry}/{target}:{tag}" for target in targets}
+
+
 def version() -> str:
-    """That of the package, which is the images' tag."""
+    """That of the package, which charts take as tag when their values name none."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return str(project["version"])
 
@@ -157,6 +175,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make images", description=__doc__)
     parser.add_argument("targets", nargs="*", help=f"of {', '.join(TARGETS)}; none: all")
     parser.add_argument("--registry", default="omnireel", help="what the names begin with")
+    parser.add_argument(
+        "--tag", default=version(),
+        help="their tag (default: %(default)s, which charts take when their values name none)",
+    )  # fmt: skip
     parser.add_argument("--base", help="base image (BASE of the Dockerfile)")
     parser.add_argument(
         "--without", nargs="+", default=(), metavar="PACKAGE",
@@ -167,9 +189,9 @@ def main() -> int:
     if unknown := set(given.targets) - set(TARGETS):
         parser.error(f"unknown image {sorted(unknown)[0]!r}; choose of: {', '.join(TARGETS)}")
     try:
+        tags = names(given.registry, given.targets or TARGETS, given.tag)
         builder = find_builder(given.builder)
-        for target in given.targets or TARGETS:
-            tag = f"{given.registry}/{target}:{version()}"
+        for target, tag in tags.items():
             build(builder, target, tag, base=given.base, without=given.without)
             OUT.mkdir(parents=True, exist_ok=True)
             (OUT / f"{target}.cdx.json").write_text(parts_list(builder, tag), encoding="utf-8")

@@ -91,3 +91,27 @@ def test_the_parts_list_is_read_in_the_image(monkeypatch: pytest.MonkeyPatch) ->
     assert images.parts_list(buildah, "a:1") == "{}"
     assert [command[1] for command in ran] == ["from", "run", "rm"]
     assert ran[-1] == ("buildah", "rm", "working")
+
+
+def test_images_have_the_tag_that_is_asked_for() -> None:
+    assert images.names("registry.example.com/a", ("services", "models"), "0.1.0-7c1866a") == {
+        "services": "registry.example.com/a/services:0.1.0-7c1866a",
+        "models": "registry.example.com/a/models:0.1.0-7c1866a",
+    }
+    assert "$(if $(TAG),--tag $(TAG))" in (ROOT / "Makefile").read_text()
+
+
+@pytest.mark.parametrize("tag", ["", "-a", ".a", "a/b", "a:b", "a b", "a" * 129])
+def test_what_is_not_a_tag_is_refused_before_anything_is_built(tag: str) -> None:
+    with pytest.raises(images.BuildError, match="cannot be a tag"):
+        images.names("a", ("services",), tag)
+
+
+def test_pages_name_images_that_are_built() -> None:
+    found = []
+    for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("charts/*/*.md")):
+        # Not the registry that the names begin with, as in REGISTRY=registry.example.com/omnireel.
+        found += re.findall(r"(?<!REGISTRY=)\bregistry\.example[\w.]*/[\w/-]+", page.read_text())
+    assert found
+    built = {f"registry.example.com/omnireel/{target}" for target in images.TARGETS}
+    assert {name for name in found if not name.endswith("/")} <= built
