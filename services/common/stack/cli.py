@@ -27,8 +27,8 @@ from services.common.stack.config import (
 )
 from services.common.stack.down import stop_stack
 from services.common.stack.probe import SERVING
-from services.common.stack.state import StackState
 from services.common.stack.status import look
+from services.common.stack.supervisor import Supervisor, start_supervisor
 from services.common.stack.up import log_tail, start_stack
 from services.common.stack.weights import describe_parts
 from services.common.stack.work import look_at_work, show_work
@@ -61,6 +61,9 @@ def up(
 ) -> None:
     """Start all services on this machine and wait until they serve.
 
+    What dies or hangs afterwards is restarted, up to five times in ten minutes; `omnireel status`
+    shows it.
+
     Example: omnireel up --port 7070
     """
     console = _console()
@@ -80,7 +83,9 @@ def up(
     console.print(f"HTTP API at http://{state.http}, described at http://{state.http}/docs")
     console.print(f"Studio at http://{state.http}/studio; its key is in {key_file(config.home)}")
     if foreground:
-        _stay(config, state, console)
+        _stay(config, console)
+    else:
+        start_supervisor(config)
 
 
 def down(home: Home = None) -> None:
@@ -127,6 +132,8 @@ def status(home: Home = None) -> None:
     uptime = time.time() - found.state.started_at
     console.print(f"gateway {found.state.gateway}, HTTP http://{found.state.http}")
     console.print(f"omnireel {version('omnireel')}, size {found.state.size}, up {uptime:.0f} s")
+    for line in found.state.restarts:
+        console.print(Text(line, style="yellow"))
     show_work(look_at_work(database_url(folder)), console)
     for process in found.processes:
         if process.health != SERVING:
@@ -135,8 +142,8 @@ def status(home: Home = None) -> None:
         raise typer.Exit(1)
 
 
-def _stay(config: StackConfig, state: StackState, console: Console) -> None:
-    """Until a signal, or until a process dies."""
+def _stay(config: StackConfig, console: Console) -> None:
+    """Until a signal, or until a process was restarted too often."""
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -147,13 +154,11 @@ def _stay(config: StackConfig, state: StackState, console: Console) -> None:
     }
     console.print("Ctrl-C stops it")
     try:
-        while not stop.wait(0.5):
-            alive = {process.name for process in state.alive}
-            dead = [process for process in state.processes if process.name not in alive]
-            if dead:
-                raise FailedPrecondition(
-                    f"{dead[0].name} ended: {log_tail(Path(dead[0].log))} (log: {dead[0].log})"
-                )
+        supervisor = Supervisor(config, console.print)
+        while not stop.wait(0.5) and supervisor.look():
+            for name, what in supervisor.given_up.items():
+                log = config.log_file(name)
+                raise FailedPrecondition(f"{name} {what} too often: {log_tail(log)} (log: {log})")
     finally:
         stop_stack(config.home, console.print, config.grace_s)
         for number, handler in before.items():

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import omnireel
 from omnireel.errors import FailedPrecondition, InvalidInput
+from omnireel.files import atomic_write
 from services.common.stack.weights import join_parts, parts_of
 
 MODEL_SERVICES = ("prompt_enhancer", "generator", "super_resolver")
 DEFAULT_PORT = 7070
 DEFAULT_HTTP_PORT = 7080
 MAX_WORKERS = 16
+_PATHS = ("home", "weights_root", "own_weights", "adapter")
 SHIPPED_WEIGHTS = Path(omnireel.__file__).resolve().parent / "weights"
 
 
@@ -192,6 +196,25 @@ class StackConfig:
     def log_file(self, name: str) -> Path:
         """Where a process writes its log."""
         return self.home / "logs" / f"{name}.log"
+
+
+def save_config(config: StackConfig, path: Path) -> None:
+    """Write ``config`` for another process."""
+    data = {f.name: getattr(config, f.name) for f in fields(config)}
+    atomic_write(path, json.dumps({**data, **_plain_paths(data)}, default=dict).encode())
+
+
+def load_config(path: Path) -> StackConfig:
+    """What :func:`save_config` wrote."""
+    data = json.loads(path.read_text(encoding="utf-8"))
+    for name in _PATHS:
+        data[name] = Path(data[name]) if data[name] is not None else None
+    data["commands"] = {name: tuple(command) for name, command in data["commands"].items()}
+    return StackConfig(**data)
+
+
+def _plain_paths(data: Mapping[str, Any]) -> dict[str, str | None]:
+    return {name: str(data[name].resolve()) if data[name] else None for name in _PATHS}
 
 
 def service_of(name: str) -> str:

@@ -22,6 +22,9 @@ def stop_stack(home: Path, report: Callable[[str], None], grace_s: float = 15.0)
         state = read_state(home)
         if state is None:
             return False
+        if state.supervisor is not None:
+            stop_processes([state.supervisor], grace_s)  # first, or it would start them again
+            state = read_state(home) or state
         alive = bool(state.alive)
         for name, killed in stop_processes(state.processes, grace_s):
             report(f"{name:<16} {'killed: it did not stop in time' if killed else 'stopped'}")

@@ -33,13 +33,16 @@ class ProcessState:
 @dataclass(frozen=True)
 class StackState:
     """A started stack. ``gateway`` is the public gRPC address, ``http`` that of its HTTP door
-    (``host:port``), ``started_at`` seconds of the epoch."""
+    (``host:port``), ``started_at`` seconds of the epoch. ``restarts`` are the last lines that the
+    supervisor said, ``supervisor`` is its own process where it has one."""
 
     gateway: str
     size: str
     started_at: float
     processes: tuple[ProcessState, ...]
     http: str = ""
+    restarts: tuple[str, ...] = ()
+    supervisor: ProcessState | None = None
 
     @property
     def alive(self) -> tuple[ProcessState, ...]:
@@ -58,7 +61,14 @@ def read_state(home: Path) -> StackState | None:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         processes = tuple(ProcessState(**process) for process in data.pop("processes"))
-        return StackState(**data, processes=processes)
+        restarts = tuple(data.pop("restarts", ()))
+        supervisor = data.pop("supervisor", None)
+        return StackState(
+            **data,
+            processes=processes,
+            restarts=restarts,
+            supervisor=ProcessState(**supervisor) if supervisor else None,
+        )
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:

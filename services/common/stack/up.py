@@ -16,7 +16,8 @@ from omnireel.errors import DeadlineExceeded, FailedPrecondition
 from services.common.stack.config import MODEL_SERVICES, StackConfig
 from services.common.stack.down import stop_processes
 from services.common.stack.probe import SERVING, health_of
-from services.common.stack.process import is_alive, spawn
+from services.common.stack.process import is_alive
+from services.common.stack.starting import start_process
 from services.common.stack.state import (
     ProcessState,
     StackState,
@@ -28,7 +29,7 @@ from services.common.stack.state import (
 from services.common.stack.weights import link_parts
 
 POLL_S = 0.1
-MAX_LOG_BYTES = 8 << 20
+SUPERVISOR_GRACE_S = 5.0
 
 
 def start_stack(config: StackConfig, report: Callable[[str], None]) -> StackState:
@@ -85,20 +86,7 @@ class _Start:
         return self._write()
 
     def _spawn(self, name: str, addresses: dict[str, str]) -> None:
-        config = self._config
-        config.address_file(name).unlink(missing_ok=True)
-        if name == "gateway":
-            config.http_address_file.unlink(missing_ok=True)
-        log = config.log_file(name)
-        if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
-            log.replace(log.with_suffix(".log.old"))
-        with log.open("a", encoding="utf-8") as file:
-            file.write(f"--- started {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
-        command = config.commands[name.partition("-")[0]]
-        process = spawn(command, config.environment_of(name, addresses), log)
-        self._by_name[name] = ProcessState(
-            name, process.pid, process.start_ticks, address="", log=str(log)
-        )
+        self._by_name[name] = start_process(self._config, name, addresses, {})
         self._write()  # at once: if this command is killed, `down` still finds the process
 
     def _write(self) -> StackState:
@@ -169,11 +157,14 @@ def log_tail(log: Path, lines: int = 1) -> str:
 def _require_stopped(home: Path) -> None:
     state = read_state(home)
     if state is None:
-        return
+        return None
     alive = state.alive
     if not alive:
+        if state.supervisor is not None and is_alive(state.supervisor.id):
+            stop_processes([state.supervisor], SUPERVISOR_GRACE_S)
+            return _require_stopped(home)  # it may have started something until then
         state_file(home).unlink()  # the machine went down, or everything was killed
-        return
+        return None
     dead = ", ".join(process.name for process in state.processes if process not in alive)
     problem = (
         f"runs only in part ({dead} ended); stop it with `omnireel down`, then start it again"
