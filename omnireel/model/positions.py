@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-NATIVE_LATENT_FPS = 2.0
 _SPACE_SPAN = 8.0
 """A square frame spans this many position units, whatever its number of tokens."""
 

@@ -213,7 +213,6 @@ def pack(samples: Sequence[OmniSample], device: torch.device | str = "cpu") -> P
         num_targets += n
 
     empty = torch.zeros(0, dtype=torch.long)
-    width = patches[0].shape[1] if patches else 0
     target_keys = [
         torch.cat([c, x + num_conditions])
         for c, x in zip(condition_blocks, target_blocks, strict=True)
@@ -225,7 +224,7 @@ def pack(samples: Sequence[OmniSample], device: torch.device | str = "cpu") -> P
         text_ids=torch.cat(text_ids).to(device),
         text_slots=torch.cat(text_slots).to(device),
         sample_of_text=torch.repeat_interleave(numbers, text_lengths).to(device),
-        patches_NP=(torch.cat(patches) if patches else torch.zeros(0, width)).to(device),
+        patches_NP=(torch.cat(patches) if patches else torch.zeros(0, 0)).to(device),
         patch_slots=(torch.cat(patch_slots) if patch_slots else empty).to(device),
         roles=torch.cat(roles).to(device),
         condition_positions_N4=torch.cat(condition_positions).to(device),

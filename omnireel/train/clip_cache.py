@@ -160,11 +160,3 @@ class ClipBatches:
                 frames = frames[:, :, ::-1]
             clips.append(frames)
         return np.stack(clips)
-
-
-def clips_of(cache: ClipCache, per_bucket: int) -> list[Frames]:
-    """The first ``per_bucket`` clips of every format as ``frames_NTHWC`` (for validation)."""
-    return [
-        np.stack([cache.clip(b, i) for i in range(min(per_bucket, cache.size(b)))])
-        for b in range(len(cache.formats))
-    ]

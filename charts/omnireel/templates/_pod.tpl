@@ -99,6 +99,10 @@ spec:
         periodSeconds: 10
         timeoutSeconds: 10
         failureThreshold: 2
+        {{- if has .component (list "prompt-enhancer" "generator" "super-resolver") }}
+        # What hangs, or has lost its GPU, has nothing to hand over: the long grace period is not for it.
+        terminationGracePeriodSeconds: 5
+        {{- end }}
       {{- if ne .component "worker" }}
       lifecycle:
         # New calls stop coming before the server stops taking them.

@@ -38,7 +38,7 @@ class MicrobatchConfig:
 
     def __post_init__(self) -> None:
         if not 0 < self.fill <= 1:
-            raise InvalidInput("fill must be in 0 to 1", field="balance.fill")
+            raise InvalidInput("fill must be in 0 to 1", field="packing.fill")
         if self.rank_seconds is not None and not self.rank_seconds > 0:
             raise InvalidInput("rank_seconds must be more than 0", field="balance.rank_seconds")
 
@@ -69,8 +69,8 @@ class Microbatches:
         if not self._epoch(0):
             raise InvalidInput(
                 f"{len(self.lengths)} samples of {int(self._tokens.sum())} tokens do not fill one "
-                f"micro-batch of {world} ranks; lower balance.max_tokens or add data",
-                field="balance.max_tokens",
+                f"micro-batch of {world} ranks; lower packing.max_tokens or add data",
+                field="packing.max_tokens",
             )
 
     def samples(self, index: int) -> tuple[int, ...]:

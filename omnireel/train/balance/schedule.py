@@ -49,11 +49,12 @@ class Limits:
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1:
-            raise InvalidInput("max_tokens must be 1 or more", field="balance.max_tokens")
+            raise InvalidInput("max_tokens must be 1 or more", field="packing.max_tokens")
         powers = tuple(2**i for i in range(len(self.degrees)))
         if not self.degrees or self.degrees != powers:
             raise InvalidInput(
-                f"degrees must be 1, 2, 4, .. in order, not {self.degrees}", field="balance.degrees"
+                f"degrees must be 1, 2, 4, .. in order, not {self.degrees}",
+                field="packing.max_degree",
             )
 
 
@@ -112,7 +113,7 @@ def plan_microbatch(
         raise InvalidInput(
             f"{world} ranks cannot be cut into groups of {limits.degrees[-1]}; choose degrees that "
             "divide the number of ranks",
-            field="balance.degrees",
+            field="packing.max_degree",
         )
     table = _Table.build(lengths, cost, limits)
     found = [_longest_first(table, sizes) for sizes in _group_sizes(table, world)]
@@ -139,8 +140,8 @@ class _Table:
         if longest > limits.max_tokens * limits.degrees[-1]:
             raise InvalidInput(
                 f"a sample of {longest} tokens does not fit {limits.degrees[-1]} ranks with "
-                f"{limits.max_tokens} tokens each; raise max_tokens or allow a larger degree",
-                field="balance.max_tokens",
+                f"{limits.max_tokens} tokens each; raise packing.max_tokens or packing.max_degree",
+                field="packing.max_tokens",
             )
         seconds = [[cost.sample_seconds(n, d) for d in limits.degrees] for n in lengths]
         tokens = np.array([n.tokens for n in lengths], np.float64)

@@ -30,6 +30,9 @@ from omnireel.train.objectives.flow_batch import FlowBatch, FlowPreparation
 from omnireel.train.objectives.packed import PackFn
 from omnireel.train.work import training_work
 
+_NOISY_FROM = 0.75
+"""Times above are logged as the noisy ones, where a clip's plan is made rather than its detail."""
+
 
 @dataclass(frozen=True)
 class FlowMatchingConfig:
@@ -108,8 +111,8 @@ class FlowMatching:
         prepared = batch if isinstance(batch, FlowBatch) else self.preparation(batch, rng)
         here = prepared.to(self._device)
         errors_B = self._errors(here, _noise_like(here.clean_NP, here.random_numbers()))
-        late = here.times_B > 0.75
-        metrics = _means(errors_B.detach(), {"loss_noisy": late, "loss_clean": ~late})
+        noisy = here.times_B > _NOISY_FROM
+        metrics = _means(errors_B.detach(), {"loss_noisy": noisy, "loss_clean": ~noisy})
         work = training_work(self.model, here.packed)
         return LossReport(self._mean(errors_B, here), metrics, here.num_samples, work)
 

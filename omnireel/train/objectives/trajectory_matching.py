@@ -135,11 +135,11 @@ class TrajectoryMatching:
 
     def _loss(self, batch: TrajectoryBatch) -> LossReport:
         errors_B, work = self.errors(batch)
-        late = batch.step_B < self.preparation.grid.num_steps // 2
+        noisy = batch.step_B < self.preparation.grid.num_steps // 2
         with torch.no_grad():
             metrics = {
                 name: float(errors_B[chosen.to(errors_B.device)].mean())
-                for name, chosen in (("loss_noisy", late), ("loss_clean", ~late))
+                for name, chosen in (("loss_noisy", noisy), ("loss_clean", ~noisy))
                 if bool(chosen.any())
             }
         return LossReport(errors_B.mean(), metrics, len(errors_B), work)
