@@ -17,7 +17,8 @@ has K steps at times 1 = t_K > ... > t_0 = 0 (the schedule that it is sampled on
    sg[ x0^ + x0_guided - x0_fake ].
 6. Both networks step at once: loss = L_student + lambda L_trajectory + L_fake. Neither term reaches
    the other's weights (each sees the other without gradient), and Adam and Muon do not feel the
-   scale of a loss, so one optimiser on the sum makes one update of each. The fake network learns
+   scale of a loss, so one optimiser on the sum makes one update of each. Only clipping knows both:
+   it bounds the norm of their gradients together. The fake network learns
    faster by ``optimizer.lr_multipliers`` (its parameters begin with "fake."; the paper's factor is
    5) and Adam's betas are (0, 0.95). L_trajectory is the loss of
    :mod:`omnireel.train.objectives.trajectory_matching` on data.
