@@ -68,7 +68,8 @@ class PreferencePair:
     """Two candidates for one prompt and its conditions, and the verdict.
 
     ``verdicts`` holds one verdict for the whole clip, or one for each of several (nearly) equal
-    runs of its latent frames; oracles and people give the former. ``round`` counts rounds of sampling and training, from 1.
+    runs of its latent frames; oracles and people give the former. ``round`` counts rounds of
+    sampling and training, from 1.
     """
 
     capability: str

@@ -33,6 +33,7 @@ class Verdict:
 
     what: str
     policy: Policy
+    reason: str = "LOSS_NOT_FINITE"
 
 
 def last_good(run: Path, what: str, step: int, reason: str) -> Path:
@@ -83,14 +84,23 @@ class StepJudge:
             if self._factor:
                 self._norms.append(norm)
             return None
+        self.count(step, verdict)
+        return verdict
+
+    def count(self, step: int, verdict: Verdict) -> None:
+        """Note a step that went wrong.
+
+        Raises:
+            FailedPrecondition: the run must not go on.
+
+        """
         self.skipped += 1
         if verdict.policy == "stop" or self.skipped > self._max_skips:
             raise FailedPrecondition(
                 f"The {verdict.what} at step {step} ({self.skipped} such steps); lower "
                 "optimizer.muon_lr and optimizer.adamw_lr, or resume from the last checkpoint",
-                reason="LOSS_NOT_FINITE",
+                reason=verdict.reason,
             )
-        return verdict
 
     def norms(self) -> list[float]:
         """What a resumed run needs, beside ``skipped``."""

@@ -5,7 +5,8 @@
    On several ranks the engine shares out the batches of a step, and everything else.
 3. Every so often: log, validate with the averaged weights, write a checkpoint.
 4. Stop at ``num_steps``, when the time budget is used up, or when asked to; checkpoint once more.
-   Stop at the checkpoint before when a held-out metric leaves its limit (``stop_above``).
+   Stop at the checkpoint before when a held-out metric leaves its limit (``stop_above``); go back
+   to it, and on with other batches, when one leaves its band (``bands``).
 
 The learning rate follows max(step / num_steps, elapsed / budget), so a run with a time budget
 decays fully before its time is over. Every batch and every random number of a step follows from
@@ -25,6 +26,7 @@ from typing import Any
 import torch
 
 from omnireel.parallel.ranks import Rank
+from omnireel.train.bands import outside
 from omnireel.train.callbacks import Callback, CallbackList, JsonlMetrics, RunInfo, StepEvent
 from omnireel.train.checkpoint import load_checkpoint
 from omnireel.train.ema import Ema
@@ -140,9 +142,7 @@ class Trainer:
                 rate = multiplier(config.schedule, at.step, at.progress)
                 verdict = self._train_step(feed, rate)
                 if verdict is not None and verdict.policy == "roll_back":
-                    feed.close()
-                    self._roll_back(verdict)
-                    feed = self._open_feed()
+                    feed = self._roll_back(feed, verdict, at.data_step)
                     continue
                 at.step += 1
                 self.callbacks.step = at.step
@@ -151,9 +151,12 @@ class Trainer:
                     self.callbacks.on_step(self._event(rate))
                     logged_at = at.step
                 if at.step % config.validate_every == 0 or at.complete:
-                    self._validate()
+                    verdict = self._validate()
                     if self._refused:
                         break
+                    if verdict is not None:
+                        feed = self._roll_back(feed, verdict, at.data_step - 1)
+                        continue
                 self._announce(self._writer.poll())
                 if at.step % config.checkpoint_every == 0:
                     self._save(background=config.background_checkpoints)
@@ -198,33 +201,43 @@ class Trainer:
             self.callbacks.on_notice(at.step, f"{verdict.what}; the step was skipped")
         return verdict
 
-    def _roll_back(self, verdict: Verdict) -> None:
-        """Go back to the last checkpoint, and on with the batches after the bad step."""
+    def _roll_back(self, feed: Feed, verdict: Verdict, data_step: int) -> Feed:
+        """Go back to the last checkpoint, and on with the batches after those of ``data_step``."""
+        feed.close()
         self._beat("checkpoint", self.at.step)
         self._announce(self._writer.finish())
         at = self.at
-        bad, before = at.step, (at.data_step, at.judge.skipped, at.clock.own_s)
-        last_good(self.run, verdict.what, bad, reason="LOSS_NOT_FINITE")
+        bad, before = at.step, (data_step, at.judge.skipped, at.clock.own_s)
+        last_good(self.run, verdict.what, bad, reason=verdict.reason)
         self._resume()
         at.leave_out(*before)
         self.callbacks.on_notice(
             bad, f"{verdict.what}; back to step {at.step}, leaving out the batches since"
         )
+        return self._open_feed()
 
-    def _validate(self) -> None:
+    def _validate(self) -> Verdict | None:
+        """Validate; the verdict on a metric that is outside of its band."""
         beat = partial(self._beat, "validation", self.at.step)
         beat()
         with self._meter.phase("validation"):
             report = validated(self.objective, self.engine, self.ema, beat)
         self.callbacks.on_validation(self.at.step, report)
         # Rank 0 decides: others may round differently.
-        problem = self.engine.gather(beyond(report.metrics, self.config.stop_above))[0]
+        limits, bands = self.config.stop_above, self.config.bands
+        found = beyond(report.metrics, limits), outside(report.metrics, bands)
+        problem, left = self.engine.gather(found)[0]
         if problem:
             self._announce(self._writer.finish())
             kept = last_good(self.run, problem, self.at.step, reason="VALIDATION_FAILED")
             self.callbacks.on_notice(self.at.step, f"{problem}; the run ends at {kept.name}")
         self._refused = bool(problem)
         self._beat("step", self.at.step)
+        if self._refused or not left:
+            return None
+        verdict = Verdict(left, "roll_back", reason="VALIDATION_FAILED")
+        self.at.judge.count(self.at.step, verdict)
+        return verdict
 
     def _reduce_step(self, loss: float = 0.0, samples: float = 0.0) -> tuple[float, float]:
         """The step's loss and samples over all ranks; all take over rank 0's clock, and a wish to

@@ -11,6 +11,7 @@ import torch
 
 from omnireel.errors import InvalidInput
 from omnireel.parallel.ranks import ParallelConfig
+from omnireel.train.bands import check_bands
 from omnireel.train.ema import EmaConfig
 from omnireel.train.feed import FeedConfig
 from omnireel.train.optim import OptimizerConfig
@@ -41,6 +42,9 @@ class TrainerConfig:
     stop_above: dict[str, float] = field(default_factory=dict)
     """Held-out metrics by name, and what they may be at most: beyond it the run ends at the
     checkpoint before, which is what counts then."""
+    bands: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Held-out metrics by name, and their least and largest values: outside, the run goes back to
+    the last checkpoint and leaves out all batches since, at most ``max_skips`` times."""
     log_every: int = 20
     validate_every: int = 500
     checkpoint_every: int = 500
@@ -71,6 +75,7 @@ class TrainerConfig:
             if getattr(self, name) not in get_args(Policy):
                 choices = ", ".join(get_args(Policy))
                 raise InvalidInput(f"{name} is one of {choices}", field=f"trainer.{name}")
+        check_bands(self.bands, self.validate_every, self.checkpoint_every)
         if self.spike_factor != 0 and not self.spike_factor > 1:
             raise InvalidInput(
                 "spike_factor must be more than 1, or 0 for none", field="trainer.spike_factor"

@@ -1,4 +1,4 @@
-"""What shows early that a distilled student leaves the teacher: numbers for a roll-back rule.
+"""What shows early that a distilled student leaves the teacher: read by ``trainer.bands``.
 
 All are relative to data, so 1 means "as in the data" for spread and motion: a saturation that
 climbs is the burnt look of too much guidance, motion or diversity that falls is a student that
