@@ -1,69 +1,151 @@
-"""Every command, code block and link in README, CONTRIBUTING and docs/serving is true."""
+"""Every command, setting, link and anchor of every page is true."""
 
 from __future__ import annotations
 
 import itertools
 import re
 import shlex
+import subprocess
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+import typer
 
 from omnireel.cli.main import app
-from omnireel.recipes import build_recipe
+from omnireel.recipes import RECIPES, build_recipe
 from omnireel.recipes.config import override
 from tests.support.gateway import RESULT, FakeGateway
 
 ROOT = Path(__file__).parents[3]
-DOCUMENTS = {name: (ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md")}
-SERVING = {path.name: path.read_text() for path in sorted((ROOT / "docs/serving").glob("*.md"))}
-FENCE = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
+TRACKED = subprocess.run(
+    ["git", "ls-files", "-co", "--exclude-standard", "*.md"],
+    cwd=ROOT, capture_output=True, text=True, check=True,
+).stdout.split()  # fmt: skip
+PAGES = {name: (ROOT / name).read_text() for name in TRACKED}
+MAIN = ("README.md", "CONTRIBUTING.md")
+FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+CODE = re.compile(r"`([^`\n]+)`")
+SHELL = re.compile(r"^(?:&&|\|\|?|;|&|\d?>{1,2}.*|<.*|\))$")
+ASSIGNMENTS = re.compile(r"(?:[A-Z_][A-Z0-9_]*=\S* )*")
 
 
-def blocks(language: str) -> list[str]:
-    return [
-        body
-        for text in DOCUMENTS.values()
-        for kind, body in FENCE.findall(text)
-        if kind == language
-    ]
+def blocks(language: str, pages: tuple[str, ...]) -> list[str]:
+    found = [FENCE.findall(PAGES[name]) for name in pages]
+    return [body for kind, body in itertools.chain(*found) if kind == language]
 
 
-def commands(program: str) -> list[list[str]]:
-    found = [
-        body for text in SERVING.values() for kind, body in FENCE.findall(text) if kind == "bash"
-    ]
-    lines = [line for block in (*blocks("bash"), *found) for line in block.splitlines()]
-    # Other lines may be parts of longer ones, whose quotes are open.
-    ours = [line for line in lines if line.startswith(f"{program} ")]
-    return [shlex.split(line, comments=True)[1:] for line in ours]
+def lines_of(name: str) -> Iterator[str]:
+    for body in blocks("bash", (name,)):
+        yield from (line.strip() for line in body.replace("\\\n", " ").splitlines())
 
 
-@pytest.mark.parametrize("arguments", commands("omnireel"), ids=shlex.join)
-def test_omnireel_commands_exist_with_their_options(arguments: list[str]) -> None:
-    result = CliRunner().invoke(app, [*arguments, "--help"])
-    assert result.exit_code == 0, result.output
+def words_of(line: str, program: str) -> list[str] | None:
+    """The arguments of a line that calls the program, up to a pipe or the like."""
+    line = line[ASSIGNMENTS.match(line).end() :]  # type: ignore[union-attr]
+    if not line.startswith(f"{program} "):
+        return None
+    words = shlex.split(line, comments=True)[1:]
+    return list(itertools.takewhile(lambda word: not SHELL.match(word), words))
 
 
-def test_an_unknown_option_would_be_found() -> None:
-    assert CliRunner().invoke(app, ["generate", "a", "--colour", "--help"]).exit_code == 2
+def commands(program: str) -> list[tuple[str, tuple[str, ...]]]:
+    """Page and arguments of every call in a block."""
+    found = ((name, words_of(line, program)) for name in PAGES for line in lines_of(name))
+    return list(dict.fromkeys((name, tuple(words)) for name, words in found if words))
 
 
-def test_recipes_take_the_settings() -> None:
-    checked = 0
-    for verb, recipe, *options in (c for c in commands("omnireel") if len(c) > 1):
-        if verb != "train":
+def mentions() -> list[tuple[str, tuple[str, ...]]]:
+    """Page and arguments of every call of `omnireel` in the text around the blocks."""
+    found = (
+        (name, words_of(code, "omnireel"))
+        for name, text in PAGES.items()
+        for code in CODE.findall(FENCE.sub("", text))
+        if name != "CHANGELOG.md" and "..." not in code and "|" not in code
+    )
+    return list(dict.fromkeys((name, tuple(words)) for name, words in found if words))
+
+
+def parse(arguments: tuple[str, ...]) -> tuple[list[str], dict[str, Any]]:
+    """Down to the command that would run: its path and its parameters, converted and in range."""
+    command = typer.main.get_command(app)
+    context, path = command.make_context("omnireel", list(arguments)), list[str]()
+    while rest := [*getattr(context, "_protected_args", ()), *context.args]:
+        name, command, rest = context.command.resolve_command(context, rest)
+        context = command.make_context(name, rest, parent=context)
+        path.append(name)
+        if not hasattr(command, "resolve_command"):
+            break
+    return path, context.params
+
+
+@pytest.mark.parametrize(("page", "arguments"), commands("omnireel"))
+def test_commands_are_whole(page: str, arguments: tuple[str, ...]) -> None:
+    path, params = parse(arguments)
+    assert path
+    if path[0] == "train" and path[-1] in RECIPES and params.get("assign"):
+        settings = [each for value in params["assign"] for each in value.split()]
+        override(build_recipe(path[-1]), tuple(settings))
+
+
+@pytest.mark.parametrize(("page", "arguments"), mentions())
+def test_commands_in_the_text_have_known_names_and_options(
+    page: str, arguments: tuple[str, ...]
+) -> None:
+    """A text may name a verb or an option without what it needs, and nothing that is unknown."""
+    try:
+        assert parse(arguments)[0]
+    except typer.Exit as done:
+        assert done.exit_code == 0
+    except typer.TyperException as error:
+        named_alone = type(error).__name__ in ("MissingParameter", "NoArgsIsHelpError")
+        bare_option = "requires an argument" in str(error) and arguments[-1].startswith("--")
+        assert named_alone or bare_option, error
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "generate a --colour red", "generate", "plan serve --jobs-per-hour many",
+        "plan serve --jobs-per-hour 9 --slots 0", "evaluate",
+    ],
+)  # fmt: skip
+def test_a_wrong_command_would_be_found(wrong: str) -> None:
+    with pytest.raises(Exception, match=r"(?i)no such|missing|should be|there is no"):
+        parse(tuple(wrong.split()))
+
+
+def slug(heading: str) -> str:
+    """The anchor of a heading, as GitHub makes it."""
+    text = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading)
+    return re.sub(r"[^\w\- ]", "", text).strip().lower().replace(" ", "-")
+
+
+@cache
+def anchors(path: Path) -> set[str]:
+    text = FENCE.sub("", path.read_text())
+    return {slug(heading) for heading in re.findall(r"^#+ +(.+?) *$", text, re.MULTILINE)}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_and_anchors_lead_somewhere(page: str) -> None:
+    dead = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", PAGES[page])):
+        path, _, anchor = target.partition("#")
+        found = (ROOT / page).parent / path if path else ROOT / page
+        if "://" in target or target.startswith("mailto:"):
             continue
-        settings = [b for a, b in itertools.pairwise(options) if a == "--set"]
-        if settings:
-            override(build_recipe(recipe), tuple(settings))
-            checked += 1
-    assert checked
+        if not found.exists() or (
+            anchor and found.suffix == ".md" and anchor not in anchors(found)
+        ):
+            dead.append(target)
+    assert not dead
 
 
-@pytest.mark.parametrize("arguments", commands("make"), ids=shlex.join)
-def test_make_targets_exist(arguments: list[str]) -> None:
+@pytest.mark.parametrize(("page", "arguments"), commands("make"))
+def test_make_targets_exist(page: str, arguments: tuple[str, ...]) -> None:
     makefile = (ROOT / "Makefile").read_text()
     assert re.search(rf"^{arguments[0]}:", makefile, re.MULTILINE)
 
@@ -71,7 +153,7 @@ def test_make_targets_exist(arguments: list[str]) -> None:
 def test_the_python_example_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (example,) = blocks("python")
+    (example,) = blocks("python", MAIN)
     assert len([line for line in example.splitlines() if line]) <= 15
     monkeypatch.chdir(tmp_path)
     for name in ("front.png", "left.png", "right.png"):
@@ -86,20 +168,5 @@ def test_the_python_example_runs(
     assert "generating step 1/4" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", SERVING)
-def test_links_of_the_serving_pages_lead_somewhere(name: str) -> None:
-    targets = re.findall(r"\]\(([^)#]+)\)", SERVING[name])
-    folder = ROOT / "docs/serving"
-    assert not {t for t in targets if "://" not in t and not (folder / t).exists()}
-
-
-@pytest.mark.parametrize("name", DOCUMENTS)
-def test_links_lead_somewhere(name: str) -> None:
-    targets = re.findall(r"\]\(([^)#]+)\)", DOCUMENTS[name])
-    assert targets
-    missing = {target for target in targets if "://" not in target and not (ROOT / target).exists()}
-    assert not missing
-
-
 def test_the_readme_is_short() -> None:
-    assert len(DOCUMENTS["README.md"].splitlines()) <= 170
+    assert len(PAGES["README.md"].splitlines()) <= 170
