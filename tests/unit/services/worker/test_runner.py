@@ -307,7 +307,7 @@ def test_a_job_never_runs_on_another_version(b: Bench) -> None:
     failed = b.jobs.get(job.id)
     assert failed.state is JobState.FAILED and failed.error is not None
     assert (failed.error.reason, failed.error.retryable) == ("MODEL_VERSION_MISMATCH", True)
-    assert "create it again" in failed.error.message
+    assert "resubmit it" in failed.error.message
     assert b.generator.steps == []
 
 
