@@ -153,6 +153,23 @@ def set_alias(
     return registry.resolve(version.ref)
 
 
+def drop_alias(
+    reference: str, alias: str, *, tracking_uri: str = DEFAULT_TRACKING_URI
+) -> ModelVersion:
+    """Take an alias off a version that has it; others are left alone. Never ``champion``."""
+    if check_alias(alias) == CHAMPION:
+        raise InvalidInput(
+            f"{CHAMPION!r} moves only through a gate: use 'omnireel registry rollback'",
+            field="alias",
+        )
+    registry = Registry.open(tracking_uri)
+    version = registry.resolve(reference)
+    if alias in version.aliases:
+        with mlflow_errors(tracking_uri):
+            registry.client.delete_registered_model_alias(version.name, alias)
+    return registry.resolve(version.ref)
+
+
 def _experiment(registry: Registry, run_id: str | None, artifact_root: str | None) -> str:
     if run_id is None:
         return experiment_id(registry.client, registry.tracking_uri, artifact_root)

@@ -199,14 +199,24 @@ def judge_release(
     ]  # fmt: skip
 
 
-def put_into_service(target: str, model: str, version: str) -> Words:
+def put_into_service(target: str, model: str, version: str, wait_s: float) -> Words:
     """Serve a pinned version."""
-    return ["rollout", "put", target, model, "--version", version]
+    return ["rollout", "put", target, model, "--version", version, "--wait-s", wait_s]
 
 
-def take_back(target: str) -> Words:
-    """Serve what was served before."""
-    return ["rollout", "undo", target]
+def take_back(target: str, model: str, wait_s: float) -> Words:
+    """Serve what was served before the model, if that is still served."""
+    return ["rollout", "undo", target, "--if-model", model, "--wait-s", wait_s]
+
+
+def settle_release(
+    version: str, model: str, canary: str, service: str, wait_s: float, mlflow: str
+) -> Words:
+    """Whatever has failed: what did not become the champion is not served any more."""
+    return [
+        "rollout", "settle", version, model, canary, service, "--wait-s", wait_s,
+        "--mlflow", mlflow,
+    ]  # fmt: skip
 
 
 def watch_service(
@@ -250,7 +260,8 @@ VERBS = {
         Verb(register_model, retries=2),
         Verb(judge_release, retries=1),
         Verb(put_into_service, retries=1),
-        Verb(take_back),
+        Verb(take_back, retries=1),
+        Verb(settle_release, retries=2),
         Verb(watch_service, calls=True),
         Verb(promote_version),
     )

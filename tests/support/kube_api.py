@@ -35,6 +35,8 @@ class KubeApi:
     deployments: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Rolled out at once, unless ``stuck``."""
     stuck: bool = False
+    outage: int = 0
+    """So many of the next looks at a Deployment are answered with 503."""
     logs: dict[str, list[str]] = field(default_factory=dict)
     created: list[dict[str, Any]] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
@@ -178,7 +180,10 @@ def _handler(api: KubeApi) -> type[BaseHTTPRequestHandler]:
                 self._json(200, api.pods[name])
 
         def _deployment(self, name: str) -> None:
-            if name in api.deployments:
+            if api.outage:
+                api.outage -= 1
+                self._status(503, "the API is starting")
+            elif name in api.deployments:
                 self._json(200, api.deployments[name])
             else:
                 self._status(404, f"deployments {name} not found")

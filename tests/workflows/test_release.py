@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 from google.rpc import code_pb2, status_pb2
 
-from omnireel.registry.publishing import register
+from omnireel.cli.rollout.targets import FolderTarget
+from omnireel.registry.publishing import register, set_alias
 from omnireel.registry.versions import ModelVersion, Registry
 from omnireel.shipped import SHIPPED_TINY
 from tests.support.gateway import FakeGateway, Script
@@ -19,14 +21,22 @@ pytestmark = [pytest.mark.timeout(3000), pytest.mark.filterwarnings("ignore")]
 SETTINGS = ["smoke=true", "requests=2"]
 
 
-def released(root: Path, uri: str, version: ModelVersion, address: str) -> str:
-    """Run the whole workflow for a version; its output."""
+def release(
+    root: Path, uri: str, version: ModelVersion, address: str, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the whole workflow for a version."""
     arguments = {
         "version": version.ref, "mlflow": uri, "canary": f"folder:{root}/canary",
         "canary_address": address, "service": f"folder:{root}/service",
         "models": str(root / "models"), "served": str(root / "models"),
+        **more,
     }  # fmt: skip
-    done = run_locally("release", root, SETTINGS, arguments)
+    return run_locally("release", root, SETTINGS, arguments)
+
+
+def released(root: Path, uri: str, version: ModelVersion, address: str) -> str:
+    """The same, which must succeed; its output."""
+    done = release(root, uri, version, address)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -69,3 +79,20 @@ def test_what_the_gate_refuses_is_never_served(tmp_path: Path) -> None:
     assert verdict["verdict"] == "refused"
     assert not (tmp_path / "canary").exists() and not (tmp_path / "models").exists()
     assert Registry.open(uri).champion("generator") is None
+
+
+def test_a_release_that_breaks_leaves_nothing_served_that_is_not_the_champion(
+    tmp_path: Path,
+) -> None:
+    uri = fresh_registry(tmp_path / "mlflow")
+    version = register(SHIPPED_TINY / "enhancer", name="enhancer", tracking_uri=uri)
+    set_alias(version.ref, "canary", tracking_uri=uri)
+    model = tmp_path / "models" / version.ref
+    (model / "enhancer").mkdir(parents=True)
+    canary = FolderTarget(tmp_path / "canary")
+    canary.put(version.ref, model)  # as a run before has left it
+    (tmp_path / "full").write_text("no folder")
+    done = release(tmp_path, uri, version, "127.0.0.1:1", folder=str(tmp_path / "full"))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert not canary.link.exists()
+    assert Registry.open(uri).resolve(version.ref).aliases == ()

@@ -19,6 +19,7 @@ from omnireel.cli.rollout.targets import (
 from omnireel.errors import DeadlineExceeded, FailedPrecondition
 
 MODEL_SERVICES = ("generator", "super-resolver", "prompt-enhancer")
+_TIMEOUT_S = 30.0
 _FORGOTTEN = {PREVIOUS_VERSION: None, PREVIOUS_WEIGHTS: None}
 
 
@@ -32,43 +33,52 @@ class DeploymentTarget:
     wait: WaitConfig = field(default_factory=WaitConfig)
 
     @classmethod
-    def connect(cls, name: str, namespace: str) -> DeploymentTarget:
+    def connect(cls, name: str, namespace: str, wait: WaitConfig | None = None) -> DeploymentTarget:
         """As :meth:`omnireel.cli.launch.cluster.Cluster.connect`."""
         from kubernetes import client
 
         api, here = connected()
-        return cls(client.AppsV1Api(api), name, namespace or here)
+        return cls(client.AppsV1Api(api), name, namespace or here, wait or WaitConfig())
 
     def put(self, version: str, weights: Path) -> bool:
         """Serve ``weights``, a path as the pods see it. Pods that do not come up are taken back.
 
+        When they were put already, perhaps by a command that was killed while it waited, the rest
+        is the same: new pods are waited for, or taken back.
+
         Raises:
             NotFound: no such Deployment.
             DeadlineExceeded: the new pods were not ready in time; the old model serves again.
+            Unavailable: the API has not answered for as long.
 
         """
         found = self._read()
         notes = found.metadata.annotations or {}
         before = _weights_of(found)
-        if before == str(weights) and notes.get(VERSION) == version:
-            return False
-        remembered = {PREVIOUS_VERSION: notes.get(VERSION, ""), PREVIOUS_WEIGHTS: before}
-        self._patch(version, str(weights), remembered)
+        there = before == str(weights) and notes.get(VERSION) == version
+        if not there:
+            notes = {PREVIOUS_VERSION: notes.get(VERSION, ""), PREVIOUS_WEIGHTS: before}
+            self._patch(version, str(weights), notes)
         try:
             self._wait()
         except DeadlineExceeded as late:
-            self._patch(notes.get(VERSION, ""), before, _FORGOTTEN)
+            if PREVIOUS_WEIGHTS not in notes:
+                raise
+            self._patch(notes.get(PREVIOUS_VERSION, ""), notes[PREVIOUS_WEIGHTS], _FORGOTTEN)
             raise DeadlineExceeded(f"{late.message}; {self.name} was set back") from late
-        return True
+        return not there
 
-    def undo(self) -> str:
+    def undo(self, only: Path | None = None) -> str:
         """Serve what was served before.
 
         Raises:
             FailedPrecondition: nothing is remembered.
 
         """
-        notes = self._read().metadata.annotations or {}
+        found = self._read()
+        notes = found.metadata.annotations or {}
+        if only is not None and _weights_of(found) != str(only):
+            return ""
         if PREVIOUS_WEIGHTS not in notes:
             raise FailedPrecondition(f"{self.name} does not remember what it served before")
         version = str(notes.get(PREVIOUS_VERSION, ""))
@@ -78,7 +88,9 @@ class DeploymentTarget:
 
     def _read(self) -> Any:
         with kubernetes_errors(f"Deployment {self.name} in namespace {self.namespace}"):
-            return self.apps.read_namespaced_deployment(self.name, self.namespace)
+            return self.apps.read_namespaced_deployment(
+                self.name, self.namespace, _request_timeout=_TIMEOUT_S
+            )
 
     def _patch(self, version: str, weights: str, notes: Mapping[str, str | None]) -> None:
         found = self._read()
@@ -95,12 +107,16 @@ class DeploymentTarget:
             "spec": {"template": pod},
         }
         with kubernetes_errors(f"Deployment {self.name}"):
-            self.apps.patch_namespaced_deployment(self.name, self.namespace, body)
+            self.apps.patch_namespaced_deployment(
+                self.name, self.namespace, body, _request_timeout=_TIMEOUT_S
+            )
 
     def _wait(self) -> None:
+        replicas = max(1, self._read().spec.replicas or 0)
         wait_until(
             lambda: rolled_out(self._read()),
-            self.wait,
+            self.wait.replica_s * replicas,
+            self.wait.poll_s,
             f"the new pods of {self.name} were not ready",
         )
 

@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from omnireel.errors import DeadlineExceeded, FailedPrecondition, InvalidInput, NotFound
+from omnireel.errors import (
+    DeadlineExceeded,
+    FailedPrecondition,
+    InvalidInput,
+    NotFound,
+    Unavailable,
+)
 
 VERSION = "omnireel.dev/model-version"
 PREVIOUS_VERSION = "omnireel.dev/previous-model-version"
@@ -26,11 +32,25 @@ class Target(Protocol):
     def put(self, version: str, weights: Path) -> bool:
         """Serve ``weights`` as ``version``; False: it was there already."""
 
-    def undo(self) -> str:
-        """Serve what was served before; its version or path."""
+    def undo(self, only: Path | None = None) -> str:
+        """Serve what was served before; its version or path. With ``only``: if that is served now,
+        and otherwise nothing is done, and the answer is empty."""
 
 
-def open_target(text: str) -> Target:
+@dataclass(frozen=True)
+class WaitConfig:
+    """How long new pods may take to be ready."""
+
+    replica_s: float = 1200.0
+    """For each replica, as they are replaced one by one; more than the chart's `startupSeconds`."""
+    poll_s: float = 3.0
+
+    def __post_init__(self) -> None:
+        if not self.replica_s >= 0:
+            raise InvalidInput("wait_s must be 0 or more", field="wait_s")
+
+
+def open_target(text: str, wait: WaitConfig | None = None) -> Target:
     """``folder:/absolute/link`` or ``deployment:[NAMESPACE/]NAME``.
 
     Raises:
@@ -44,7 +64,7 @@ def open_target(text: str) -> Target:
         from omnireel.cli.rollout.deployment import DeploymentTarget
 
         namespace, _, name = rest.rpartition("/")
-        return DeploymentTarget.connect(name, namespace)
+        return DeploymentTarget.connect(name, namespace, wait)
     raise InvalidInput(
         f"{text!r} is no place to serve from; write folder:/absolute/link or "
         "deployment:NAMESPACE/NAME",
@@ -82,9 +102,12 @@ class FolderTarget:
         _point(self.link, weights)
         return True
 
-    def undo(self) -> str:
+    def undo(self, only: Path | None = None) -> str:
         """Let the link lead to where it led before; a first model is taken out of service."""
-        if not self.link.is_symlink():
+        served = self.link.readlink() if self.link.is_symlink() else None
+        if only is not None and served != only.resolve():
+            return ""
+        if served is None:
             raise FailedPrecondition(f"{self.link} serves nothing")
         if not self._previous.is_symlink():
             self.link.unlink()
@@ -104,26 +127,26 @@ def _point(link: Path, target: Path) -> None:
     fresh.replace(link)
 
 
-@dataclass(frozen=True)
-class WaitConfig:
-    """How long new pods may take to be ready."""
-
-    timeout_s: float = 900.0
-    poll_s: float = 3.0
-
-
-def wait_until(done: Callable[[], bool], config: WaitConfig, what: str) -> None:
-    """Ask until it is so.
+def wait_until(done: Callable[[], bool], timeout_s: float, poll_s: float, what: str) -> None:
+    """Ask every ``poll_s`` seconds until it is so. Nobody knows while the API does not answer, so
+    then it is asked again as well.
 
     Raises:
-        DeadlineExceeded: it took too long.
+        DeadlineExceeded: it took longer than ``timeout_s``.
+        Unavailable: the same, and the API does not answer.
 
     """
-    deadline = time.monotonic() + config.timeout_s
-    while not done():
+    deadline = time.monotonic() + timeout_s
+    while True:
+        silent: Unavailable | None = None
+        try:
+            if done():
+                return
+        except Unavailable as error:
+            silent = error
         if time.monotonic() > deadline:
-            raise DeadlineExceeded(f"{what} within {config.timeout_s:g} s")
-        time.sleep(config.poll_s)
+            raise silent or DeadlineExceeded(f"{what} within {timeout_s:g} s")
+        time.sleep(poll_s)
 
 
 def rolled_out(deployment: Any) -> bool:

@@ -194,3 +194,12 @@ def test_every_rung_but_the_last_has_a_gate_behind_it() -> None:
         "gate-rung-2": ["climb-rung-2"],
         "finish-climb": ["gate-rung-2"],
     }
+
+
+def test_a_release_ends_with_its_last_step_however_the_others_end(specs: dict[str, bytes]) -> None:
+    root = documents(specs["release"])["pipeline_spec"]["root"]["dag"]["tasks"]
+    last = root["settle-release"]
+    assert last["triggerPolicy"] == {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"}
+    assert set(last["dependentTasks"]) == set(root) - {"settle-release"}
+    promotion = tasks(specs, "release")["promote-version"]
+    assert promotion["dependentTasks"] == ["put-into-service"]
