@@ -83,7 +83,7 @@ def _at_work(cluster: Cluster, name: str) -> dict[str, Any] | None:
 
 
 def follow(cluster: Cluster, name: str, say: Say, config: FollowConfig | None = None) -> None:
-    """Show state, progress and the first rank's log until the job has ended.
+    """Show state and the first rank's log until the job has ended.
 
     On SIGTERM or Ctrl-C the job is deleted; its run folder keeps the last checkpoint.
 
@@ -140,17 +140,6 @@ def state_of(job: dict[str, Any]) -> tuple[str, str]:
     return (RUNNING if at_work else STARTING), ""
 
 
-def progress_of(job: dict[str, Any]) -> str:
-    """``40 %, 120 s to go``, from the Trainer's own progress where it is switched on."""
-    status = job.get("status", {}).get("trainerStatus", {})
-    parts = []
-    if (percent := status.get("progressPercentage")) is not None:
-        parts.append(f"{percent} %")
-    if (left := status.get("estimatedRemainingSeconds")) is not None:
-        parts.append(f"{left} s to go")
-    return ", ".join(parts)
-
-
 @dataclass
 class _Shown:
     """What was told already."""
@@ -159,7 +148,6 @@ class _Shown:
     name: str
     say: Say
     state: str = ""
-    progress: str = ""
     pod: str = ""
     last: str = ""
     """Time of the last line of the log that was shown."""
@@ -170,9 +158,6 @@ class _Shown:
         if state != self.state:
             self.say(f"{self.name}: {state}{f' ({why})' if why else ''}")
             self.state = state
-        if (progress := progress_of(job)) and progress != self.progress:
-            self.say(f"{self.name}: {progress}")
-            self.progress = progress
         if state not in (QUEUED, STARTING):
             self._log()
 

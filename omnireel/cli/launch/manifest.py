@@ -25,16 +25,18 @@ _PROGRAM = ("torchrun", "-m", "omnireel.cli.main")
 
 @dataclass(frozen=True)
 class Owner:
-    """The pod that submits a job; the cluster deletes the job when it deletes the pod."""
+    """The pod that submits a job; in its namespace the cluster deletes the job with the pod."""
 
     name: str
     uid: str
+    namespace: str = ""
+    """Empty: that of the job."""
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str]) -> Owner | None:
         """What a step of a workflow was told about its own pod; None outside of one."""
         name, uid = (environment.get(f"OMNIREEL_OWNER_{key}", "") for key in ("NAME", "UID"))
-        return cls(name, uid) if name and uid else None
+        return cls(name, uid, environment.get("OMNIREEL_NAMESPACE", "")) if name and uid else None
 
 
 @dataclass(frozen=True)
@@ -121,9 +123,14 @@ def train_job(
     if config.namespace:
         metadata["namespace"] = config.namespace
     if owner is not None:
-        metadata["annotations"][OWNER_POD] = owner.name
-        reference = {"apiVersion": "v1", "kind": "Pod", "name": owner.name, "uid": owner.uid}
-        metadata["ownerReferences"] = [reference]
+        if config.namespace in ("", owner.namespace) or not owner.namespace:
+            metadata["annotations"][OWNER_POD] = owner.name
+            reference = {"apiVersion": "v1", "kind": "Pod", "name": owner.name, "uid": owner.uid}
+            metadata["ownerReferences"] = [reference]
+        else:
+            # A reference to another namespace counts as one to something that is gone: the cluster
+            # would delete the job at once.
+            metadata["annotations"][OWNER_POD] = f"{owner.namespace}/{owner.name}"
     runtime = {"apiGroup": GROUP, "kind": config.runtime_kind, "name": config.runtime}
     return {
         "apiVersion": f"{GROUP}/{VERSION}",

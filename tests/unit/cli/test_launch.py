@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from omnireel.cli.launch.cluster import Cluster
 from omnireel.cli.launch.follow import FollowConfig, follow, state_of, submit
-from omnireel.cli.launch.manifest import JobConfig, Owner, job_name, train_job
+from omnireel.cli.launch.manifest import OWNER_POD, JobConfig, Owner, job_name, train_job
 from omnireel.cli.launch.recipe import RecipeRun
 from omnireel.cli.main import app
 from omnireel.errors import (
@@ -68,6 +68,12 @@ def test_the_manifest_says_all_and_no_more() -> None:
     assert labels["kueue.x-k8s.io/priority-class"] == "high"
     (owner,) = found["metadata"]["ownerReferences"]
     assert (owner["kind"], owner["name"], owner["uid"]) == ("Pod", "step-1", "uid-1")
+    step = {"OMNIREEL_OWNER_NAME": "step-1", "OMNIREEL_OWNER_UID": "uid-1"}
+    for namespace, owned in (("training", True), ("kubeflow", False)):
+        told = Owner.of_environment({**step, "OMNIREEL_NAMESPACE": namespace})
+        metadata = train_job(NAME, RUN.words(), config, told)["metadata"]
+        assert ("ownerReferences" in metadata) is owned
+        assert metadata["annotations"][OWNER_POD].endswith("step-1")
 
     plain = train_job(NAME, RUN.words(), JobConfig(), None)
     assert set(plain["spec"]["trainer"]) == {"command"}  # the rest is the runtime's
@@ -117,7 +123,6 @@ def test_a_job_is_followed_to_its_end(api: KubeApi) -> None:
     api.script = [
         ("Suspended", {}),
         ("", active),
-        ("", {**active, "trainerStatus": {"progressPercentage": 50}}),
         ("Complete", {}),
     ]
     cluster = Cluster.connect()
@@ -128,8 +133,7 @@ def test_a_job_is_followed_to_its_end(api: KubeApi) -> None:
     told: list[str] = []
     follow(cluster, NAME, told.append, QUICK)
     assert told == [
-        f"{NAME}: queued (so)", f"{NAME}: running", "step 1", "step 2", f"{NAME}: 50 %",
-        f"{NAME}: complete (so)",
+        f"{NAME}: queued (so)", f"{NAME}: running", "step 1", "step 2", f"{NAME}: complete (so)",
     ]  # fmt: skip
     assert api.deleted == []
 
@@ -224,6 +228,9 @@ def test_the_reaper_takes_what_nobody_waits_for(api: KubeApi) -> None:
             api.add_pod(pod, phase=phase)
         cluster.create(train_job(f"job-{number}", ["x"], JobConfig(), Owner(pod, "uid")))
     cluster.create(train_job("job-by-hand", ["x"], JobConfig(), None))
+    elsewhere = train_job("job-of-elsewhere", ["x"], JobConfig(), None)
+    elsewhere["metadata"]["annotations"][OWNER_POD] = "kubeflow/step-9"
+    cluster.create(elsewhere)
     cluster.create(train_job("job-ended", ["x"], JobConfig(), None))
     api.set_state("job-ended", "Complete")
     api.jobs["job-ended"]["status"]["conditions"][0]["lastTransitionTime"] = "2020-01-01T00:00:00Z"
