@@ -69,7 +69,10 @@ def settle(
     model: Annotated[Path, typer.Argument(help="Its model folder, as the services see it.")],
     targets: Annotated[
         list[str],
-        typer.Argument(metavar="TARGET...", help="Places where it may be served, e.g. those of 'rollout put'."),
+        typer.Argument(
+            metavar="TARGET...",
+            help="The places where it may be served; the same places as 'rollout put'.",
+        ),
     ],
     mlflow: Mlflow = DEFAULT_MLFLOW,
     wait_s: WaitS = _WAIT_S,
