@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from omnireel.enhancer.base import stopped
@@ -55,9 +56,7 @@ class HttpCall:
 
     def _run(self, future: Future[bytes]) -> None:
         try:
-            opener = urllib.request.build_opener(
-                _NoRedirect, _Http(self._connections), _Https(self._connections)
-            )
+            opener = urllib.request.build_opener(_NoRedirect, _Remembering(self._connections))
             with opener.open(self._request, timeout=self._timeout_s) as response:
                 future.set_result(self._read(response))
         except Exception as error:  # noqa: BLE001 - raised again in answer()
@@ -89,7 +88,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-class _Http(urllib.request.HTTPHandler):
+class _Remembering(urllib.request.HTTPSHandler, urllib.request.HTTPHandler):
     """Remembers its connections, so that another thread can close them."""
 
     def __init__(self, connections: list[http.client.HTTPConnection]) -> None:
@@ -98,26 +97,14 @@ class _Http(urllib.request.HTTPHandler):
 
     def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
         """As the base does."""
-
-        def connect(host: str, **options: Any) -> http.client.HTTPConnection:
-            self._connections.append(http.client.HTTPConnection(host, **options))
-            return self._connections[-1]
-
-        return self.do_open(connect, req)
-
-
-class _Https(urllib.request.HTTPSHandler):
-    """The same with TLS."""
-
-    def __init__(self, connections: list[http.client.HTTPConnection]) -> None:
-        super().__init__()
-        self._connections = connections
+        return self.do_open(partial(self._connect, http.client.HTTPConnection), req)
 
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
         """As the base does."""
+        return self.do_open(partial(self._connect, http.client.HTTPSConnection), req)
 
-        def connect(host: str, **options: Any) -> http.client.HTTPConnection:
-            self._connections.append(http.client.HTTPSConnection(host, **options))
-            return self._connections[-1]
-
-        return self.do_open(connect, req)
+    def _connect(
+        self, kind: type[http.client.HTTPConnection], host: str, **options: Any
+    ) -> http.client.HTTPConnection:
+        self._connections.append(kind(host, **options))
+        return self._connections[-1]

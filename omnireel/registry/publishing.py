@@ -141,11 +141,7 @@ def set_alias(
     reference: str, alias: str, *, tracking_uri: str = DEFAULT_TRACKING_URI
 ) -> ModelVersion:
     """Point an alias at a version. ``champion`` is refused: it moves only through promotion."""
-    if check_alias(alias) == CHAMPION:
-        raise InvalidInput(
-            f"{CHAMPION!r} moves only through a gate: use 'omnireel registry promote'",
-            field="alias",
-        )
+    _check_not_champion(alias, "promote")
     registry = Registry.open(tracking_uri)
     version = registry.resolve(reference)
     with mlflow_errors(tracking_uri):
@@ -157,17 +153,21 @@ def drop_alias(
     reference: str, alias: str, *, tracking_uri: str = DEFAULT_TRACKING_URI
 ) -> ModelVersion:
     """Take an alias off a version that has it; others are left alone. Never ``champion``."""
-    if check_alias(alias) == CHAMPION:
-        raise InvalidInput(
-            f"{CHAMPION!r} moves only through a gate: use 'omnireel registry rollback'",
-            field="alias",
-        )
+    _check_not_champion(alias, "rollback")
     registry = Registry.open(tracking_uri)
     version = registry.resolve(reference)
     if alias in version.aliases:
         with mlflow_errors(tracking_uri):
             registry.client.delete_registered_model_alias(version.name, alias)
     return registry.resolve(version.ref)
+
+
+def _check_not_champion(alias: str, verb: str) -> None:
+    if check_alias(alias) == CHAMPION:
+        raise InvalidInput(
+            f"{CHAMPION!r} moves only through a gate: use 'omnireel registry {verb}'",
+            field="alias",
+        )
 
 
 def _experiment(registry: Registry, run_id: str | None, artifact_root: str | None) -> str:

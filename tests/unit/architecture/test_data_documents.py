@@ -1,4 +1,4 @@
-"""The commands of docs/data-synthesis.md exist, and those that need nothing run."""
+"""The commands of docs/data-synthesis.md that need nothing run."""
 
 from __future__ import annotations
 
@@ -19,12 +19,6 @@ COMMANDS = [
     for line in block.splitlines()
     if line.startswith("omnireel ")
 ]
-
-
-@pytest.mark.parametrize("arguments", COMMANDS, ids=shlex.join)
-def test_commands_exist_with_their_options(arguments: list[str]) -> None:
-    result = CliRunner().invoke(app, [*arguments, "--help"])
-    assert result.exit_code == 0, result.output
 
 
 def test_the_walk_without_footage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
