@@ -129,7 +129,8 @@ def _print(data: dict[str, Any]) -> None:
     out().print(scores_table(data["rows"]), markup=False)
     out().print("\n" + detail_table(data["rows"]), markup=False)
     mean = data["mean"]
-    share = "" if mean["span"] is None else f", {100 * mean['span']:.0f} % of the span"
+    bounds = _interval(mean["span_interval"] or (), scale=100, form=".0f")
+    share = "" if mean["span"] is None else f", {100 * mean['span']:.0f} % {bounds}of the span"
     out().print(
         f"\nmean score {mean['score']:.3f}{share}; {data['evaluations']:g} evaluations for a video"
     )

@@ -70,6 +70,31 @@ def bootstrap(
         InvalidInput: no observations, or not one cluster name for each.
     """
     config = config or BootstrapConfig()
+    estimate, values_R = resampled(rows_ND, clusters, statistic, config)
+    values_R = values_R[~np.isnan(values_R)]
+    return Interval(estimate, *percentiles(values_R, config), len(rows_ND))
+
+
+def percentiles(values_R: F64, config: BootstrapConfig) -> tuple[float, float]:
+    """Bounds of the percentile interval of resampled values; NaN without values."""
+    if len(values_R) == 0:
+        return float("nan"), float("nan")
+    tail = (1.0 - config.level) / 2
+    # No interpolation between values: a ratio may be infinite in some resamples.
+    low, high = np.quantile(values_R, [tail, 1.0 - tail], method="inverted_cdf")
+    return float(low), float(high)
+
+
+def resampled(
+    rows_ND: Sequence[Sequence[float]] | F64,
+    clusters: Sequence[Hashable],
+    statistic: Callable[[F64], F64],
+    config: BootstrapConfig,
+) -> tuple[float, F64]:
+    """The statistic, and its values in resamples ``(R,)``; none of these for a single cluster.
+
+    Arguments and errors as of :func:`bootstrap`.
+    """
     rows = np.asarray(rows_ND, np.float64)
     if len(rows) == 0:
         raise InvalidInput("an interval needs at least one observation", field="rows")
@@ -82,15 +107,10 @@ def bootstrap(
     np.add.at(sums, [index[name] for name in clusters], rows)
     estimate = float(statistic(sums.sum(0, keepdims=True))[0])
     rng = np.random.default_rng(config.seed)
+    if len(index) < 2:
+        return estimate, np.empty(0)
     times = rng.multinomial(len(index), np.full(len(index), 1 / len(index)), config.resamples)
-    values = statistic(times @ sums)
-    values = values[~np.isnan(values)]
-    if len(index) < 2 or len(values) == 0:
-        return Interval(estimate, float("nan"), float("nan"), len(rows))
-    tail = (1.0 - config.level) / 2
-    # No interpolation between values: a ratio may be infinite in some resamples.
-    low, high = np.quantile(values, [tail, 1.0 - tail], method="inverted_cdf")
-    return Interval(estimate, float(low), float(high), len(rows))
+    return estimate, statistic(times @ sums)
 
 
 def mean_interval(

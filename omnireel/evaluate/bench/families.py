@@ -2,8 +2,8 @@
 
 A row's score is the mean of its families, a family's the mean of its oracles. Decibels count from
 ``FLOOR_DB`` (nothing alike) to ``FULL_DB`` (nobody sees a difference). What asks for one exact
-picture where several would be right (where an added subject stands, say) is measured and shown,
-but does not count.
+picture where several would be right (where an added subject stands, say), and what the decoder puts
+there itself (a given first frame), is measured and shown, but does not count.
 """
 
 from __future__ import annotations
@@ -33,10 +33,13 @@ STILL = 0.5
 _FAMILY_OF: dict[str, Family] = {
     "motion": "dynamics", "motion_path": "dynamics", "path": "dynamics", "camera": "dynamics",
     "camera_path": "dynamics", "liveliness": "dynamics",
-    "identity": "identity", "first_frame": "identity", "last_frame": "identity",
+    "identity": "identity", "cast": "identity",
     "kept": "consistency", "joint": "consistency", "edit": "consistency", "target": "consistency",
 }  # fmt: skip
 """All other oracles belong to prompt following."""
+
+_PASTED = frozenset({"first_frame", "last_frame"})
+"""The decoder shows a given frame itself, so likeness to it says nothing of a model."""
 
 _ONE_ANSWER = frozenset({"C5", "C7", "C10", "C15", "C18", "C19", "C22", "C24"})
 """Rows in which what is given leaves one picture: there ``edit`` and ``target`` count."""
@@ -69,6 +72,8 @@ def bench_oracles(capability: str) -> tuple[Oracle, ...]:
 def family_of(capability: str, oracle: str) -> Family | None:
     """Where an oracle counts; None: it is only shown."""
     if oracle in ("edit", "target") and capability not in _ONE_ANSWER:
+        return None
+    if oracle in _PASTED:
         return None
     return _FAMILY_OF.get(oracle, "prompt")
 

@@ -22,7 +22,8 @@ from omnireel.registry.card import write_card
 
 FILE = "bench.json"
 _SHIPPED = ("id", "trained", "cases", "score", "interval", "floor", "ceiling", "truth", "span",
-            "held_out", "held_out_span", "families", "oracles")  # fmt: skip
+            "span_interval", "held_out", "held_out_interval", "held_out_span",
+            "held_out_span_interval", "families", "oracles")  # fmt: skip
 
 
 def record_scores(data: Mapping[str, Any], weights: Path, generator: Path | None = None) -> Path:

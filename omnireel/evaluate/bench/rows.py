@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from omnireel.evaluate.bench.case_run import COLUMNS
 from omnireel.evaluate.bench.families import (
@@ -14,7 +18,14 @@ from omnireel.evaluate.bench.families import (
     family_of,
     family_scores,
 )
-from omnireel.evaluate.bootstrap import Interval, mean_interval
+from omnireel.evaluate.bootstrap import (
+    F64,
+    BootstrapConfig,
+    Interval,
+    mean_interval,
+    percentiles,
+    resampled,
+)
 
 Record = Mapping[str, Any]
 Answers = dict[str, float | None]
@@ -25,8 +36,9 @@ def rows_of(records: Sequence[Record]) -> list[dict[str, Any]]:
 
     ``score`` with its 95 % ``interval``, ``floor`` and ``ceiling`` are means over cases with
     combinations as in training; ``held_out`` over those that training never shows. ``span`` is
-    where the score lies between floor (0) and ceiling (1). None where there is no such case, and
-    for the interval of a single one.
+    where the score lies between floor (0) and ceiling (1). The intervals of spans are of score,
+    floor and ceiling together, because they share their cases. None where there is no such case,
+    and for the interval of a single one.
     """
     names = sorted({r["capability"] for r in records}, key=lambda name: int(name[1:]))
     return [_row(name, [r for r in records if r["capability"] == name]) for name in names]
@@ -40,8 +52,11 @@ def _row(capability: str, records: Sequence[Record]) -> dict[str, Any]:
         "trained": records[0]["trained"],
         "cases": len(records),
         **_columns(held_in, score_in),
+        "span_interval": span_interval([held_in]),
         "held_out": (outside := _columns(held_out, score_in))["score"],
+        "held_out_interval": outside["interval"],
         "held_out_span": outside["span"],
+        "held_out_span_interval": span_interval([held_out]),
         "families": {
             family: _columns(held_in, _family_value(family))
             for family in FAMILIES
@@ -104,6 +119,28 @@ def span(score: float | None, floor: float | None, ceiling: float | None) -> flo
     return round((score - floor) / (ceiling - floor), 4)
 
 
+def span_interval(rows: Sequence[Sequence[Record]]) -> list[float] | None:
+    """95 % bounds of the mean span of rows, each given by the records of its cases; every row's
+    cases are drawn by themselves. None: a row has fewer than two, or no span."""
+    config = BootstrapConfig()
+    means_R = np.zeros(config.resamples)
+    for number, records in enumerate(rows):
+        cases = [tuple(score_in(r, c) for c in ("score", "floor", "ceiling")) for r in records]
+        if len(cases) < 2:
+            return None
+        drawn = replace(config, seed=number)
+        means_R += resampled(cases, range(len(cases)), _spans, drawn)[1] / len(rows)
+    low, high = percentiles(means_R[~np.isnan(means_R)], config)
+    return None if math.isnan(low) else [round(low, 4), round(high, 4)]
+
+
+def _spans(sums_RD: F64) -> F64:
+    score, floor, ceiling = sums_RD.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: F64 = (score - floor) / (ceiling - floor)
+    return found
+
+
 def summary_of(records: Sequence[Record], manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that ``results.json`` says but the cases."""
     rows = rows_of(records)
@@ -118,6 +155,13 @@ def summary_of(records: Sequence[Record], manifest: Mapping[str, Any]) -> dict[s
         "mean": {
             "score": _mean([row["score"] for row in rows if row["score"] is not None]),
             "span": _mean(spans),
+            "span_interval": span_interval(
+                [
+                    [r for r in records if (r["capability"], r["split"]) == (row["id"], "train")]
+                    for row in rows
+                    if row["span"] is not None
+                ]
+            ),
         },
         "rows": rows,
         **({"stated": found} if (found := stated_in(records)) else {}),

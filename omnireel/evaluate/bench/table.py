@@ -19,8 +19,9 @@ NAMES = {
 
 
 def scores_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Score with its interval, floor and ceiling, and the share of that span; held-out too."""
-    head = ("", "Capability", "Score", "95 %", "Floor", "Ceiling", "Span", "Held out", "Span")
+    """Score, floor, ceiling, and the share of that span; held out too; with 95 % intervals."""
+    head = ("", "Capability", "Score", "95 %", "Floor", "Ceiling", "Span", "95 %", "Held out",
+            "95 %", "Span", "95 %")  # fmt: skip
     body = [
         (
             row["id"],
@@ -30,8 +31,11 @@ def scores_table(rows: Sequence[Mapping[str, Any]]) -> str:
             _two(row["floor"]),
             _two(row["ceiling"]),
             _percent(row["span"]),
+            _percents(row["span_interval"]),
             _two(row["held_out"]),
+            _bounds(row["held_out_interval"]),
             _percent(row["held_out_span"]),
+            _percents(row["held_out_span_interval"]),
         )
         for row in rows
     ]
@@ -79,6 +83,10 @@ def _number(value: float | None, unit: str) -> str:
 
 def _bounds(bounds: Sequence[float] | None) -> str:
     return "" if bounds is None else f"[{bounds[0]:.2f}..{bounds[1]:.2f}]"
+
+
+def _percents(bounds: Sequence[float] | None) -> str:
+    return "" if bounds is None else f"[{100 * bounds[0]:.0f}..{100 * bounds[1]:.0f}]"
 
 
 def _percent(value: float | None) -> str:

@@ -19,7 +19,7 @@ from omnireel.evaluate.oracles import (
 )
 from omnireel.evaluate.oracles.base import Oracle
 
-VERSION = 1
+VERSION = 2
 """Of what is answered. Raise it with every change by which an oracle, the matching of subjects or
 the renderings that results are compared with give another answer: runs of different versions are
 neither resumed nor compared, and recorded scores are out of date."""
@@ -35,7 +35,7 @@ BY_CAPABILITY: dict[str, tuple[Oracle, ...]] = {
     "C4": (*_LOOK, movement.MOTION, *_EDIT),
     "C5": (subjects.COUNT, *_EDIT),
     "C6": (*_LOOK, movement.MOTION, *_EDIT),
-    "C7": (setting.STYLE, movement.MOTION, setting.PLACE, pixels.EDIT),
+    "C7": (candidates.STYLE, movement.MOTION, setting.PLACE, pixels.EDIT),
     "C8": (*_LOOK, setting.PLACE, setting.WEATHER, movement.MOTION, *_EDIT),
     "C9": (candidates.EFFECT, movement.MOTION, *_EDIT),
     "C10": (areas.MATTE, *_EDIT),
@@ -46,15 +46,21 @@ BY_CAPABILITY: dict[str, tuple[Oracle, ...]] = {
     "C15": (candidates.ANGLE, movement.PATH, identity.IDENTITY, *_LOOK, *_SETTING, pixels.TARGET),
     "C16": (transfer.MOTION_PATH, movement.MOTION, *_LOOK, *_SETTING),
     "C17": (movement.CAMERA, transfer.CAMERA_PATH, *_LOOK, *_SETTING),
-    "C18": (pixels.FIRST_FRAME, movement.MOTION, *_LOOK, pixels.TARGET),
-    "C19": (pixels.FIRST_FRAME, pixels.LAST_FRAME, movement.MOTION, *_LOOK, pixels.TARGET),
+    "C18": (pixels.TARGET, identity.CAST, movement.MOTION, *_LOOK, pixels.FIRST_FRAME),
+    "C19": (
+        pixels.TARGET, identity.CAST, movement.MOTION, *_LOOK, pixels.FIRST_FRAME,
+        pixels.LAST_FRAME,
+    ),
     "C20": (
         movement.RECOGNISABLE, *_LOOK, movement.MOTION, *_SETTING, setting.WEATHER,
         movement.CAMERA,
     ),
     "C21": (changes.CHANGES, *_LOOK, movement.MOTION, *_SETTING, setting.WEATHER, pixels.EDIT),
     "C22": (movement.PATH, areas.BOX, *_LOOK, movement.MOTION, *_SETTING, pixels.TARGET),
-    "C23": (movement.SOLVED, *_LOOK, movement.MOTION, setting.PLACE, pixels.FIRST_FRAME),
+    "C23": (
+        movement.SOLVED, *_LOOK, movement.MOTION, setting.PLACE, identity.CAST,
+        pixels.FIRST_FRAME,
+    ),
     "C24": (candidates.ORDER, *_LOOK, movement.MOTION, *_SETTING, pixels.TARGET),
     "C25": (areas.LAYOUT, *_LOOK, movement.MOTION, *_SETTING, pixels.TARGET),
 }  # fmt: skip

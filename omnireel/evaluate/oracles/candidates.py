@@ -1,4 +1,4 @@
-"""Which of several exact renderings a result is most like: camera angles, effects, panels.
+"""Which of several exact renderings a result is most like: angles, effects, styles, panels.
 
 Where no reader tells a fact, the world itself is the yardstick: it renders every answer that there
 is, and the nearest one is taken for what the result shows. Pictures are compared coarsely, cell by
@@ -18,7 +18,7 @@ from omnireel.evaluate.oracles.pixels import given
 from omnireel.evaluate.perception.reader import F32
 from omnireel.types import Frames, Role
 from omnireel.world.render import frame_times, render_times
-from omnireel.world.scene import EFFECTS, Clock, Scene
+from omnireel.world.scene import EFFECTS, STYLES, Clock, Scene
 from omnireel.world.tasks.groups.editing_effects import FALLING
 from omnireel.world.tasks.groups.shots import ANGLES, seen_from
 
@@ -57,6 +57,21 @@ def _angle(case: Judgement) -> float | None:
         for name, scene in views.items()
     }
     return float(views[min(errors, key=lambda name: errors[name])] == case.asked.scene)
+
+
+def _style(case: Judgement) -> float | None:
+    return float(style_seen(case) == case.asked.scene.style)
+
+
+def style_seen(case: Judgement) -> str:
+    """The style in which the asked scene looks most like the result."""
+    at = _moments(case, MOMENTS)
+    seen = coarse(case.result.frames_THWC[at])
+    errors = {}
+    for style in STYLES:
+        rendered = _render(case, replace(case.asked.scene, style=style), at)
+        errors[style] = float(np.square(coarse(rendered) - seen).mean())
+    return min(errors, key=lambda style: errors[style])
 
 
 def _effect(case: Judgement) -> float | None:
@@ -148,4 +163,5 @@ def _render(case: Judgement, scene: Scene, at: list[int]) -> Frames:
 
 ANGLE = Oracle("angle", "nearest to the exact view from the asked angle, of eight", _angle)
 EFFECT = Oracle("effect", "nearest to the exact rendering with the asked effect", _effect)
+STYLE = Oracle("style", "nearest to the exact rendering in the asked style, of all", _style)
 ORDER = Oracle("order", "share of panels that the film is most like when it is their turn", _order)

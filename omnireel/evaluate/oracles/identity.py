@@ -39,6 +39,19 @@ def _identity(case: Judgement) -> float | None:
     return float(np.mean(scores)) if scores else None
 
 
+def _cast(case: Judgement) -> float | None:
+    scores = []
+    for declared in case.asked.prompt.inputs:
+        if declared.role not in (Role.FIRST_FRAME, Role.LAST_FRAME):
+            continue
+        picture = case.viewer.look(case.asked.media[declared.name][0])
+        scores += [
+            max((alike(case.seen, s, picture, given) for s in case.seen.subjects), default=0.0)
+            for given in picture.subjects
+        ]
+    return float(np.mean(scores)) if scores else None
+
+
 def _references(case: Judgement) -> list[str]:
     prompt = case.asked.prompt
     images = [i.name for i in prompt.inputs if i.role is Role.REFERENCE]
@@ -77,3 +90,4 @@ def _colors(seen: Observation, subject: Subject) -> F32:
 
 
 IDENTITY = Oracle("identity", "likeness of the subject to its reference pictures", _identity)
+CAST = Oracle("cast", "likeness of the subjects to those in the given frames", _cast)

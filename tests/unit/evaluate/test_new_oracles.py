@@ -11,12 +11,14 @@ import pytest
 from omnireel.evaluate.judgement import Judgement, Viewer
 from omnireel.evaluate.oracles import Oracle
 from omnireel.evaluate.oracles.areas import BOX, JOINT, LAYOUT, MATTE, overlap
-from omnireel.evaluate.oracles.candidates import ANGLE, EFFECT, ORDER
+from omnireel.evaluate.oracles.candidates import ANGLE, EFFECT, ORDER, STYLE
 from omnireel.evaluate.oracles.changes import CHANGES
+from omnireel.evaluate.oracles.identity import CAST
 from omnireel.evaluate.oracles.movement import MOTION, PATH, SOLVED
 from omnireel.evaluate.oracles.pixels import CAP_DB
 from omnireel.evaluate.perception import load_perception
 from omnireel.types import Clip, VideoFormat
+from omnireel.world.scene import STYLES
 from omnireel.world.tasks import TaskSample, draw_plan, sample_task
 from omnireel.world.tasks.plan import Plan
 
@@ -48,6 +50,22 @@ def test_effects_are_told_apart(viewer: Viewer, effect: str) -> None:
     )
     assert EFFECT.score(Judgement(task.target, task, viewer)) == 1.0
     assert EFFECT.score(Judgement(given(task), task, viewer)) == 0.0
+
+
+@pytest.mark.parametrize("style", [s for s in STYLES if s != "natural"])
+def test_styles_are_told_apart(viewer: Viewer, style: str) -> None:
+    task = case("C7", lambda plan: plan.scene.style == style)
+    assert STYLE.score(Judgement(task.target, task, viewer)) == 1.0
+    assert STYLE.score(Judgement(given(task), task, viewer)) == 0.0
+
+
+def test_the_cast_of_a_given_frame_is_looked_for_in_the_whole_clip(viewer: Viewer) -> None:
+    task, other = case("C18"), case("C18", lambda p: p.scene.bodies[0].kind == "star")
+    right = CAST.score(Judgement(task.target, task, viewer))
+    wrong = CAST.score(Judgement(other.target, task, viewer))
+    assert right is not None and wrong is not None
+    assert right > 0.8 and right > wrong + 0.2
+    assert CAST.score(Judgement(task.target, case("C20"), viewer)) is None
 
 
 def test_mattes_are_measured(viewer: Viewer) -> None:

@@ -88,7 +88,7 @@ def test_noise_and_shuffled_facts_score_lower(exact: Evaluation) -> None:
 
 def test_every_line_has_its_cases(exact: Evaluation) -> None:
     line = lines_of(exact, "C18")[0]
-    assert line.oracle.name == "first_frame"
+    assert line.oracle.name == "target"
     assert line.held_in["score"] is not None
     assert line.held_in["score"].count == 3
     assert line.held_out is not None
@@ -136,7 +136,7 @@ def test_command_writes_table_sheets_and_json(weights: Path, tmp_path: Path) -> 
     arguments += ["--capability", "C18", "--out", str(tmp_path / "made")]
     ran = CliRunner().invoke(app, arguments)
     assert ran.exit_code == 0, ran.output
-    assert "first_frame" in ran.stdout
+    assert "target" in ran.stdout
     assert {p.name for p in (tmp_path / "made").iterdir()} == {
         "C18.png",
         "overview.png",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from omnireel.evaluate.bench.families import case_score, family_of, family_scores
-from omnireel.evaluate.bench.rows import rows_of, span, stated_in, summary_of
+from omnireel.evaluate.bench.rows import rows_of, span, span_interval, stated_in, summary_of
 from omnireel.evaluate.bench.stated import stated_oracles
 from omnireel.evaluate.bench.table import detail_table, scores_table
 
@@ -31,6 +31,8 @@ def test_a_row_has_score_floor_ceiling_interval_and_held_out() -> None:
     assert (row["score"], row["floor"], row["ceiling"]) == (0.5, 0.2, 0.8)
     assert row["interval"] == [0.3, 0.7]
     assert row["span"] == 0.5
+    assert row["span_interval"] == pytest.approx([1 / 6, 5 / 6], abs=1e-4)
+    assert row["held_out_interval"] is row["held_out_span_interval"] is None
     assert (row["held_out"], row["held_out_span"]) == (0.4, pytest.approx(1 / 3, abs=1e-4))
     assert row["oracles"][0]["name"] == "matte"
     assert row["oracles"][0]["truth"] == 1.0
@@ -80,6 +82,25 @@ def test_facts_are_found_in_careless_words() -> None:
         "color", "kind", "place", "motion",
     ]  # fmt: skip
     assert stated_oracles("make @Image_1 move") == []
+
+
+def test_the_mean_span_of_two_rows_is_known_better_than_that_of_one() -> None:
+    cases = [_record(n, score) for n, score in enumerate((0.3, 0.4, 0.6, 0.7))]
+    others = [
+        {**(case := _record(n, score)), "capability": "C9"}
+        | {"answers": {"effect": case["answers"]["matte"]}}
+        for n, score in enumerate((0.3, 0.7) * 2)
+    ]
+    one, two = span_interval([cases]), span_interval([cases, others])
+    assert one is not None and two is not None
+    assert two[1] - two[0] < one[1] - one[0]
+    assert summary_of(cases, {})["mean"]["span_interval"] == one
+    assert span_interval([cases, others[:1]]) is None
+
+
+def test_a_frame_that_the_decoder_pastes_does_not_count() -> None:
+    assert family_of("C18", "first_frame") is family_of("C19", "last_frame") is None
+    assert family_of("C18", "cast") == "identity"
 
 
 def test_a_span_needs_room() -> None:
