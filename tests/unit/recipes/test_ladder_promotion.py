@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from omnireel.errors import InvalidInput
-from omnireel.evaluate.gate import GateConfig
+from omnireel.evaluate.bootstrap import mean_interval
+from omnireel.evaluate.gate import GateConfig, Measured, decide
 from omnireel.recipes.climb import RungResult
 from omnireel.recipes.ladder import Rung
 from omnireel.recipes.ladder_gates import PartGate, build_gates
@@ -178,5 +179,18 @@ def test_a_smoke_gate_has_the_same_bars() -> None:
         (g.part, g.rules, g.teacher) for g in smoke
     ]
     assert all(g.cases.count >= g.rules.min_count for g in (*full, *smoke))
+    assert all(a.cases.count <= b.cases.count for a, b in zip(smoke, full, strict=True))
     with pytest.raises(InvalidInput, match="huge"):
         build_gates("huge")
+
+
+def test_a_smoke_gate_has_cases_enough_for_what_the_shipped_enhancer_reaches() -> None:
+    gate = next(g for g in build_gates("tiny", smoke=True) if g.part == "enhancer")
+
+    def passes(used: int, count: int) -> bool:
+        share = mean_interval([1.0] * used + [0.0] * (count - used))
+        scores = dict.fromkeys(gate.rules.required, share)
+        return decide(Measured("sha256", scores), gate.rules).passed
+
+    assert gate.cases.count == 24 and passes(18, 24)
+    assert not passes(5, 8), "the first eight prompts are harder than the others"
