@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import grpc
 
 from omnireel.api.v1 import capabilities_pb2, generation_pb2
+from omnireel.mvl import PromptLimits
 from services.common.cancellation import Cancellation
 from services.common.convert_generation import check_version, deadline_of, model_info_to_proto
 from services.common.denoising import StepReport
@@ -15,11 +16,28 @@ from services.common.model_host import Engine, ModelHost
 from services.common.running import RunningCalls
 from services.common.streaming import Finished, stream_work
 
-E = TypeVar("E", bound=Engine)
-R = TypeVar("R")
+Report = Callable[[StepReport], None]
 
-Work = Callable[[Callable[[StepReport], None], Cancellation], R]
-"""``work(report, cancellation)`` gives back what was made."""
+
+class DenoisingRequest(Protocol):
+    """What every request for denoising says."""
+
+    @property
+    def job(self) -> generation_pb2.JobContext:
+        """Whose work it is."""
+        ...
+
+    @property
+    def model_version(self) -> str:
+        """The only version that may serve it; empty: any."""
+        ...
+
+
+E = TypeVar("E", bound=Engine)
+Request = TypeVar("Request", bound=DenoisingRequest)
+Job = TypeVar("Job")
+Files = TypeVar("Files")
+Response = TypeVar("Response")
 
 
 class DenoisingServicer(Generic[E]):
@@ -29,23 +47,40 @@ class DenoisingServicer(Generic[E]):
         self._host = host
         self._running = running
 
-    def _engine(self, model_version: str) -> E:
-        """The engine, when it is of the version that the request pins."""
+    def _answers(
+        self,
+        request: Request,
+        context: grpc.ServicerContext,
+        run: Callable[[E, Job, Report, Cancellation], Files],
+        *,
+        read: Callable[[Request, PromptLimits, str], Job],
+        progress: Callable[[StepReport], Response],
+        result: Callable[[Files, str], Response],
+    ) -> Iterator[Response]:
+        """Each ``progress`` of what ``run`` does with the request's job, then its ``result``."""
         engine = self._host.engine()
-        check_version(model_version, engine.info)
-        return engine
+        check_version(request.model_version, engine.info)
+        job = read(request, engine.info.capabilities.prompt_limits, engine.info.version)
+        cancellation = Cancellation.of_call(context, deadline_unix_s=deadline_of(request.job))
+
+        def work(report: Report) -> Files:
+            return run(engine, job, report, cancellation)
+
+        for item in self._stream(request.job, work, cancellation):
+            if isinstance(item, Finished):
+                yield result(item.result, engine.info.version)
+            else:
+                yield progress(item)
 
     def _stream(
-        self, job: generation_pb2.JobContext, context: grpc.ServicerContext, work: Work[R]
-    ) -> Iterator[StepReport | Finished[R]]:
-        """The steps of ``work``, then what it gave back."""
-        cancellation = Cancellation.of_call(context, deadline_unix_s=deadline_of(job))
-
-        def run(report: Callable[[StepReport], None]) -> R:
-            return work(report, cancellation)
-
+        self,
+        job: generation_pb2.JobContext,
+        work: Callable[[Report], Files],
+        cancellation: Cancellation,
+    ) -> Iterator[StepReport | Finished[Files]]:
+        """The steps of ``work``, which :meth:`Preempt` reaches meanwhile, then what it made."""
         with self._running.known_as(job.job_id, job.fencing_token, cancellation):
-            yield from stream_work(run, cancellation)
+            yield from stream_work(work, cancellation)
 
     def Preempt(  # noqa: N802
         self, request: generation_pb2.PreemptRequest, context: grpc.ServicerContext

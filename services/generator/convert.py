@@ -16,14 +16,15 @@ from services.common.convert_generation import (
 )
 from services.common.convert_mvl import prompt_from_proto
 from services.common.denoising import StepReport
-from services.generator.stage import GeneratedFiles, GenerateJob
+from services.common.denoising_stage import DenoisingJob
+from services.generator.stage import GeneratedFiles
 
 _STAGE = progress_pb2.STAGE_GENERATING
 
 
 def job_from_proto(
     request: generator_pb2.GenerateRequest, limits: PromptLimits, version: str
-) -> GenerateJob:
+) -> DenoisingJob:
     """Read and check a request.
 
     Raises:
@@ -31,7 +32,7 @@ def job_from_proto(
     """
     if request.preview_every_steps < 0:
         raise InvalidInput("must not be negative", field="preview_every_steps")
-    return GenerateJob(
+    return DenoisingJob(
         prompt=prompt_from_proto(request.prompt, limits),
         sampling=sampling_from_proto(request.settings),
         output_prefix=request.output_prefix,

@@ -11,11 +11,19 @@ import numpy as np
 import numpy.typing as npt
 
 from omnireel.mvl import Prompt, TextPart
-from omnireel.types import Clip, MediaSet, VideoFormat
+from omnireel.types import Clip, MediaSet
 from services.common.checkpoints import DenoisingState
 from services.common.denoising import EngineStep
+from services.common.denoising_engine import (
+    DenoisingEngine,
+    capabilities_of,
+    engine_steps,
+    longest_format,
+    sampler_start,
+    shortest_format,
+)
+from services.common.model_host import Engine
 from services.common.model_info import (
-    Denoised,
     GuidanceScales,
     ModelCapabilities,
     ModelInfo,
@@ -31,7 +39,6 @@ if TYPE_CHECKING:
         GeneratorPipeline,
         ModelLimits,
         SamplingDefaults,
-        StepEvent,
     )
 
 
@@ -48,22 +55,8 @@ class GeneratedVideo:
     """``(code, sentence)`` pairs about what was not used of the media."""
 
 
-class GeneratorEngine(Protocol):
+class GeneratorEngine(Engine, Protocol):
     """Makes base videos, one at a time or a few alike together."""
-
-    @property
-    def info(self) -> ModelInfo:
-        """What runs here."""
-        ...
-
-    def warm_up(self) -> None:
-        """Run one denoising step of the smallest video."""
-        ...
-
-    @property
-    def denoised(self) -> Denoised | None:
-        """Steps and calls of the model since the start; None: nothing counts them."""
-        ...
 
     def together(self, sampling: Sampling) -> int:
         """How many jobs of this format are done sooner together than one after the other."""
@@ -90,12 +83,8 @@ class GeneratorEngine(Protocol):
         ...
 
 
-class PipelineEngine:
+class PipelineEngine(DenoisingEngine["GeneratorPipeline"]):
     """The real engine: :class:`omnireel.generate.GeneratorPipeline` on one device."""
-
-    def __init__(self, pipeline: GeneratorPipeline, info: ModelInfo) -> None:
-        self._pipeline = pipeline
-        self.info = info
 
     @classmethod
     def load(cls, settings: GeneratorSettings) -> PipelineEngine:
@@ -108,21 +97,13 @@ class PipelineEngine:
         info = model_info(pipeline, settings.weights, settings.device, settings.adapter)
         return cls(pipeline, info)
 
-    @property
-    def denoised(self) -> Denoised:
-        """See :class:`GeneratorEngine`."""
-        count = self._pipeline.denoiser.count
-        return Denoised(count.steps, count.calls)
-
     def together(self, sampling: Sampling) -> int:
         """See :class:`GeneratorEngine`."""
         return self._pipeline.together(sampling.format)
 
     def warm_up(self) -> None:
         """One step of one frame, so that the first caller does not wait for lazy start-up."""
-        limits = self._pipeline.limits
-        (width, height), frames = limits.sizes[0], limits.min_frames
-        fmt = VideoFormat(width, height, frames, limits.fps)
+        fmt = shortest_format(self._pipeline.limits)
         self.generate(
             Prompt((TextPart("warm up"),)),
             {},
@@ -142,20 +123,15 @@ class PipelineEngine:
         cancelled: Callable[[], bool],
     ) -> GeneratedVideo:
         """See :class:`GeneratorEngine`."""
-        from omnireel.generate import go_on_from
         from omnireel.generate.unused import unused
 
         used = with_defaults(sampling, self._pipeline.defaults)
-
-        def forward(event: StepEvent) -> None:
-            on_step(EngineStep(event.step, event.num_steps, event.preview, event.latents))
-
         made = self._pipeline.generate(
             prompt,
             media,
             pipeline_settings(used),
-            start=go_on_from(start.step, start.latents_CTHW) if start else None,
-            on_step=forward,
+            start=sampler_start(start),
+            on_step=engine_steps(on_step),
             cancelled=cancelled,
         )
         return GeneratedVideo(
@@ -225,15 +201,5 @@ def model_info(
 
 def capabilities(limits: ModelLimits, defaults: SamplingDefaults) -> ModelCapabilities:
     """A pipeline's limits in the services' terms; its longest clip of the first size is default."""
-    width, height = limits.sizes[0]
-    fmt = VideoFormat(width, height, limits.max_frames, limits.fps)
-    return ModelCapabilities(
-        tasks=limits.capabilities,
-        sizes=limits.sizes,
-        min_frames=limits.min_frames,
-        max_frames=limits.max_frames,
-        fps=(limits.fps,),
-        max_inference_steps=limits.max_inference_steps,
-        guidance_baked_in=limits.guidance_baked_in,
-        defaults=with_defaults(Sampling(fmt, seed=0), defaults),
-    )
+    fmt = longest_format(limits)
+    return capabilities_of(limits, with_defaults(Sampling(fmt, seed=0), defaults))

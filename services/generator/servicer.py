@@ -10,7 +10,6 @@ from omnireel.api.v1 import generator_pb2, generator_pb2_grpc
 from services.common.denoising_servicer import DenoisingServicer
 from services.common.model_host import ModelHost
 from services.common.running import RunningCalls
-from services.common.streaming import Finished
 from services.generator.convert import job_from_proto, progress_response, result_response
 from services.generator.engine import GeneratorEngine
 from services.generator.stage import GenerateStage
@@ -31,14 +30,11 @@ class GeneratorServicer(
         self, request: generator_pb2.GenerateRequest, context: grpc.ServicerContext
     ) -> Iterator[generator_pb2.GenerateResponse]:
         """Progress, then exactly one result."""
-        engine = self._engine(request.model_version)
-        job = job_from_proto(request, engine.info.capabilities.prompt_limits, engine.info.version)
-        for item in self._stream(
-            request.job,
+        return self._answers(
+            request,
             context,
-            lambda report, cancellation: self._stage.run(engine, job, report, cancellation),
-        ):
-            if isinstance(item, Finished):
-                yield result_response(item.result, engine.info.version)
-            else:
-                yield progress_response(item)
+            self._stage.run,
+            read=job_from_proto,
+            progress=progress_response,
+            result=result_response,
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -13,12 +14,21 @@ from omnireel.mvl import Prompt, TextPart
 from omnireel.types import Clip, MediaSet, VideoFormat
 from services.common.checkpoints import DenoisingState
 from services.common.denoising import EngineStep
-from services.common.model_info import Denoised, ModelCapabilities, ModelInfo, Sampling, read_cards
+from services.common.denoising_engine import (
+    DenoisingEngine,
+    capabilities_of,
+    engine_steps,
+    longest_format,
+    sampler_start,
+    shortest_format,
+)
+from services.common.model_host import Engine
+from services.common.model_info import ModelInfo, Sampling, read_cards
 from services.common.threads import use_cpu_threads
 from services.super_resolver.settings import SuperResolverSettings
 
 if TYPE_CHECKING:
-    from omnireel.generate import StepEvent, UpscalePipeline
+    from omnireel.generate import UpscalePipeline
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,22 +48,8 @@ class UpscaledVideo:
     num_function_evaluations: int
 
 
-class SuperResolverEngine(Protocol):
+class SuperResolverEngine(Engine, Protocol):
     """Refines base videos, one at a time."""
-
-    @property
-    def info(self) -> ModelInfo:
-        """What runs here."""
-        ...
-
-    def warm_up(self) -> None:
-        """Run one denoising step of the smallest video."""
-        ...
-
-    @property
-    def denoised(self) -> Denoised | None:
-        """Steps and calls of the model since the start; None: nothing counts them."""
-        ...
 
     def upscale(
         self,
@@ -80,12 +76,8 @@ class SuperResolverEngine(Protocol):
         ...
 
 
-class PipelineEngine:
+class PipelineEngine(DenoisingEngine["UpscalePipeline"]):
     """The real engine: :class:`omnireel.generate.UpscalePipeline` on one device."""
-
-    def __init__(self, pipeline: UpscalePipeline, info: ModelInfo) -> None:
-        self._pipeline = pipeline
-        self.info = info
 
     @classmethod
     def load(cls, settings: SuperResolverSettings) -> PipelineEngine:
@@ -94,31 +86,13 @@ class PipelineEngine:
 
         use_cpu_threads(settings.threads)
         pipeline = UpscalePipeline.load(settings.weights, settings.device)
-        facts = read_cards([settings.weights / "upscaler", settings.weights / "vae"])
-        info = ModelInfo(
-            kind="super_resolver",
-            name=facts.name,
-            version=facts.version,
-            device=settings.device,
-            num_parameters=facts.num_parameters,
-            weights_sha256=facts.weights_sha256,
-            license=facts.license,
-            capabilities=_capabilities(pipeline),
-        )
-        return cls(pipeline, info)
-
-    @property
-    def denoised(self) -> Denoised:
-        """See :class:`SuperResolverEngine`."""
-        count = self._pipeline.denoiser.count
-        return Denoised(count.steps, count.calls)
+        return cls(pipeline, model_info(pipeline, settings.weights, settings.device))
 
     def warm_up(self) -> None:
         """One step of one frame, so that the first caller does not wait for lazy start-up."""
-        limits = self._pipeline.limits
-        (width, height), frames = limits.sizes[0], limits.min_frames
-        fmt = VideoFormat(width, height, frames, limits.fps)
-        gray = Clip(np.full((frames, height, width, 3), 128, np.uint8), fps=limits.fps)
+        fmt = shortest_format(self._pipeline.limits)
+        shape = (fmt.num_frames, fmt.height, fmt.width, 3)
+        gray = Clip(np.full(shape, 128, np.uint8), fps=fmt.fps)
         self.upscale(
             BaseVideo(gray, None),
             Prompt((TextPart("warm up"),)),
@@ -140,7 +114,7 @@ class PipelineEngine:
         cancelled: Callable[[], bool],
     ) -> UpscaledVideo:
         """See :class:`SuperResolverEngine`."""
-        from omnireel.generate import GenerationSettings, go_on_from
+        from omnireel.generate import GenerationSettings
 
         defaults = self._pipeline.defaults
         num_steps = sampling.num_upscale_steps or defaults.num_inference_steps
@@ -150,17 +124,13 @@ class PipelineEngine:
             num_inference_steps=num_steps,
             guidance=defaults.guidance,
         )
-
-        def forward(event: StepEvent) -> None:
-            on_step(EngineStep(event.step, event.num_steps, event.preview, event.latents))
-
         made = self._pipeline.upscale(
             self._exact_base(base, prompt, media, sampling.format),
             prompt,
             media,
             settings,
-            start=go_on_from(start.step, start.latents_CTHW) if start else None,
-            on_step=forward,
+            start=sampler_start(start),
+            on_step=engine_steps(on_step),
             cancelled=cancelled,
         )
         return UpscaledVideo(made.clip, num_steps, made.num_function_evaluations)
@@ -196,18 +166,18 @@ def check_latents(latents_CTHW: npt.NDArray[np.float32], expected: tuple[int, ..
         )
 
 
-def _capabilities(pipeline: UpscalePipeline) -> ModelCapabilities:
-    limits, defaults = pipeline.limits, pipeline.defaults
-    width, height = limits.sizes[0]
-    fmt = VideoFormat(width, height, limits.max_frames, limits.fps)
-    return ModelCapabilities(
-        tasks=limits.capabilities,
-        sizes=limits.sizes,
-        min_frames=limits.min_frames,
-        max_frames=limits.max_frames,
-        fps=(limits.fps,),
-        upscale_factor=pipeline.config.factor,
-        max_inference_steps=limits.max_inference_steps,
-        guidance_baked_in=limits.guidance_baked_in,
-        defaults=Sampling(fmt, seed=0, num_upscale_steps=defaults.num_inference_steps),
+def model_info(pipeline: UpscalePipeline, weights: Path, device: str) -> ModelInfo:
+    """What the cards and limits of a loaded super-resolver say."""
+    facts = read_cards([weights / "upscaler", weights / "vae"])
+    limits, num_steps = pipeline.limits, pipeline.defaults.num_inference_steps
+    defaults = Sampling(longest_format(limits), seed=0, num_upscale_steps=num_steps)
+    return ModelInfo(
+        kind="super_resolver",
+        name=facts.name,
+        version=facts.version,
+        device=device,
+        num_parameters=facts.num_parameters,
+        weights_sha256=facts.weights_sha256,
+        license=facts.license,
+        capabilities=capabilities_of(limits, defaults, upscale_factor=pipeline.config.factor),
     )

@@ -10,7 +10,6 @@ from omnireel.api.v1 import super_resolver_pb2, super_resolver_pb2_grpc
 from services.common.denoising_servicer import DenoisingServicer
 from services.common.model_host import ModelHost
 from services.common.running import RunningCalls
-from services.common.streaming import Finished
 from services.super_resolver.convert import job_from_proto, progress_response, result_response
 from services.super_resolver.engine import SuperResolverEngine
 from services.super_resolver.stage import UpscaleStage
@@ -31,14 +30,11 @@ class SuperResolverServicer(
         self, request: super_resolver_pb2.UpscaleRequest, context: grpc.ServicerContext
     ) -> Iterator[super_resolver_pb2.UpscaleResponse]:
         """Progress, then exactly one result."""
-        engine = self._engine(request.model_version)
-        job = job_from_proto(request, engine.info.capabilities.prompt_limits, engine.info.version)
-        for item in self._stream(
-            request.job,
+        return self._answers(
+            request,
             context,
-            lambda report, cancellation: self._stage.run(engine, job, report, cancellation),
-        ):
-            if isinstance(item, Finished):
-                yield result_response(item.result, engine.info.version)
-            else:
-                yield progress_response(item)
+            self._stage.run,
+            read=job_from_proto,
+            progress=progress_response,
+            result=result_response,
+        )

@@ -13,64 +13,42 @@ from dataclasses import dataclass
 
 from omnireel.errors import InvalidInput
 from omnireel.media import carry_audio, read_clip
-from omnireel.mvl import Prompt
-from omnireel.store import ObjectStore
-from services.common.artifacts import JobOutput, StoredMedia, read_latents
+from services.common.artifacts import StoredMedia, read_latents
 from services.common.cancellation import Cancellation
-from services.common.checkpoints import Checkpoints
-from services.common.denoising import Elapsed, StepReport, StepWatch
-from services.common.device_errors import memory_errors_fail_one_job
-from services.common.device_gate import DeviceGate
-from services.common.load_media import load_media, read_object, useful_short_side
-from services.common.logs import get_logger
-from services.common.model_info import Sampling
-from services.common.sandbox import MediaSandbox
+from services.common.denoising import Elapsed, StepReport
+from services.common.denoising_stage import (
+    DenoisingJob,
+    DenoisingStage,
+    Warnings,
+    log_done,
+    sound_warnings,
+)
+from services.common.load_media import read_object
 from services.super_resolver.engine import BaseVideo, SuperResolverEngine
 
-log = get_logger(__name__)
 
+@dataclass(frozen=True, kw_only=True)
+class UpscaleJob(DenoisingJob):
+    """What to refine and where to put it; ``latents_uri`` may be empty."""
 
-@dataclass(frozen=True)
-class UpscaleJob:
-    """What to refine and where to put it; ``latents_uri`` may be empty.
-
-    ``digest`` tells its checkpoints from other work's.
-    """
-
-    prompt: Prompt
-    sampling: Sampling
     video_uri: str
     latents_uri: str
-    output_prefix: str
-    preview_every_steps: int = 0
-    state_prefix: str = ""
-    digest: str = ""
 
 
 @dataclass(frozen=True)
 class UpscaledFiles:
-    """What was made and where it is. ``warnings`` are (code, sentence) pairs."""
+    """What was made and where it is."""
 
     video: StoredMedia
     elapsed: Elapsed
     num_function_evaluations: int
-    warnings: tuple[tuple[str, str], ...]
+    warnings: Warnings
 
 
-class UpscaleStage:
+class UpscaleStage(DenoisingStage):
     """Runs super-resolutions, one at a time on the device."""
 
-    def __init__(
-        self,
-        store: ObjectStore,
-        gate: DeviceGate,
-        sandbox: MediaSandbox,
-        checkpoint_every_steps: int = 0,
-    ) -> None:
-        self._store = store
-        self._gate = gate
-        self._checkpoint_every_steps = checkpoint_every_steps
-        self._sandbox = sandbox
+    name = "upscale"
 
     def run(
         self,
@@ -86,60 +64,30 @@ class UpscaleStage:
             ResourceExhausted: the line for the device is full, or memory is.
             Cancelled: at most one denoising step after ``cancellation`` was set.
         """
-        output = JobOutput(self._store, job.output_prefix)
-        checkpoints = Checkpoints(
-            self._store, job.state_prefix, "upscale", job.digest, self._checkpoint_every_steps
-        )
-        with (
-            self._gate.hold(cancellation) as cancelled,
-            memory_errors_fail_one_job("settings.format"),
-            output.kept_on_success(),
-        ):
-            watch = StepWatch(
-                report,
-                output,
-                pulse=cancelled,
-                preview_every_steps=job.preview_every_steps,
-                checkpoints=checkpoints,
-            )
-            watch.accepted()
+        with self._on_device(job, report, cancellation) as turn:
             base = self._read_base(job)
-            media = load_media(
-                self._store,
-                job.prompt,
-                self._sandbox,
-                shrink_short_side=useful_short_side(engine.info.capabilities.sizes),
-            )
-            cancellation.raise_if_set()
-            start = checkpoints.load()
-            watch.begin(start)
-            with watch.handing_over(cancellation):
+            media = self._media(job, engine.info)
+            with turn.loop() as loop:
                 made = engine.upscale(
                     base,
                     job.prompt,
                     media,
                     job.sampling,
-                    start=start,
-                    on_step=watch,
-                    cancelled=cancelled,
+                    start=loop.start,
+                    on_step=loop.on_step,
+                    cancelled=loop.cancelled,
                 )
                 cancellation.raise_if_set()
                 clip, dropped = carry_audio(base.clip, made.clip)
-                video = output.put_video("upscaled", clip)
-                cancellation.raise_if_set()
-            elapsed = watch.elapsed()
-        log.info(
-            "upscaled",
-            num_steps=made.num_steps,
-            seconds=round(elapsed.total_s, 3),
-            codec_seconds=round(elapsed.codec_s, 3),
-            num_function_evaluations=made.num_function_evaluations,
-        )
+                video = turn.output.put_video("upscaled", clip)
+            elapsed = turn.elapsed()
+        evaluations = made.num_function_evaluations
+        log_done("upscaled", made.num_steps, elapsed, evaluations)
         return UpscaledFiles(
             video=video,
             elapsed=elapsed,
-            num_function_evaluations=made.num_function_evaluations,
-            warnings=(("SOUND_DROPPED", dropped),) if dropped else (),
+            num_function_evaluations=evaluations,
+            warnings=sound_warnings(dropped),
         )
 
     def _read_base(self, job: UpscaleJob) -> BaseVideo:
