@@ -15,7 +15,7 @@ from typing import Any
 
 _WORD = re.compile(r"<?[a-z0-9]+>?")
 _COPY = re.compile(r"(<w\d>)")
-_CLOTHED = frozenset({"girl", "boy"})
+CLOTHED = frozenset({"girl", "boy"})
 """Kinds whose colour is that of their clothes and stands behind them in captions."""
 
 
@@ -125,7 +125,7 @@ class Lexicon:
         for i, fact in enumerate(stated):
             if fact.group != "kind":
                 continue
-            clothed = fact.name in _CLOTHED
+            clothed = fact.name in CLOTHED
             near = stated[i + 1 : i + 3] if clothed else stated[max(i - 1, 0) : i]
             pairs += [(fact, other) for other in near if other.group == "color"][:1]
         return pairs

@@ -41,7 +41,7 @@ def untaught(lexicon: Lexicon, prompt: Prompt, said: str, tasks: Sequence[str]) 
     if "C13" not in tasks and shots:
         return "the tiny enhancer was not taught shots before and after a video"
     if PUZZLES not in tasks and not shots and PUZZLE.search(said):
-        return "the tiny enhancer does not solve puzzles"
+        return "the tiny enhancer cannot solve this puzzle"
     if ADDITIONS not in tasks and Role.SOURCE in videos and _asks_for_more(lexicon, said):
         return "the tiny enhancer does not see where a video has room for more"
     if MARKS not in tasks and prompt.inputs and not videos and _MARKS.search(said):
