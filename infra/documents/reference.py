@@ -113,6 +113,8 @@ def _default(field: Any) -> str:
     if value is None or value == "":
         return ""
     value = getattr(value, "value", value)
+    if isinstance(value, frozenset):
+        value = sorted(value)
     if isinstance(value, Path) and value.is_relative_to(ROOT):
         value = value.relative_to(ROOT)
     return f"`{json.dumps(value) if isinstance(value, (bool, list, tuple, dict)) else value}`"

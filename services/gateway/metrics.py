@@ -50,8 +50,8 @@ def _families(backlog: Backlog | None, watchers: int, now: float) -> list[Metric
     depth = family("queue_depth", "Jobs that wait for a worker.", "tenant")
     age = family("queue_oldest_seconds", "Age of the job that waits longest.", "tenant")
     running = family("jobs_running", "Jobs that a worker holds.", "tenant")
-    workers = family("workers", "Workers that gave a sign of life lately.")
-    slots = family("worker_slots", "Jobs that they can run at once.")
+    workers = family("workers", "Workers with a recent heartbeat.")
+    slots = family("worker_slots", "Jobs that all workers can run at once.")
     up.add_metric((), backlog is not None)
     watching.add_metric((), watchers)
     if backlog is not None:

@@ -71,7 +71,7 @@ class GatewaySettings(OidcSettings, CallerSettings):
     max_priority: int = Field(10, description="Highest priority that a request may ask for.")
     max_upload_bytes: int = Field(256 * MIB, ge=1, description="Size of one upload.")
     fetch_urls: Literal["on", "off"] = Field(
-        "off", description="Whether media may be named by an address of the web."
+        "off", description="Whether requests may refer to media by web address."
     )
     fetch_schemes: frozenset[Literal["http", "https"]] = Field(
         frozenset({"https"}), description="Schemes that are fetched from."
@@ -80,7 +80,7 @@ class GatewaySettings(OidcSettings, CallerSettings):
         frozenset({443}), description="Ports that are fetched from."
     )
     fetch_networks: tuple[IPvAnyNetwork, ...] = Field(
-        (), description='Private networks that are fetched from all the same, as ["10.1.0.0/16"].'
+        (), description='Private networks that may be fetched from, such as ["10.1.0.0/16"].'
     )
     fetch_timeout_s: float = Field(30.0, gt=0, description="Seconds that a fetch may take.")
     max_media_pixels: int = Field(4096 * 2304, ge=1, description="Pixels of one frame.")
@@ -89,7 +89,7 @@ class GatewaySettings(OidcSettings, CallerSettings):
     max_decodes: int = Field(2, ge=1, description="Uploads that are decoded at once.")
     max_decode_s: float = Field(60.0, gt=0, description="Seconds that decoding an upload may take.")
     watch_poll_s: float = Field(
-        0.1, gt=0, description="Longest time between two looks for events; seconds."
+        0.1, gt=0, description="Longest time between two polls for events; seconds."
     )
     delete_wait_s: float = Field(
         30.0, ge=0, description="How long DeleteVideo waits for a running job to stop."

@@ -55,11 +55,11 @@ class WorkerSettings(CallerSettings):
     dispatch_s: float = Field(
         0.2,
         gt=0,
-        description="Longest time between two looks at the queue; a new job is seen at once.",
+        description="Longest time between two polls of the queue; a new job is seen at once.",
     )
     sweep_s: float = Field(2.0, gt=0, description="Seconds between two sweeps for lost jobs.")
     republish_s: float = Field(
-        10.0, gt=0, description="Seconds after which an unanswered ring is repeated."
+        10.0, gt=0, description="Seconds after which an unanswered message is sent again."
     )
     worker_ttl_s: float = Field(
         10.0, gt=0, description="Seconds after which the slots of a silent worker do not count."

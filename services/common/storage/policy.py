@@ -24,10 +24,10 @@ class StorageSettings(BaseSettings):
     upload_ttl_s: float = Field(
         default=7 * DAY_S,
         ge=0,
-        description="Seconds that an upload stays after its last use; 0: for ever.",
+        description="Seconds that an upload is kept after its last use; 0: forever.",
     )
     result_ttl_s: float = Field(
-        default=30 * DAY_S, ge=0, description="Seconds that a finished video stays; 0: for ever."
+        default=30 * DAY_S, ge=0, description="Seconds that a finished video is kept; 0: forever."
     )
     artefact_ttl_s: float = Field(
         default=3600.0,
@@ -46,7 +46,7 @@ class StorageSettings(BaseSettings):
     orphan_grace_s: float = Field(
         default=DAY_S,
         ge=60,
-        description="Age in seconds at which an object of nobody is removed.",
+        description="Age in seconds at which an unreferenced object is removed.",
     )
     collect_s: float = Field(default=300.0, gt=0, description="Seconds between two collections.")
 

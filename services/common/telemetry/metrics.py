@@ -45,7 +45,7 @@ class JobMetrics:
         )
         self.stage_seconds = Histogram(
             "omnireel_stage_seconds",
-            "Time of the stages of jobs, as the worker felt them.",
+            "Time of the stages of jobs, as measured by the worker.",
             ("stage",),
             buckets=STAGE_BUCKETS,
             registry=registry,

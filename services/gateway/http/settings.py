@@ -28,14 +28,14 @@ class HttpSettings(BaseSettings):
     )
     public_url: str = Field(
         "",
-        description="How the world reaches this door, such as https://video.example.com; links "
+        description="Public address of the HTTP API, such as https://video.example.com; links "
         "begin with it. Empty: its own address.",
     )
     hosts: list[str] = Field(
         default_factory=list,
-        description='Names that a request may call this server by, such as ["video.example.com"]; '
-        "loopback names are always among them. Keeps web pages that lie about their name out. "
-        "Empty: any name where callers need a key, else loopback names only.",
+        description='Accepted host names of requests, such as ["video.example.com"]; loopback '
+        "names are always accepted. Protects against web pages with a forged host name (DNS "
+        "rebinding). Empty: any name if callers need a key, else loopback names only.",
     )
     cors_origins: list[str] = Field(
         default_factory=list,
@@ -45,7 +45,7 @@ class HttpSettings(BaseSettings):
     model_names: list[str] = Field(
         default_factory=lambda: ["omnireel"],
         min_length=1,
-        description="Names of the served model in /v1; more let clients with a fixed name in.",
+        description="Names of the served model in /v1; add those that clients have hard-coded.",
     )
     redirect_downloads: bool = Field(
         True, description="Send readers to the store's own signed links where it has them."
@@ -55,14 +55,14 @@ class HttpSettings(BaseSettings):
     max_uploads: int = Field(16, ge=1, description="Uploads received at once.")
     max_json_bytes: int = Field(1 * MIB, ge=KIB, description="Size of a JSON body.")
     max_inline_bytes: int = Field(
-        16 * MIB, ge=KIB, description="Size of a JSON body of /v1/videos that holds a picture."
+        16 * MIB, ge=KIB, description="Size of a JSON body of /v1/videos with an image."
     )
     max_header_bytes: int = Field(32 * KIB, ge=KIB, description="Size of all headers together.")
     header_timeout_s: float = Field(
-        10.0, gt=0, description="Seconds in which all headers of a request must have come."
+        10.0, gt=0, description="Seconds in which all headers of a request must arrive."
     )
     idle_timeout_s: float = Field(
-        30.0, gt=0, description="Seconds without a byte after which a slow client is left."
+        30.0, gt=0, description="Seconds without a byte until a slow client is cut off."
     )
     keep_alive_s: int = Field(15, ge=1, description="Seconds that an idle connection is kept.")
     heartbeat_s: float = Field(

@@ -13,7 +13,7 @@ class OidcSettings(BaseSettings):
     """Fields of the gateway's settings; without an issuer only API keys are taken."""
 
     oidc_issuer: str = Field(
-        "", description="Address of an OpenID Connect issuer; empty: only API keys are taken."
+        "", description="Address of an OpenID Connect issuer; empty: only API keys are accepted."
     )
     oidc_audience: str = Field("", description="The audience that tokens must be for.")
     oidc_algorithms: list[str] = Field(

@@ -34,7 +34,7 @@ class WebhookSettings(BaseSettings):
         5.0, gt=0, description="Wait after the first failure; it doubles each time."
     )
     max_delay_s: float = Field(3600.0, gt=0, description="Longest wait between two attempts.")
-    poll_s: float = Field(0.5, gt=0, description="Seconds between two looks for messages.")
+    poll_s: float = Field(0.5, gt=0, description="Seconds between two polls for messages.")
 
     @field_validator("allow_networks")
     @classmethod
