@@ -10,23 +10,21 @@ from typing import Any
 import torch
 
 from omnireel.train.engine import Engine
-from omnireel.train.means import RunningMeans
 from omnireel.train.objective import LossReport, Objective
 from omnireel.train.randomness import step_seed
-from omnireel.train.throughput import Meter
+from omnireel.train.step_reports import StepReports
 from omnireel.train.trainer_config import TrainerConfig
 from omnireel.train.turns import Turn, step_shares
 
 
 @dataclass(frozen=True, eq=False)
 class Passes:
-    """Passes of one rank; losses and metrics go to ``log``, work and time to ``meter``."""
+    """Passes of one rank; losses, metrics, work and time go to ``reports``."""
 
     config: TrainerConfig
     objective: Objective
     engine: Engine
-    log: RunningMeans
-    meter: Meter
+    reports: StepReports
     weigh: Callable[[Any], float] | None
     """How much a batch counts in the mean of a step; ``None``: all the same."""
 
@@ -42,9 +40,10 @@ class Passes:
             data_step: number of the step that random numbers follow from.
 
         """
-        with self.meter.phase("communication"):
+        meter = self.reports.meter
+        with meter.phase("communication"):
             shares = step_shares(turns, self.weigh, self.engine.sum)
-        with self.meter.phase("passes"):
+        with meter.phase("passes"):
             total = samples = 0.0
             for i, (turn, share) in enumerate(zip(turns, shares, strict=True)):
                 beat(i)
@@ -55,10 +54,10 @@ class Passes:
                 loss, own = float(report.loss.detach()), turn.share(share)
                 total += own * loss if own else 0.0
                 samples += turn.share(report.num_samples)
-                self.meter.count(report.work * turn.share(1.0), turn.share(report.num_samples))
+                meter.count(report.work * turn.share(1.0), turn.share(report.num_samples))
                 if own and math.isfinite(loss):
-                    self.log.add({"loss": loss, **report.metrics}, own)
-        self.meter.expect(sum(turn.seconds for turn in turns))
+                    self.reports.log.add({"loss": loss, **report.metrics}, own)
+        meter.expect(sum(turn.seconds for turn in turns))
         return total, samples
 
     def _forward(self, turn: Turn, seed: int) -> LossReport:

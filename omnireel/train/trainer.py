@@ -27,13 +27,12 @@ import torch
 
 from omnireel.parallel.ranks import Rank
 from omnireel.train.bands import outside
-from omnireel.train.callbacks import Callback, CallbackList, JsonlMetrics, RunInfo, StepEvent
+from omnireel.train.callbacks import Callback, CallbackList, JsonlMetrics, RunInfo
 from omnireel.train.checkpoint import load_checkpoint
 from omnireel.train.ema import Ema
 from omnireel.train.engine import Snapshot, open_engine
 from omnireel.train.feed import Feed, TrainData
 from omnireel.train.lock import own_folder
-from omnireel.train.means import RunningMeans
 from omnireel.train.objective import Objective, named_parameters
 from omnireel.train.passes import Passes
 from omnireel.train.position import Position, TrainResult
@@ -41,6 +40,7 @@ from omnireel.train.same_run import check_same_config
 from omnireel.train.saving import CheckpointWriter, restore_random
 from omnireel.train.schedule import multiplier
 from omnireel.train.stability import Verdict, last_good
+from omnireel.train.step_reports import StepReports
 from omnireel.train.throughput import Meter, peak_memory
 from omnireel.train.trainer_config import TrainerConfig
 from omnireel.train.turns import PlannedData, Turns
@@ -82,23 +82,24 @@ class Trainer:
 
         """
         self.config, self.objective, self.data, self.run = config, objective, data, run
-        self.name = name
-        self.description = dict(description or {})
-        self._num_parameters = sum(p.numel() for p in named_parameters(objective).values())
+        self.name, self.description = name, dict(description or {})
+        # Counted before the engine may share the parameters out.
+        num_parameters = sum(p.numel() for p in named_parameters(objective).values())
         largest = data.largest_degree if isinstance(data, PlannedData) else 1
         self.engine = open_engine(config, objective, rank or Rank(), largest)
         self.ema = Ema(config.ema, self.engine.averaged())
         heard = (JsonlMetrics(run), *callbacks) if self.engine.rank.main else ()
         self.callbacks = CallbackList(heard)
-        self.at = Position.at_start(config)
+        self.position = Position.at_start(config)
         self._beat = beat
         self._stop_wanted = self._stop_agreed = False
         self._refused = False  # by a validation
-        self._log = RunningMeans()
         self._meter = Meter(
             self.engine.communicated_s, peak_flops, memory=partial(peak_memory, config.device)
         )
-        self._passes = Passes(config, objective, self.engine, self._log, self._meter, weigh)
+        about = self._about(num_parameters)
+        self._reports = StepReports(about, self.engine, self.callbacks, self._meter)
+        self._passes = Passes(config, objective, self.engine, self._reports, weigh)
         self._writer = CheckpointWriter(run, self.engine, config.keep_checkpoints)
 
     def request_stop(self) -> None:
@@ -125,128 +126,126 @@ class Trainer:
                 on_locked()
             if self.config.threads:
                 torch.set_num_threads(self.config.threads)
-            self.at.clock.start()
-            with self.callbacks.start(self._info()):
+            self.position.clock.start()
+            with self._reports.start(self.position):
                 self._loop()
-            return self.at.result(stopped_early=self._stopped)
+            return self.position.result(stopped_early=self._stopped)
 
     def _loop(self) -> None:
-        at, config = self.at, self.config
+        position, config = self.position, self.config
         feed = self._open_feed()
-        saved_at = at.step if at.step else -1
-        logged_at = at.step
+        saved_at = position.step if position.step else -1
         try:
             self._reduce_step()
             self._meter.start()
-            while not (self._stopped or at.complete):
-                rate = multiplier(config.schedule, at.step, at.progress)
+            while not (self._stopped or position.complete):
+                rate = multiplier(config.schedule, position.step, position.progress)
                 verdict = self._train_step(feed, rate)
                 if verdict is not None and verdict.policy == "roll_back":
-                    feed = self._roll_back(feed, verdict, at.data_step)
+                    feed = self._roll_back(feed, verdict, position.data_step)
                     continue
-                at.step += 1
-                self.callbacks.step = at.step
-                self._beat("step", at.step)
-                if at.step % config.log_every == 0 or at.complete:
-                    self.callbacks.on_step(self._event(rate))
-                    logged_at = at.step
-                if at.step % config.validate_every == 0 or at.complete:
+                position.step += 1
+                self.callbacks.step = position.step
+                self._beat("step", position.step)
+                if position.step % config.log_every == 0 or position.complete:
+                    self._reports.report(position, rate)
+                if position.step % config.validate_every == 0 or position.complete:
                     verdict = self._validate()
                     if self._refused:
                         break
                     if verdict is not None:
-                        feed = self._roll_back(feed, verdict, at.data_step - 1)
+                        feed = self._roll_back(feed, verdict, position.data_step - 1)
                         continue
-                self._announce(self._writer.poll())
-                if at.step % config.checkpoint_every == 0:
+                self._announce_checkpoint(self._writer.poll())
+                if position.step % config.checkpoint_every == 0:
                     self._save(background=config.background_checkpoints)
-                    saved_at = at.step
-            if logged_at != at.step:
-                self.callbacks.on_step(self._event(rate))
-            if saved_at != at.step and not self._refused:
+                    saved_at = position.step
+            if self._reports.last_step != position.step:
+                self._reports.report(position, rate)
+            if saved_at != position.step and not self._refused:
                 self._save(background=False)
-            self._announce(self._writer.finish())
+            self._announce_checkpoint(self._writer.finish())
         finally:
             feed.close()
 
     def _open_feed(self) -> Feed:
-        engine = self.engine
-        self._turns = Turns(self.data, self.config.accumulate, engine.group, engine.groups)
-        return Feed(self._turns, self.config.feed, start=self.at.data_step * self._turns.rounds)
+        config, engine = self.config, self.engine
+        self._turns = Turns(self.data, config.accumulate, engine.group, engine.groups)
+        return Feed(self._turns, config.feed, start=self.position.data_step * self._turns.rounds)
 
     def _train_step(self, feed: Feed, rate: float) -> Verdict | None:
         """One update; what went wrong, if anything."""
-        at, meter = self.at, self._meter
+        position, meter = self.position, self._meter
         with meter.phase("data"):
             taken = [feed.take() for _ in range(self._turns.rounds)]
         total, samples = self._passes.run(
             [turn for turn in taken if turn is not None],
-            lambda i: self._beat("micro-batch" if i else "data", at.step),
-            at.data_step,
+            lambda i: self._beat("micro-batch" if i else "data", position.step),
+            position.data_step,
         )
         with meter.phase("communication"):
             loss, samples_everywhere = self._reduce_step(total, samples)
         with meter.phase("optimizer"):
             # A loss may be infinite where its gradient is not.
-            limit = at.judge.norm_limit if math.isfinite(loss) else -math.inf
+            limit = position.judge.norm_limit if math.isfinite(loss) else -math.inf
             norm = self.engine.step(rate, limit)
-        at.num_samples += round(samples_everywhere)
-        verdict = at.judge(at.step, loss, norm)
+        position.num_samples += round(samples_everywhere)
+        verdict = position.judge(position.step, loss, norm)
         if verdict is None:
-            self._log.add({"grad_norm": norm})
+            self._reports.log.add({"grad_norm": norm})
             with meter.phase("optimizer"):
                 self.ema.update()
         elif verdict.policy == "skip":
-            self._log.add({"skipped": 1.0})
-            self.callbacks.on_notice(at.step, f"{verdict.what}; the step was skipped")
+            self._reports.log.add({"skipped": 1.0})
+            self.callbacks.on_notice(position.step, f"{verdict.what}; the step was skipped")
         return verdict
 
     def _roll_back(self, feed: Feed, verdict: Verdict, data_step: int) -> Feed:
         """Go back to the last checkpoint, and on with the batches after those of ``data_step``."""
         feed.close()
-        self._beat("checkpoint", self.at.step)
-        self._announce(self._writer.finish())
-        at = self.at
-        bad, before = at.step, (data_step, at.judge.skipped, at.clock.own_s)
+        self._beat("checkpoint", self.position.step)
+        self._announce_checkpoint(self._writer.finish())
+        position = self.position
+        bad, before = position.step, (data_step, position.judge.skipped, position.clock.own_s)
         last_good(self.run, verdict.what, bad, reason=verdict.reason)
         self._resume()
-        at.leave_out(*before)
+        position.leave_out(*before)
         self.callbacks.on_notice(
-            bad, f"{verdict.what}; back to step {at.step}, leaving out the batches since"
+            bad, f"{verdict.what}; back to step {position.step}, leaving out the batches since"
         )
         return self._open_feed()
 
     def _validate(self) -> Verdict | None:
         """Validate; the verdict on a metric that is outside of its band."""
-        beat = partial(self._beat, "validation", self.at.step)
+        beat = partial(self._beat, "validation", self.position.step)
         beat()
         with self._meter.phase("validation"):
             report = validated(self.objective, self.engine, self.ema, beat)
-        self.callbacks.on_validation(self.at.step, report)
+        self.callbacks.on_validation(self.position.step, report)
         # Rank 0 decides: others may round differently.
         limits, bands = self.config.stop_above, self.config.bands
         found = beyond(report.metrics, limits), outside(report.metrics, bands)
         problem, left = self.engine.gather(found)[0]
         if problem:
-            self._announce(self._writer.finish())
-            kept = last_good(self.run, problem, self.at.step, reason="VALIDATION_FAILED")
-            self.callbacks.on_notice(self.at.step, f"{problem}; the run ends at {kept.name}")
+            self._announce_checkpoint(self._writer.finish())
+            kept = last_good(self.run, problem, self.position.step, reason="VALIDATION_FAILED")
+            self.callbacks.on_notice(self.position.step, f"{problem}; the run ends at {kept.name}")
         self._refused = bool(problem)
-        self._beat("step", self.at.step)
+        self._beat("step", self.position.step)
         if self._refused or not left:
             return None
         verdict = Verdict(left, "roll_back", reason="VALIDATION_FAILED")
-        self.at.judge.count(self.at.step, verdict)
+        self.position.judge.count(self.position.step, verdict)
         return verdict
 
     def _reduce_step(self, loss: float = 0.0, samples: float = 0.0) -> tuple[float, float]:
         """The step's loss and samples over all ranks; all take over rank 0's clock, and a wish to
         stop that any of them has."""
-        engine = self.engine
-        clock = self.at.clock.own_s * engine.rank.world / engine.groups if engine.rank.main else 0.0
-        loss, everywhere, elapsed, wishes = engine.sum([loss, samples, clock, self._stop_wanted])
+        engine, clock = self.engine, self.position.clock
+        own_s = clock.own_s * engine.rank.world / engine.groups if engine.rank.main else 0.0
+        loss, everywhere, elapsed, wishes = engine.sum([loss, samples, own_s, self._stop_wanted])
         if engine.rank.world > 1:
-            self.at.clock.agree(elapsed)
+            clock.agree(elapsed)
         self._stop_agreed = self._stop_agreed or wishes > 0
         return loss, everywhere
 
@@ -255,49 +254,36 @@ class Trainer:
         """Whether to end early. Several ranks go by what they agreed on, once a step."""
         return self._stop_wanted if self.engine.rank.world == 1 else self._stop_agreed
 
-    def _event(self, rate: float) -> StepEvent:
-        at, engine = self.at, self.engine
-        metrics = self._log.take(engine.gather)
-        speed = self._meter.take(engine.sum, engine.gather, engine.groups, engine.rank.world)
-        return StepEvent(
-            step=at.step,
-            num_steps=self.config.num_steps,
-            progress=at.progress,
-            metrics={**metrics, "lr_multiplier": rate, "skipped_steps": float(at.judge.skipped)},
-            throughput=speed,
-            eta_s=at.clock.left_s(at.step),
-        )
-
-    def _info(self) -> RunInfo:
+    def _about(self, num_parameters: int) -> RunInfo:
         return RunInfo(
             folder=self.run,
             name=self.name,
             num_steps=self.config.num_steps,
-            start_step=self.at.step,
+            start_step=self.position.step,
             max_minutes=self.config.max_minutes,
             config=self.description,
-            num_parameters=self._num_parameters,
+            num_parameters=num_parameters,
             placement=self.engine.describe(),
         )
 
     def _save(self, *, background: bool) -> None:
-        self._beat("checkpoint", self.at.step)
+        self._beat("checkpoint", self.position.step)
         with self._meter.phase("checkpoint"):
-            self._announce(self._writer.finish())
+            self._announce_checkpoint(self._writer.finish())
             state = {
                 "name": self.name,
-                **self.at.state_dict(),
+                **self.position.state_dict(),
                 "ema_updates": self.ema.updates,
                 "ema_decays": list(self.config.ema.decays),
                 "objective": dict(self.objective.state_dict()),
                 "config": self.description,
             }
-            self._writer.start(self.at.step, self.engine.snapshot(self.ema), state)
+            self._writer.start(self.position.step, self.engine.snapshot(self.ema), state)
             if not background:
-                self._announce(self._writer.finish())
-        self._beat("step", self.at.step)
+                self._announce_checkpoint(self._writer.finish())
+        self._beat("step", self.position.step)
 
-    def _announce(self, committed: tuple[int, Path] | None) -> None:
+    def _announce_checkpoint(self, committed: tuple[int, Path] | None) -> None:
         if committed is not None:
             self.callbacks.on_checkpoint(*committed)
 
@@ -310,4 +296,4 @@ class Trainer:
         self.ema.updates = state["ema_updates"]
         self.objective.load_state_dict(state["objective"])
         restore_random(checkpoint, self.engine.rank)
-        self.at.load_state_dict(checkpoint.step, state)
+        self.position.load_state_dict(checkpoint.step, state)
