@@ -12,14 +12,16 @@ the same at every denoising step.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from omnireel.model.attention import AttentionLayout
+from omnireel.model.packed_tokens import PackedTokens, concatenated, starts
 from omnireel.model.positions import text_positions, visual_positions
 from omnireel.model.text import TextTokens
 from omnireel.types import Role
@@ -60,8 +62,7 @@ class OmniSample:
 
 def grid_tokens(shape: Sequence[int], patch: int = PATCH) -> int:
     """Tokens of a latent (T, H, W), or of a latent clip (C, T, H, W)."""
-    t, h, w = shape[-3:]
-    return t * (h // patch) * (w // patch)
+    return math.prod(_grid(shape, patch))
 
 
 def patchify(latents_CTHW: Tensor, patch: int = PATCH) -> Tensor:
@@ -79,38 +80,12 @@ def unpatchify(tokens_NP: Tensor, shape: tuple[int, int, int], patch: int = PATC
 
 
 @dataclass(frozen=True, eq=False)
-class PackedSequence:
-    """Samples packed side by side. Nc, Nt count condition and target tokens, Nv visual ones."""
+class PackedSequence(PackedTokens):
+    """Packed samples, and who attends to whom."""
 
-    text_ids: Tensor
-    text_slots: Tensor
-    """Where each text token sits in the condition stream."""
-    sample_of_text: Tensor
-    """Which sample each text token belongs to."""
-    patches_NP: Tensor
-    """Visual condition tokens ``[Nv, P]``."""
-    patch_slots: Tensor
-    """Where each visual token sits in the condition stream."""
-    roles: Tensor
-    """Role index of every condition token ``[Nc]``."""
-    condition_positions_N4: Tensor
-    target_positions_N4: Tensor
-    sample_of_target: Tensor
-    """Which sample each target token belongs to ``[Nt]``."""
-    aligned_patch: Tensor
-    aligned_target: Tensor
-    """Pairs: visual token ``aligned_patch[i]`` lies on target token ``aligned_target[i]``."""
     condition_layouts: tuple[AttentionLayout, ...]
     target_layouts: tuple[AttentionLayout, ...]
     """Layer l uses entry l modulo the length. Keys of a target are [conditions | targets]."""
-    target_shapes: tuple[tuple[int, int, int], ...]
-    patch: int
-    """Tokens are ``patch x patch`` squares of one latent frame."""
-
-    @property
-    def num_conditions(self) -> int:
-        """Condition tokens in the pack."""
-        return int(self.roles.numel())
 
     @property
     def target_lengths(self) -> tuple[int, ...]:
@@ -122,16 +97,10 @@ class PackedSequence:
         """Whether all samples have equally many target tokens."""
         return len(set(self.target_lengths)) == 1
 
-    def to(self, device: torch.device | str) -> PackedSequence:
+    def to(self, device: torch.device | str) -> Self:
         """The same pack on ``device``."""
-        moved: dict[str, Any] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, Tensor):
-                moved[field.name] = value.to(device)
         return replace(
-            self,
-            **moved,
+            super().to(device),
             condition_layouts=tuple(x.to(device) for x in self.condition_layouts),
             target_layouts=tuple(x.to(device) for x in self.target_layouts),
         )
@@ -166,74 +135,82 @@ def pack(samples: Sequence[OmniSample], device: torch.device | str = "cpu") -> P
     Raises:
         ValueError: samples for networks with tokens of different sizes.
     """
-    if len(patches_of := {sample.patch for sample in samples}) != 1:
-        raise ValueError(f"one pack has tokens of one size, not of {sorted(patches_of)}")
-    (patch,) = patches_of
-    text_ids, text_slots, patches, patch_slots = [], [], [], []
-    roles, condition_positions, target_positions = [], [], []
-    aligned_patch, aligned_target, condition_blocks, target_blocks = [], [], [], []
-    num_conditions = num_patches = num_targets = 0
-    for sample in samples:
-        first = num_conditions
-        n = len(sample.text.ids)
-        text_ids.append(torch.tensor(sample.text.ids))
-        text_slots.append(torch.arange(num_conditions, num_conditions + n))
-        roles.append(torch.full((n,), ROLES.index(Role.TEXT)))
-        condition_positions.append(text_positions(torch.tensor(sample.text.sources)))
-        num_conditions += n
-        for segment in sample.segments:
-            tokens = patchify(segment.latents_CTHW, patch)
-            n = tokens.shape[0]
-            _, t, h, w = segment.latents_CTHW.shape
-            patches.append(tokens)
-            patch_slots.append(torch.arange(num_conditions, num_conditions + n))
-            roles.append(torch.full((n,), ROLES.index(segment.role)))
-            condition_positions.append(
-                visual_positions(
-                    t,
-                    h // patch,
-                    w // patch,
-                    source_id=segment.source_id,
-                    start=segment.start,
-                    step=segment.step,
-                )
-            )
-            index = aligned_tokens(segment, sample.target_shape, patch)
-            if index is not None:
-                keep = index >= 0
-                aligned_patch.append(torch.arange(num_patches, num_patches + n)[keep])
-                aligned_target.append(index[keep] + num_targets)
-            num_conditions += n
-            num_patches += n
-        t, h, w = sample.target_shape
-        target_positions.append(visual_positions(t, h // patch, w // patch, source_id=0))
-        n = target_positions[-1].shape[0]
-        condition_blocks.append(torch.arange(first, num_conditions))
-        target_blocks.append(torch.arange(num_targets, num_targets + n))
-        num_targets += n
-
-    empty = torch.zeros(0, dtype=torch.long)
-    target_keys = [
-        torch.cat([c, x + num_conditions])
-        for c, x in zip(condition_blocks, target_blocks, strict=True)
+    if len(patches := {sample.patch for sample in samples}) != 1:
+        raise ValueError(f"one pack has tokens of one size, not of {sorted(patches)}")
+    parts = [_tokens_of(sample) for sample in samples]
+    tokens = concatenated(parts)
+    conditions = _runs([part.count("conditions") for part in parts])
+    targets = _runs([part.count("targets") for part in parts])
+    keys = [
+        torch.cat([own, target + tokens.num_conditions])
+        for own, target in zip(conditions, targets, strict=True)
     ]
-    lengths = torch.tensor([len(x) for x in target_blocks])
-    text_lengths = torch.tensor([len(x) for x in text_ids])
-    numbers = torch.arange(len(samples))
     return PackedSequence(
-        text_ids=torch.cat(text_ids).to(device),
-        text_slots=torch.cat(text_slots).to(device),
-        sample_of_text=torch.repeat_interleave(numbers, text_lengths).to(device),
-        patches_NP=(torch.cat(patches) if patches else torch.zeros(0, 0)).to(device),
-        patch_slots=(torch.cat(patch_slots) if patch_slots else empty).to(device),
-        roles=torch.cat(roles).to(device),
-        condition_positions_N4=torch.cat(condition_positions).to(device),
-        target_positions_N4=torch.cat(target_positions).to(device),
-        sample_of_target=torch.repeat_interleave(numbers, lengths).to(device),
-        aligned_patch=(torch.cat(aligned_patch) if aligned_patch else empty).to(device),
-        aligned_target=(torch.cat(aligned_target) if aligned_target else empty).to(device),
-        condition_layouts=(AttentionLayout.build(condition_blocks, condition_blocks, device),),
-        target_layouts=(AttentionLayout.build(target_blocks, target_keys, device),),
-        target_shapes=tuple(s.target_shape for s in samples),
+        **vars(tokens.to(device)),
+        condition_layouts=(AttentionLayout.build(conditions, conditions, device),),
+        target_layouts=(AttentionLayout.build(targets, keys, device),),
+    )
+
+
+def _runs(counts: Sequence[int]) -> list[Tensor]:
+    """The indices of each run."""
+    return [torch.arange(first, first + n) for first, n in zip(starts(counts), counts, strict=True)]
+
+
+def _tokens_of(sample: OmniSample) -> PackedTokens:
+    """One sample: its text, then its segments, and its target."""
+    segments, patch, shape = sample.segments, sample.patch, sample.target_shape
+    text_ids = torch.tensor(sample.text.ids)
+    patches = [patchify(segment.latents_CTHW, patch) for segment in segments]
+    roles = [Role.TEXT, *(segment.role for segment in segments)]
+    lengths = [len(text_ids), *(len(tokens) for tokens in patches)]
+    num_text, num_conditions = len(text_ids), sum(lengths)
+    under_N = torch.cat(
+        [torch.zeros(0, dtype=torch.long), *(_target_under(s, shape, patch) for s in segments)]
+    )
+    target_positions = visual_positions(*_grid(shape, patch), source_id=0)
+    return PackedTokens(
+        text_ids=text_ids,
+        text_slots=torch.arange(num_text),
+        sample_of_text=torch.zeros(num_text, dtype=torch.long),
+        patches_NP=torch.cat(patches) if patches else torch.zeros(0, 0),
+        patch_slots=torch.arange(num_text, num_conditions),
+        roles=torch.cat(
+            [torch.full((n,), ROLES.index(r)) for r, n in zip(roles, lengths, strict=True)]
+        ),
+        condition_positions_N4=torch.cat(
+            [
+                text_positions(torch.tensor(sample.text.sources)),
+                *(_segment_positions(segment, patch) for segment in segments),
+            ]
+        ),
+        target_positions_N4=target_positions,
+        sample_of_target=torch.zeros(len(target_positions), dtype=torch.long),
+        aligned_patch=torch.nonzero(under_N >= 0).flatten(),
+        aligned_target=under_N[under_N >= 0],
+        target_shapes=(shape,),
         patch=patch,
     )
+
+
+def _target_under(segment: Segment, target_shape: tuple[int, int, int], patch: int) -> Tensor:
+    """Target token index under each token of any segment ``[N]``; -1 where there is none."""
+    index = aligned_tokens(segment, target_shape, patch)
+    if index is None:
+        return torch.full((grid_tokens(segment.latents_CTHW.shape, patch),), -1)
+    return index
+
+
+def _segment_positions(segment: Segment, patch: int) -> Tensor:
+    return visual_positions(
+        *_grid(segment.latents_CTHW.shape, patch),
+        source_id=segment.source_id,
+        start=segment.start,
+        step=segment.step,
+    )
+
+
+def _grid(shape: Sequence[int], patch: int) -> tuple[int, int, int]:
+    """Tokens along time, height and width of a latent (T, H, W) or (C, T, H, W)."""
+    t, h, w = shape[-3:]
+    return t, h // patch, w // patch

@@ -5,6 +5,7 @@ import dataclasses
 import torch
 
 from omnireel.model.joining import join_caches, join_packs
+from omnireel.model.packed_tokens import INDEX_SPACES, PackedTokens
 from omnireel.model.sequence import pack
 from tests.support.tiny_models import mixed_samples, noise_tokens, small_transformer
 
@@ -29,6 +30,19 @@ def test_joined_packs_are_the_pack_of_all() -> None:
     a, b, c = mixed_samples()
     assert_equal(join_packs([pack([a]), pack([b, c]), pack([a])]), pack([a, b, c, a]))
     assert_equal(join_packs([pack([a]), pack([a])]), pack([a, a]))
+
+
+def test_every_tensor_of_a_pack_is_an_index_or_is_not() -> None:
+    """A new field must be named here, or in the table with what its indices count."""
+    values = {"text_ids", "patches_NP", "roles", "condition_positions_N4", "target_positions_N4"}
+    packed = pack(mixed_samples())
+    fields = {field.name for field in dataclasses.fields(PackedTokens)}
+    tensors = {name for name in fields if isinstance(getattr(packed, name), torch.Tensor)}
+    assert values | set(INDEX_SPACES) == tensors
+    assert not values & set(INDEX_SPACES)
+    for name, space in INDEX_SPACES.items():
+        index = getattr(packed, name)
+        assert index.dtype is torch.long and 0 <= index.min() <= index.max() < packed.count(space)
 
 
 def test_what_was_encoded_apart_is_denoised_together() -> None:

@@ -58,6 +58,33 @@ def test_a_last_frame_lies_on_the_last_frame_and_a_long_source_is_cut():
     assert torch.equal(index[:12], torch.arange(12)) and index[12:].eq(-1).all()
 
 
+def test_a_pack_by_hand():
+    """Two samples: one of text alone, one with a reference and a source that outlasts the clip."""
+    reference, source = latents(1, 2, 4, 0, channels=1), latents(2, 2, 2, 1, channels=1)
+    edit = (Segment(reference, Role.REFERENCE, 1), Segment(source, Role.SOURCE, 2, start=1.0))
+    packed = pack([OmniSample(text(5), (), (2, 2, 2)), OmniSample(text(6), edit, (2, 2, 2))])
+    assert packed.text_ids.tolist() == [1, 5, 1, 6]
+    assert packed.text_slots.tolist() == [0, 1, 2, 3]
+    assert packed.sample_of_text.tolist() == [0, 0, 1, 1]
+    assert packed.patch_slots.tolist() == [4, 5, 6, 7]
+    assert torch.equal(packed.patches_NP[:2], patchify(reference))
+    assert torch.equal(packed.patches_NP[2:].view(2, 1, 2, 2), source.transpose(0, 1))
+    names = [Role.TEXT] * 4 + [Role.REFERENCE] * 2 + [Role.SOURCE] * 2
+    assert packed.roles.tolist() == [ROLES.index(role) for role in names]
+    assert packed.condition_positions_N4[:, 0].tolist() == [0, 0, 0, 0, 1, 1, 2, 2]
+    assert packed.condition_positions_N4[:, 1].tolist() == [0, 1, 0, 1, 0, 0, 1, 2]
+    assert packed.target_positions_N4[:, 1].tolist() == [0, 1, 0, 1]
+    assert packed.sample_of_target.tolist() == [0, 0, 1, 1]
+    assert (packed.aligned_patch.tolist(), packed.aligned_target.tolist()) == ([2], [3])
+    (conditions,), (targets,) = packed.condition_layouts, packed.target_layouts
+    assert conditions.q_index.tolist() == conditions.k_index.tolist() == list(range(8))
+    assert conditions.q_lengths == conditions.k_lengths == (2, 6)
+    assert targets.q_index.tolist() == [0, 1, 2, 3] and targets.q_lengths == (2, 2)
+    assert targets.k_index.tolist() == [0, 1, 8, 9, 2, 3, 4, 5, 6, 7, 10, 11]
+    assert targets.k_lengths == (4, 8)
+    assert packed.target_shapes == ((2, 2, 2), (2, 2, 2)) and packed.patch == 2
+
+
 def test_alignment_is_shifted_by_the_samples_before():
     source = Segment(latents(1, 4, 4, 0), Role.SOURCE, 1)
     plain, edited = OmniSample(text(3), (), (2, 4, 4)), OmniSample(text(3), (source,), (1, 4, 4))
