@@ -1,4 +1,27 @@
-"""The stages of the tiny generator, smallest first, and what they are shown."""
+"""The stages of the tiny generator, smallest first, and what they are shown.
+
+====================== ================ ======= ===== ============== =====================
+Recipe                 Starts from      Samples Batch First seed     Where, minutes
+====================== ================ ======= ===== ============== =====================
+generator-tiny-images  random weights    48,000    32              0 one CPU core, 25
+generator-tiny-clips   images            32,000    32              0 one CPU core, 50
+generator-tiny         clips             24,000    32              0 one CPU core, 60
+generator-tiny-all     tiny              32,000    32      4,000,000 one CPU core, 60
+generator-tiny-quality all                8,000    32      2,000,000 one CPU core, 20
+generator-tiny-long    all              100,000   256     20,000,000 one GPU, 8
+generator-tiny-fine    long             100,000   256     50,000,000 one GPU, 8
+generator-tiny-views   fine             100,000   256     60,000,000 one GPU, 8
+generator-tiny-company views            100,000   640     70,000,000 one GPU, 8
+====================== ================ ======= ===== ============== =====================
+
+Sample i of a stage is task number "first seed + i". The ranges of all stages that train on all
+tasks are disjoint from one another, so that no stage learns samples of another by heart; the first
+three share theirs, but show other formats or tasks. Held-out samples count from 1,000,000 in
+combinations that training never shows, and cases of the benchmarks from 1,000,000,000
+(:data:`omnireel.evaluate.cases.FIRST_SEED`): farther than any training run gets.
+
+Each recipe is the one that its docstring names with a few fields replaced.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +117,8 @@ def debug_generator() -> GeneratorRecipe:
 
 
 def tiny_generator_images() -> GeneratorRecipe:
-    """The first stage of the shipped generator: what things look like, from single frames."""
+    """The first stage: what things look like. :func:`tiny_generator` on single clear frames of text
+    to video, in less time and at less noise."""
     recipe = tiny_generator()
     frame = VideoFormat(64, 64, 1, 8.0)
     return replace(
@@ -109,7 +133,8 @@ def tiny_generator_images() -> GeneratorRecipe:
 
 
 def tiny_generator_clips() -> GeneratorRecipe:
-    """The second stage: how things move."""
+    """The second stage: how things move. :func:`tiny_generator` on clear clips of text to video, in
+    less time and at more noise."""
     recipe = tiny_generator()
     clip = VideoFormat(64, 64, 17, 8.0)
     return replace(
@@ -125,7 +150,7 @@ def tiny_generator_clips() -> GeneratorRecipe:
 
 
 def tiny_generator() -> GeneratorRecipe:
-    """The third stage of the shipped generator: the whole mixture of tasks."""
+    """The third stage: the first mixture of tasks. All other stages are made from this recipe."""
     return GeneratorRecipe(
         trainer=TrainerConfig(
             num_steps=200_000,
@@ -156,7 +181,7 @@ def tiny_generator() -> GeneratorRecipe:
 
 
 def tiny_generator_all() -> GeneratorRecipe:
-    """The mixture of all capabilities, for weights that know the smaller one already."""
+    """:func:`tiny_generator` on all capabilities, for weights that know the smaller mixture."""
     recipe = tiny_generator()
     return replace(
         recipe,
@@ -167,8 +192,8 @@ def tiny_generator_all() -> GeneratorRecipe:
 
 
 def tiny_generator_long() -> GeneratorRecipe:
-    """The mixture of all capabilities at length, on a GPU: many more samples, of all the scenes
-    that the benchmark draws from, in larger batches that loaders prepare."""
+    """:func:`tiny_generator_all` at length, on a GPU: many more samples, of all the scenes that the
+    benchmark draws from, in larger batches that loaders prepare. More goes to what was weak."""
     recipe = tiny_generator_all()
     return replace(
         recipe,
@@ -196,8 +221,9 @@ def tiny_generator_long() -> GeneratorRecipe:
 
 
 def tiny_generator_fine() -> GeneratorRecipe:
-    """The same with tokens of one latent pixel each, four times as many: what tells one kind of
-    subject from another is smaller than the tokens of the stages before."""
+    """:func:`tiny_generator_long` with tokens of one latent pixel each, four times as many: what
+    tells one kind of subject from another is smaller than the tokens of the stages before. Other
+    samples, and more of what was still weak."""
     recipe = tiny_generator_long()
     return replace(
         recipe,
@@ -208,7 +234,7 @@ def tiny_generator_fine() -> GeneratorRecipe:
 
 
 def tiny_generator_views() -> GeneratorRecipe:
-    """The same once more, from the weights of the stage before and on other samples."""
+    """:func:`tiny_generator_fine` on other samples, with more of other views and storyboards."""
     recipe = tiny_generator_fine()
     return replace(
         recipe,
@@ -217,8 +243,9 @@ def tiny_generator_views() -> GeneratorRecipe:
 
 
 def tiny_generator_company() -> GeneratorRecipe:
-    """Once more, in batches that fill a GPU: the host is busy for as long with a smaller one. Where
-    tasks have no scenes of their own, half show two subjects: 38 instead of 35 % of all do."""
+    """:func:`tiny_generator_views` on other samples, in batches that fill a GPU: the host is busy
+    for as long with a smaller one. Where tasks have no scenes of their own, half show two subjects:
+    38 instead of 35 % of all do."""
     recipe = tiny_generator_views()
     feed = replace(recipe.trainer.feed, workers=8)
     return replace(
@@ -235,7 +262,8 @@ def tiny_generator_company() -> GeneratorRecipe:
 
 
 def tiny_generator_quality() -> GeneratorRecipe:
-    """The fourth stage: a small and balanced set of clear scenes, told precisely.
+    """The fourth stage: :func:`tiny_generator` on a small and balanced set of clear scenes, told
+    precisely.
 
     The learning rate is half of the stage before, and falls for half of the time.
     """

@@ -24,13 +24,16 @@ SECOND_ROUND = ("pairs.round=2", "pairs.seed=70000000")
 
 @dataclass(frozen=True)
 class Rung:
-    """One stage. ``smoke_*`` say what stands for it when only the joints are tried."""
+    """One training stage: which recipe makes which part of the model, from which earlier stage."""
 
     name: str
     purpose: str
+    """What the part learns here, for people."""
     part: Part
     recipe: str
+    """Name in :data:`omnireel.recipes.RECIPES`."""
     smoke_recipe: str
+    """The recipe that stands for it where only the joints between stages are tried."""
     start: str = ""
     """Rung whose component this one starts from; empty: from random weights."""
     teacher: str = ""
@@ -38,7 +41,9 @@ class Rung:
     optional: bool = False
     """It refines what is there already: set aside when it is measured to be worse than that."""
     overrides: tuple[str, ...] = ()
+    """Settings of the recipe that differ, as ``field=value``."""
     smoke_overrides: tuple[str, ...] = ()
+    """The same of ``smoke_recipe``."""
 
     def plan(self, *, smoke: bool) -> tuple[str, tuple[str, ...]]:
         """Recipe name and overrides."""
@@ -71,7 +76,7 @@ class Ladder:
                 named = getattr(rung, role)
                 if named and named not in seen:
                     raise InvalidInput(
-                        f"{rung.name} has {named} as {role}, which is no earlier rung",
+                        f"{rung.name} has {named} as {role}, which is not an earlier rung",
                         field=f"rungs.{rung.name}.{role}",
                     )
             if rung.optional and not rung.start:
@@ -91,77 +96,150 @@ def tiny_ladder() -> Ladder:
     return Ladder(
         "tiny",
         (
-            Rung("vae", "clips to latents and back", "vae", "vae-tiny", "vae-debug"),
             Rung(
-                "keeper", "pixels of the media that a clip was made from", "vae",
-                "keeper-tiny", "keeper-debug", start="vae",
+                "vae",
+                "clips to latents and back",
+                part="vae",
+                recipe="vae-tiny",
+                smoke_recipe="vae-debug",
             ),
             Rung(
-                "images", "what things look like", "generator",
-                "generator-tiny-images", "generator-debug", smoke_overrides=(SMOKE_FRAME,),
+                "keeper",
+                "pixels of the media that a clip was made from",
+                part="vae",
+                recipe="keeper-tiny",
+                smoke_recipe="keeper-debug",
+                start="vae",
             ),
             Rung(
-                "clips", "how things move", "generator",
-                "generator-tiny-clips", "generator-debug", start="images",
+                "images",
+                "what things look like",
+                part="generator",
+                recipe="generator-tiny-images",
+                smoke_recipe="generator-debug",
+                smoke_overrides=(SMOKE_FRAME,),
             ),
             Rung(
-                "tasks", "references, edits, first frames", "generator",
-                "generator-tiny", "generator-debug", start="clips",
+                "clips",
+                "how things move",
+                part="generator",
+                recipe="generator-tiny-clips",
+                smoke_recipe="generator-debug",
+                start="images",
             ),
             Rung(
-                "all-tasks", "every task of the table", "generator",
-                "generator-tiny-all", "generator-debug", start="tasks",
+                "tasks",
+                "references, edits, first frames",
+                part="generator",
+                recipe="generator-tiny",
+                smoke_recipe="generator-debug",
+                start="clips",
             ),
             Rung(
-                "quality", "few, balanced, clear and precisely told", "generator",
-                "generator-tiny-quality", "generator-debug", start="all-tasks", optional=True,
+                "all-tasks",
+                "every task of the table",
+                part="generator",
+                recipe="generator-tiny-all",
+                smoke_recipe="generator-debug",
+                start="tasks",
             ),
             Rung(
-                "preference", "what its own better clips have in common", "generator",
-                "preference-tiny", "preference-debug", start="quality", optional=True,
+                "quality",
+                "few, balanced, clear and precisely told",
+                part="generator",
+                recipe="generator-tiny-quality",
+                smoke_recipe="generator-debug",
+                start="all-tasks",
+                optional=True,
             ),
             Rung(
-                "preference-2", "the same with clips of the better model", "generator",
-                "preference-tiny", "preference-debug", start="preference", optional=True,
-                overrides=SECOND_ROUND, smoke_overrides=SECOND_ROUND,
+                "preference",
+                "what its own better clips have in common",
+                part="generator",
+                recipe="preference-tiny",
+                smoke_recipe="preference-debug",
+                start="quality",
+                optional=True,
             ),
             Rung(
-                "trajectory", "ten steps without guidance", "generator",
-                "trajectory-tiny", "trajectory-debug", start="preference-2",
+                "preference-2",
+                "the same with clips of the better model",
+                part="generator",
+                recipe="preference-tiny",
+                smoke_recipe="preference-debug",
+                start="preference",
+                optional=True,
+                overrides=SECOND_ROUND,
+                smoke_overrides=SECOND_ROUND,
+            ),
+            Rung(
+                "trajectory",
+                "ten steps without guidance",
+                part="generator",
+                recipe="trajectory-tiny",
+                smoke_recipe="trajectory-debug",
+                start="preference-2",
                 teacher="preference-2",
             ),
             Rung(
-                "distribution", "ten steps that look like the teacher's", "generator",
-                "distribution-tiny", "distribution-debug", start="trajectory",
+                "distribution",
+                "ten steps that look like the teacher's",
+                part="generator",
+                recipe="distribution-tiny",
+                smoke_recipe="distribution-debug",
+                start="trajectory",
                 teacher="preference-2",
             ),
             Rung(
-                "upscaler", "twice the size", "upscaler",
-                "upscaler-tiny", "upscaler-debug", start="all-tasks",
+                "upscaler",
+                "twice the size",
+                part="upscaler",
+                recipe="upscaler-tiny",
+                smoke_recipe="upscaler-debug",
+                start="all-tasks",
             ),
             Rung(
-                "upscaler-distilled", "twice the size in one step", "upscaler",
-                "upscaler-student-tiny", "upscaler-student-debug", start="upscaler",
+                "upscaler-distilled",
+                "twice the size in one step",
+                part="upscaler",
+                recipe="upscaler-student-tiny",
+                smoke_recipe="upscaler-student-debug",
+                start="upscaler",
                 teacher="upscaler",
             ),
             Rung(
-                "enlarger", "detail that the small clip's own pixels tell", "upscaler",
-                "enlarger-tiny", "enlarger-debug", start="upscaler-distilled",
+                "enlarger",
+                "detail that the small clip's own pixels tell",
+                part="upscaler",
+                recipe="enlarger-tiny",
+                smoke_recipe="enlarger-debug",
+                start="upscaler-distilled",
             ),
             Rung(
-                "fusion", "the same in clips of twice the size", "upscaler",
-                "fusion-tiny", "fusion-debug", start="enlarger",
+                "fusion",
+                "the same in clips of twice the size",
+                part="upscaler",
+                recipe="fusion-tiny",
+                smoke_recipe="fusion-debug",
+                start="enlarger",
             ),
             Rung(
-                "enhancer", "careless words to exact ones", "enhancer",
-                "enhancer-tiny-all", "enhancer-debug",
+                "enhancer",
+                "careless words to exact ones",
+                part="enhancer",
+                recipe="enhancer-tiny-all",
+                smoke_recipe="enhancer-debug",
             ),
             Rung(
-                "enhancer-rl", "policy: answers that are worth more", "enhancer",
-                "enhancer-rl-tiny", "enhancer-rl-debug", start="enhancer",
+                "enhancer-rl",
+                "policy: answers that are worth more",
+                part="enhancer",
+                recipe="enhancer-rl-tiny",
+                smoke_recipe="enhancer-rl-debug",
+                start="enhancer",
             ),
         ),
-    )  # fmt: skip
+    )
 
 
 LADDERS = {"tiny": tiny_ladder}
