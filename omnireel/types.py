@@ -1,8 +1,18 @@
 """Small frozen dataclasses that every part of Omnireel shares.
 
-Shape legend used all over the code base:
-``B`` batch, ``T`` frames (or latent frames), ``H`` height, ``W`` width, ``C`` channels,
-``N`` tokens, ``D`` model width, ``K`` heads, ``E`` head width.
+Shape legend used all over the code base: the name of a tensor ends in its dimensions.
+
+- ``B`` batch (in attention: blocks), ``T`` frames (or latent frames), ``H`` height, ``W`` width,
+  ``C`` channels; small letters are the same after a reduction.
+- ``N`` tokens, ``M`` keys of attention, ``L`` slots of a padded block, ``P`` values of a visual
+  token (channels times the area of its patch), ``D`` model width, ``K`` heads, ``E`` head width.
+- ``F`` plain numbers (features), ``G`` groups, ``V`` variants of one request under guidance.
+- A digit is a fixed size: ``positions_N4`` has four coordinates for each token.
+
+Some letters mean something else in a few files: ``K`` counts the given clips where pixels are
+chosen (:mod:`omnireel.model.keeper`, :mod:`omnireel.upscale.fusion`), and the subjects of a clip in
+:mod:`omnireel.embed`, where ``M`` counts texts. Other files say at the top, or beside the tensor,
+what theirs mean.
 """
 
 from __future__ import annotations

@@ -8,6 +8,9 @@
    between them (`focus`); every word may object, and objections add up (the matching head of Li et
    al., "BLIP", 2022, with a sum in place of a class token).
 5. ``lookup``: what a text names outright, looked up among who is seen (`lookup`).
+
+Shapes: B clips with K subjects each, described by F numbers, and M texts of N tokens each; S is
+the width of the vector of a subject, and Q how many subjects are looked for.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ two more, and nothing in the transformer changes between them.
 The operator is injected into the model: :func:`padded_attention` here runs anywhere; operators for
 accelerators (:mod:`omnireel.model.packed_attention`) and sequence-parallel ones have the same
 signature.
+
+Shapes: N query tokens, M key tokens, K heads of width E; B blocks, padded to L slots each.
 """
 
 from __future__ import annotations
@@ -30,13 +32,19 @@ class AttentionLayout:
     """
 
     q_index: Tensor
+    """``[N]``, the sum of ``q_lengths``."""
     k_index: Tensor
+    """``[sum of k_lengths]``, more than M where blocks share keys."""
     q_lengths: tuple[int, ...]
     k_lengths: tuple[int, ...]
     q_padded_BL: Tensor
     k_padded_BL: Tensor
+    """Tokens in each slot; 0 in those beyond a block's end. L is the longest block's length, that
+    of queries here and that of keys there."""
     mask_BLL: Tensor | None
+    """``[B, 1, L]``: which slots hold keys; None: all do."""
     q_restore: Tensor
+    """Slot of each query token among all ``B * L`` ``[N]``."""
     even: bool
     """Queries come in order and blocks are equally long: the packed tensor is the padded one."""
     ordered: tuple[bool, bool]

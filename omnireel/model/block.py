@@ -2,6 +2,8 @@
 
 Norms, activations and gates are recomputed or moved to the host with the half that they belong to
 (:mod:`omnireel.recipes.planning.activations` decides which).
+
+Shapes: tokens that share a modulation are a group: G groups of L tokens each.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@
 
 :func:`choose_attention` takes the first of the three that is there, and padded blocks where none
 is. Nothing here needs an accelerator, or flash-attn, to be imported.
+
+Shapes: N query tokens and M key tokens, in I and J tiles; K heads of width E.
 """
 
 from __future__ import annotations

@@ -87,8 +87,8 @@ def rotation_angles(positions_N4: Tensor, config: RotaryConfig) -> Tensor:
     return by_axis + source[:, None] * frequencies(pairs, config.source_theta)
 
 
-def rotate(x_NKE: Tensor, cos_NE: Tensor, sin_NE: Tensor) -> Tensor:
-    """Rotate the two halves of each head by the angles whose cosine and sine are given."""
+def rotate(x_NKE: Tensor, cos_NF: Tensor, sin_NF: Tensor) -> Tensor:
+    """Rotate the halves of each head by the angles with these cosines and sines; F = E / 2."""
     a, b = x_NKE.chunk(2, dim=-1)
-    cos, sin = cos_NE[:, None], sin_NE[:, None]
+    cos, sin = cos_NF[:, None], sin_NF[:, None]
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)

@@ -22,7 +22,7 @@ writes a group of G completions o_1 .. o_G, and a reward r_i judges each as a wh
 - Completions are drawn at temperature 1: otherwise pi_old would not be the policy that wrote them.
 
 Shapes: B = Q prompts x G completions (a prompt's completions lie side by side), N tokens, K tokens
-that the policy chose, of all completions.
+that the policy chose, of all completions; V words of the vocabulary, I pictures.
 """
 
 from __future__ import annotations

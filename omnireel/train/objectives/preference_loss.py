@@ -1,6 +1,7 @@
 """The equations of Flow-DPO on plain tensors: errors of a pair, their reduction, and the loss.
 
-Symbols and sources are those of :mod:`omnireel.train.objectives.flow_dpo`.
+Symbols and sources are those of :mod:`omnireel.train.objectives.flow_dpo`. Shapes: B pairs, each
+with S verdicts.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ class PreferenceScale:
 
     def __post_init__(self) -> None:
         if self.reduction not in ("mean", "sum"):
-            raise InvalidInput("reduction is 'mean' or 'sum'", field="objective.scale.reduction")
+            raise InvalidInput(
+                "reduction must be 'mean' or 'sum'", field="objective.scale.reduction"
+            )
         if not self.beta > 0:
             raise InvalidInput("beta must be more than 0", field="objective.scale.beta")
 

@@ -1,6 +1,7 @@
 """Equations of trajectory distribution matching (TDM) on any velocity functions.
 
-The steps are numbered in :mod:`omnireel.train.objectives.distribution_matching`.
+The steps are numbered in :mod:`omnireel.train.objectives.distribution_matching`; K counts those of
+the student.
 """
 
 from __future__ import annotations
