@@ -11,6 +11,7 @@ import typer
 
 from omnireel.cli.arena import arena
 from omnireel.cli.bench import bench, table
+from omnireel.cli.devices import Device, present_device
 from omnireel.cli.failures import failures
 from omnireel.cli.gate import gate
 from omnireel.cli.noise import noise
@@ -66,6 +67,7 @@ def quick(
     vague: Annotated[
         bool, typer.Option("--vague", help="Compare vague prompts without and with the enhancer.")
     ] = False,
+    device: Device = "cpu",
 ) -> None:
     """Generate fixed cases of every capability and score them.
 
@@ -85,7 +87,7 @@ def quick(
     scenes = CLEAR_SCENES if clear else SceneDistribution()
     if capability:  # a wrong name is told before anything is loaded
         CaseConfig(tuple(capability), count=count, seed=seed)
-    pipeline = GeneratorPipeline.load(weights or SHIPPED_TINY)
+    pipeline = GeneratorPipeline.load(weights or SHIPPED_TINY, present_device(device))
     trained = tuple(c for c in CAPABILITIES if c in pipeline.limits.capabilities)
     rows = tuple(capability or trained or CAPABILITIES)
     config = CaseConfig(rows, count=count, seed=seed, scenes=scenes)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from omnireel.cli.devices import Device, present_device
 from omnireel.cli.printing import err, out
 from omnireel.cli.run_output import data_report
 from omnireel.shipped import SHIPPED_TEACHER, SHIPPED_TINY
@@ -37,6 +38,7 @@ def sample(
         int, typer.Option("--round", min=1, help="Number of the round; each has its own prompts.")
     ] = 1,
     workers: Annotated[int, typer.Option(min=0, help="Number of processes; 0: only this one.")] = 2,
+    device: Device = "cpu",
 ) -> None:
     """Generate clips in pairs, each from its own noise; run again to go on.
 
@@ -52,6 +54,7 @@ def sample(
         generator,
         vae,
         workers=workers,
+        device=present_device(device),
         report=lambda done, total: report("sampling pairs", done, total),
     )
     out().print(f"{questions}: now 'omnireel train preferences page {questions}'")

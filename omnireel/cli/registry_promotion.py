@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from omnireel.cli.devices import Device, present_device
 from omnireel.cli.printing import out
 from omnireel.cli.registry_options import DEFAULT_MLFLOW, Mlflow, Reference
 
@@ -28,6 +29,7 @@ def judge(
     verdict_file: Annotated[
         Path | None, typer.Option("--out", help="Write the verdict, for 'registry promote'.")
     ] = None,
+    device: Device = "cpu",
     mlflow: Mlflow = DEFAULT_MLFLOW,
 ) -> None:
     """Measure a version and the champion, and hold it against the bars of its part.
@@ -39,8 +41,9 @@ def judge(
     from omnireel.recipes.release_gate import judge_release
 
     verdict = judge_release(
-        reference, size, folder, smoke=smoke, tracking_uri=mlflow, report=err().print
-    )
+        reference, size, folder, smoke=smoke, device=present_device(device), tracking_uri=mlflow,
+        report=err().print,
+    )  # fmt: skip
     conclude(verdict, answer, verdict_file)
 
 

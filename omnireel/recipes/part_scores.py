@@ -65,11 +65,13 @@ class PartCases:
 
 @dataclass(frozen=True)
 class MeasuredPart:
-    """A component folder to measure; ``vae`` is what generators and super-resolvers need."""
+    """A component folder to measure; ``vae`` is what generators and super-resolvers need, and
+    ``device`` where these run (an enhancer runs on the CPU)."""
 
     part: Part
     component: Path
     vae: Path | None = None
+    device: str = "cpu"
 
 
 def part_results(
@@ -99,13 +101,13 @@ def part_results(
 
 
 def _generator(measured: MeasuredPart, cases: PartCases) -> dict[str, Any]:
-    pipeline = GeneratorPipeline.open(measured.component, _vae(measured))
+    pipeline = GeneratorPipeline.open(measured.component, _vae(measured), measured.device)
     maker = PipelineMaker(pipeline, pipeline.defaults.num_inference_steps)
     return to_json(evaluate_quick(maker, load_perception(), cases.config(pipeline.limits)))
 
 
 def _upscaler(measured: MeasuredPart, cases: PartCases) -> dict[str, Any]:
-    pipeline = UpscalePipeline.open(measured.component, _vae(measured))
+    pipeline = UpscalePipeline.open(measured.component, _vae(measured), measured.device)
     config = replace(cases.config(pipeline.limits), capabilities=("C20",))
     rows = []
     for found in evaluate_upscaler(pipeline, config):

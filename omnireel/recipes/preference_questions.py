@@ -75,6 +75,7 @@ def build_questions(
     vae: Path,
     *,
     workers: int = 2,
+    device: str = "cpu",
     report: Report | None = None,
 ) -> Path:
     """Sample what is missing of the questions in ``folder``; an interrupted build goes on.
@@ -85,6 +86,7 @@ def build_questions(
         generator: component folder of the model that makes the clips.
         vae: component folder of its autoencoder.
         workers: processes, each with one thread.
+        device: of the model, in every process.
         report: progress in shards.
 
     Raises:
@@ -108,15 +110,20 @@ def build_questions(
         folder.mkdir(parents=True, exist_ok=True)
         write_text_atomic(folder / "manifest.json", json.dumps(manifest, indent=1) + "\n")
     paths = [folder / f"pairs_{shard:06d}.json" for shard in range(config.num_shards)]
-    make = partial(_sample_shard, config, generator, vae)
+    make = partial(_sample_shard, config, generator, vae, device)
     build_missing(make, paths, workers=workers, report=report, first=prepare_worker)
     return folder
 
 
 def _sample_shard(
-    config: PreferenceSamplingConfig, generator: Path, vae: Path, path: Path, shard: int
+    config: PreferenceSamplingConfig,
+    generator: Path,
+    vae: Path,
+    device: str,
+    path: Path,
+    shard: int,
 ) -> None:
-    pipeline = open_pipeline(generator, vae)
+    pipeline = open_pipeline(generator, vae, device)
     first = config.seed + shard * config.shard_prompts
     pairs = [p for i in range(config.shard_prompts) for p in questions(pipeline, config, first + i)]
     write_pairs(path.parent, shard, pairs)

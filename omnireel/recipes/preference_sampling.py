@@ -125,9 +125,9 @@ def _sample_shard(
 
 
 @cache
-def open_pipeline(generator: Path, vae: Path) -> GeneratorPipeline:
+def open_pipeline(generator: Path, vae: Path, device: str = "cpu") -> GeneratorPipeline:
     """The model of two component folders, loaded once in a process."""
-    return GeneratorPipeline.open(generator, vae)
+    return GeneratorPipeline.open(generator, vae, device)
 
 
 @cache

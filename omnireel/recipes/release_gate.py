@@ -28,6 +28,7 @@ def judge_release(
     folder: Path,
     *,
     smoke: bool = False,
+    device: str = "cpu",
     tracking_uri: str = DEFAULT_TRACKING_URI,
     report: Callable[[str], None] = lambda what: None,
 ) -> GateVerdict:
@@ -40,6 +41,7 @@ def judge_release(
         size: whose gates (:func:`omnireel.recipes.ladder_gates.build_gates`).
         folder: to work in.
         smoke: as few cases as the gates allow.
+        device: that generators and super-resolvers run on.
         tracking_uri: MLflow's address.
         report: hears what is being measured.
 
@@ -56,10 +58,10 @@ def judge_release(
     champion = registry.champion(candidate.name)
     if champion is not None and champion.number == candidate.number:
         champion = None  # it stands against its fixed bars alone
-    own = _results(candidate, gate, folder / "candidate", tracking_uri, report)
+    own = _results(candidate, gate, folder / "candidate", device, tracking_uri, report)
     theirs = None
     if champion is not None:
-        theirs = _results(champion, gate, folder / "champion", tracking_uri, report)
+        theirs = _results(champion, gate, folder / "champion", device, tracking_uri, report)
     return decide(measure(own, theirs), gate.rules)
 
 
@@ -67,13 +69,14 @@ def _results(
     version: ModelVersion,
     gate: PartGate,
     folder: Path,
+    device: str,
     tracking_uri: str,
     report: Callable[[str], None],
 ) -> dict[str, Any]:
     model = folder / "model"
     parts = assemble(version.ref, model, tracking_uri=tracking_uri)
     vae = model / "vae" if any(part.kind == "vae" for part in parts) else None
-    measured = MeasuredPart(gate.part, model / version.kind, vae)
+    measured = MeasuredPart(gate.part, model / version.kind, vae, device)
     return part_results(measured, gate.cases, folder / "results.json", report)
 
 

@@ -37,6 +37,8 @@ class Verb:
     an alias or a cluster never does."""
     submits: bool = False
     """It makes jobs in the cluster, and they must end with it."""
+    generates: bool = False
+    """It runs the model; its input ``device``, which the place gives, says where."""
     calls: bool = False
     """It asks a gateway for videos, and needs a key of its own there."""
 

@@ -83,12 +83,13 @@ def load_model(version: str, mlflow: str, model: Output[Model]) -> Words:
 
 
 def evaluate_model(
-    model: Input[Model], capability: str, count: int, seed: int, results: Output[Metrics]
-) -> Words:
+    model: Input[Model], capability: str, count: int, seed: int, device: str,
+    results: Output[Metrics],
+) -> Words:  # fmt: skip
     """Score a model on fixed cases; the artefact is a folder with results.json and pictures."""
     return [
         "eval", "quick", "--weights", model.path, "--capability", capability, "--count", count,
-        "--seed", seed, "--out", results.path,
+        "--seed", seed, "--device", device, "--out", results.path,
     ]  # fmt: skip
 
 
@@ -111,12 +112,12 @@ def set_alias(version: str, alias: str, mlflow: str) -> Words:
 # A round of preferences.
 
 
-def sample_pairs(folder: str, prompts: int, number: int) -> Words:
+def sample_pairs(folder: str, prompts: int, number: int, device: str) -> Words:
     """Clips in pairs, from the model of the round."""
     return [
         "train", "preferences", "sample", f"{folder}/questions",
         "--generator", f"{folder}/model/generator", "--vae", f"{folder}/model/vae",
-        "--prompts", prompts, "--round", number,
+        "--prompts", prompts, "--round", number, "--device", device,
     ]  # fmt: skip
 
 
@@ -189,13 +190,13 @@ def register_model(
 
 
 def judge_release(
-    version: str, size: str, smoke: str, folder: str, mlflow: str,
+    version: str, size: str, smoke: str, folder: str, device: str, mlflow: str,
     answer: OutputPath(str), verdict: Output[Metrics],  # type: ignore[valid-type]
 ) -> Words:  # fmt: skip
     """Hold a version against the champion and the bars of its part."""
     return [
         "registry", "judge", version, "--size", size, smoke, "--work", folder,
-        "--answer", answer, "--out", verdict.path, "--mlflow", mlflow,
+        "--device", device, "--answer", answer, "--out", verdict.path, "--mlflow", mlflow,
     ]  # fmt: skip
 
 
@@ -247,10 +248,10 @@ VERBS = {
         Verb(finish_climb, retries=2, submits=True),
         Verb(fetch_model, retries=2),
         Verb(load_model, retries=2, cached=True),
-        Verb(evaluate_model, retries=1, cached=True),
+        Verb(evaluate_model, retries=1, cached=True, generates=True),
         Verb(compare_models),
         Verb(set_alias, retries=2),
-        Verb(sample_pairs, retries=2),
+        Verb(sample_pairs, retries=2, generates=True),
         Verb(show_pairs, retries=1),
         Verb(judge_pairs, retries=1),
         Verb(wait_for_people, retries=2),
@@ -258,7 +259,7 @@ VERBS = {
         Verb(tune_model, retries=2, submits=True),
         Verb(export_model, retries=1),
         Verb(register_model, retries=2),
-        Verb(judge_release, retries=1),
+        Verb(judge_release, retries=1, generates=True),
         Verb(put_into_service, retries=1),
         Verb(take_back, retries=1),
         Verb(settle_release, retries=2),

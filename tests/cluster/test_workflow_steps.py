@@ -13,6 +13,7 @@ from omnireel.data.curate.ledger import LEDGER, read_rows
 from omnireel.data.shards import ShardReader
 from pipelines.workflows import workflow
 from pipelines.workflows.place import Cluster
+from pipelines.workflows.pods import PodConfig, Pods
 from tests.support.cluster_images import TRAINER
 from tests.support.cluster_training import Training, until
 from tests.support.footage import POLICY
@@ -21,7 +22,7 @@ from tests.support.step_pods import StepPods
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 MLFLOW = "http://omnireel-mlflow:5000"
-PLACE = Cluster(TRAINER, cpu="100m", memory="3Gi")
+PLACE = Cluster(TRAINER, pods=Pods(PodConfig(cpu="100m", memory="3Gi")))
 MEDIA = """
 import numpy, pathlib
 from omnireel.media import write_png

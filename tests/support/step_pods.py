@@ -1,6 +1,6 @@
 """A small runner of these tests: compiled steps as pods. It is not Kubeflow Pipelines.
 
-A step's container spec, its resources, volume, secrets and field references are those of the
+A step's container spec, its resources, user, volume, secrets and field references are those of the
 compiled YAML. The runner fills in inputs, as Kubeflow's driver does, and keeps the outputs on
 the steps' volume, which its launcher uploads. Which step follows which is up to the test.
 """
@@ -21,11 +21,8 @@ from tests.support.kube import Kube
 
 OUTPUTS = "/tmp/kfp"
 PLACEHOLDER = re.compile(r"\{\{\$\.(inputs|outputs)\.(parameters|artifacts)\['(\w+)'\]\.?(\w*)\}\}")
-RESTRICTED = {
-    "runAsNonRoot": True, "runAsUser": 10001, "runAsGroup": 10001, "fsGroup": 10001,
-    "seccompProfile": {"type": "RuntimeDefault"},
-}  # fmt: skip
-"""What Pod Security asks for, and Kubeflow leaves to its administrator."""
+POD_SECURITY = {"fsGroup": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
+"""The profile is Kubeflow's own default. The group, of a volume that is new, is not in its SDK."""
 
 
 @dataclass
@@ -101,7 +98,7 @@ def _pod(name: str, container: Object, platform: Object, inputs: Object, account
         "spec": {
             "restartPolicy": "Never", "serviceAccountName": account,
             "activeDeadlineSeconds": int(platform["activeDeadlineSeconds"]),
-            "securityContext": RESTRICTED,
+            "securityContext": POD_SECURITY,
             "volumes": [{"name": "shared", "persistentVolumeClaim": {"claimName": claim}}],
             "containers": [{
                 "name": "main", "image": container["image"], "imagePullPolicy": "Never",
@@ -110,7 +107,7 @@ def _pod(name: str, container: Object, platform: Object, inputs: Object, account
                 "resources": {
                     "requests": requests, "limits": {"memory": given["resourceMemoryLimit"]},
                 },
-                "securityContext": {
+                "securityContext": _user(platform) | {  # the rest is Kubeflow's own default
                     "allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]},
                 },
                 "volumeMounts": [
@@ -132,6 +129,15 @@ def _value(found: re.Match[str], inputs: Object) -> str:
         assert attribute == "path"
         return str(value)
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _user(platform: Object) -> Object:
+    """Who the step runs as; numbers of 64 bits are text in JSON of protocol buffers."""
+    given = platform["securityContext"]
+    return {
+        "runAsUser": int(given["runAsUser"]), "runAsGroup": int(given["runAsGroup"]),
+        "runAsNonRoot": given["runAsNonRoot"],
+    }  # fmt: skip
 
 
 def _environment(platform: Object) -> list[Object]:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.workflows.pods import PodConfig, Pods
 from tests.support.chart_texts import notes
-from tests.support.charts import PRODUCTION, Object
+from tests.support.charts import PRODUCTION, PRODUCTION_TRAINING, TRAINING, Object
 
 MUTUAL = {"tls": {"services": {"mode": "secret", "secret": "mutual"}}}
 NO_POLICIES = {"networkPolicies": {"enabled": False}}
@@ -33,3 +34,15 @@ def test_they_warn_of_services_without_tls(
     text = notes(tmp_path, PRODUCTION, values)
     assert ("tls.services.mode is off" in text) is (said is not None)
     assert said is None or said in text
+
+
+def test_steps_of_workflows_are_told_what_the_chart_knows(tmp_path: Path) -> None:
+    values = {
+        "trust": {"configMap": "authorities", "key": "all.pem"},
+        "image": {"pullSecrets": ["one", "two"]},
+    }
+    text = notes(tmp_path / "with", PRODUCTION_TRAINING, values, chart=TRAINING)
+    _, found, pod = text.partition("omnireel pipelines submit ... --pod ")
+    wanted = PodConfig(pull_secrets=("one", "two"), trust="authorities", trust_key="all.pem")
+    assert found and Pods.of_settings([pod.strip()]).every == wanted
+    assert "--pod" not in notes(tmp_path / "without", PRODUCTION_TRAINING, chart=TRAINING)

@@ -13,6 +13,7 @@ from infra.charts.omnireel_training import CHART, RULES
 from omnireel.cli.launch.manifest import JobConfig
 from omnireel.cli.main import app
 from pipelines.workflows.place import Cluster
+from pipelines.workflows.pods import TRUST_MOUNT, TRUST_VARIABLES, PodConfig
 from tests.support.charts import PRODUCTION_TRAINING as GIVEN
 from tests.support.charts import HelmRefused, Rendered, helm
 from tests.support.charts import render_training as render
@@ -120,6 +121,13 @@ def test_the_launcher_and_the_chart_speak_of_the_same_things(rendered: Rendered)
     runs = next(m for m in node["volumeMounts"] if m["name"] == "runs")
     assert runs["mountPath"] == place.mount
     assert rendered.one("Service")["metadata"]["name"] == "omnireel-mlflow"
+    pod = rendered.pods()["TrainingRuntime/omnireel"]["spec"]
+    assert pod["securityContext"]["runAsUser"] == PodConfig().user
+    trusting = render(given(trust={"configMap": "authorities"}))
+    trainer = trusting.container("TrainingRuntime/omnireel")
+    assert TRUST_MOUNT in [mount["mountPath"] for mount in trainer["volumeMounts"]]
+    values = {entry["name"]: entry.get("value") for entry in trainer["env"]}
+    assert {values[n] for n in TRUST_VARIABLES} == {f"{TRUST_MOUNT}/{PodConfig().trust_key}"}
     secrets = json.dumps(node["env"])
     assert place.mlflow_secret in secrets and '"s3"' in secrets
 

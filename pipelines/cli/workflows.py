@@ -1,36 +1,19 @@
-"""Compile, run and watch training workflows (Kubeflow Pipelines)."""
+"""``omnireel pipelines list``, ``compile``, ``run`` and ``submit``: workflows."""
 
 from __future__ import annotations
 
-import importlib.util
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from omnireel.cli.devices import Device, present_device
 from omnireel.cli.parsing import named_values
 from omnireel.cli.printing import err, out
 from omnireel.errors import InvalidInput
+from pipelines.cli.options import Arguments, Endpoint, Image, Name, Namespace, Settings, server_of
 
-if TYPE_CHECKING:
-    from pipelines.server import Run, Server
-
-if importlib.util.find_spec("kfp") is None:  # told before a verb is half done
-    raise ModuleNotFoundError("No module named 'kfp'", name="kfp")
-
-app = typer.Typer(
-    name="pipelines",
-    help="Compile, run and watch training workflows (Kubeflow Pipelines).\n\n"
-    "Example: omnireel pipelines run train_ladder --local --set smoke=true --set cases=0",
-    no_args_is_help=True,
-)
-
-Name = Annotated[str, typer.Argument(metavar="WORKFLOW", help="See 'omnireel pipelines list'.")]
-Image = Annotated[
-    str, typer.Option(envvar="OMNIREEL_IMAGE", help="Image of the steps, with a version.")
-]
 Volume = Annotated[str, typer.Option(help="PersistentVolumeClaim of runs and data.")]
 MlflowSecret = Annotated[
     str, typer.Option(help="Secret with username and password of MLflow; may be missing.")
@@ -45,23 +28,13 @@ GatewaySecret = Annotated[
         "missing."
     ),
 ]
-Settings = Annotated[
+Pod = Annotated[
     list[str] | None,
-    typer.Option("--set", help="field=value: which steps there are, as smoke=true (repeatable)."),
+    typer.Option(
+        help="field=value of every step's pod, as memory=64Gi,gpus=1, or verb.field=value of one "
+        "verb's (repeatable)."
+    ),
 ]
-Arguments = Annotated[
-    list[str] | None,
-    typer.Option("--argument", "-a", help="name=value: what the steps work on (repeatable)."),
-]
-Endpoint = Annotated[
-    str,
-    typer.Option(envvar="KFP_ENDPOINT", help="Address of Kubeflow Pipelines: http://host:port."),
-]
-Namespace = Annotated[
-    str,
-    typer.Option(envvar="KFP_NAMESPACE", help="Namespace of the profile, where there are several."),
-]
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run id printed by 'submit'.")]
 
 _VOLUME = "omnireel-runs"
 _MLFLOW_SECRET = "omnireel-mlflow-client"
@@ -69,7 +42,6 @@ _STORAGE_SECRET = "omnireel-storage"
 _GATEWAY_SECRET = "omnireel-gateway-client"
 
 
-@app.command("list")
 def list_workflows() -> None:
     """Show every workflow, its settings and its arguments. Example: omnireel pipelines list."""
     from dataclasses import asdict
@@ -85,7 +57,6 @@ def list_workflows() -> None:
         out().print("  -a " + ", ".join(shown))
 
 
-@app.command("compile")
 def compile_(
     name: Name,
     image: Image,
@@ -95,6 +66,7 @@ def compile_(
     mlflow_secret: MlflowSecret = _MLFLOW_SECRET,
     storage_secret: StorageSecret = _STORAGE_SECRET,
     gateway_secret: GatewaySecret = _GATEWAY_SECRET,
+    pod: Pod = None,
 ) -> None:
     """Write the YAML that Kubeflow Pipelines takes.
 
@@ -103,11 +75,10 @@ def compile_(
     from pipelines.compiling import write_compiled
 
     secrets = (mlflow_secret, storage_secret, gateway_secret)
-    write_compiled(_in_cluster(name, image, volume, secrets, settings), file)
+    write_compiled(_in_cluster(name, image, volume, secrets, pod, settings), file)
     out().print(str(file))
 
 
-@app.command("run")
 def run(
     name: Name,
     here: Annotated[
@@ -118,6 +89,7 @@ def run(
     folder: Annotated[
         Path, typer.Option("--out", help="Folder for everything that the steps make.")
     ] = Path("runs/pipelines"),
+    device: Device = "cpu",
 ) -> None:
     """Run a whole workflow on this machine, by Kubeflow's local runner.
 
@@ -131,11 +103,12 @@ def run(
 
     if not here:
         raise InvalidInput(
-            "say --local to run here, or use 'omnireel pipelines submit' for a cluster",
+            "give --local to run here, or use 'omnireel pipelines submit' for a cluster",
             field="local",
         )
     home = folder.resolve() / name
-    pipeline = workflow(name).pipeline(ThisMachine(), settings or ())
+    place = ThisMachine(present_device(device))
+    pipeline = workflow(name).pipeline(place, settings or ())
     given = {
         "folder": str(home / "work"),
         "cache": str(folder.resolve() / "cache"),
@@ -149,7 +122,6 @@ def run(
     out().print(f"{name}: done, {home}")
 
 
-@app.command("submit")
 def submit(
     name: Name,
     image: Image,
@@ -160,6 +132,7 @@ def submit(
     mlflow_secret: MlflowSecret = _MLFLOW_SECRET,
     storage_secret: StorageSecret = _STORAGE_SECRET,
     gateway_secret: GatewaySecret = _GATEWAY_SECRET,
+    pod: Pod = None,
     namespace: Namespace = "",
     experiment: Annotated[str, typer.Option(help="Experiment that the run belongs to.")] = (
         "omnireel"
@@ -175,82 +148,14 @@ def submit(
     from pipelines.workflows import workflow
 
     secrets = (mlflow_secret, storage_secret, gateway_secret)
-    pipeline = _in_cluster(name, image, volume, secrets, settings)
+    pipeline = _in_cluster(name, image, volume, secrets, pod, settings)
     given = _arguments(arguments, pipeline.component_spec.inputs or {})
     check_arguments(pipeline, given)
     workflow(name).check_arguments(settings or (), given, lambda line: err().print(line))
-    started = _server(endpoint, namespace).submit(
+    started = server_of(endpoint, namespace).submit(
         documents(compiled(pipeline)), given, name=name, experiment=experiment
     )
     out().print(started.id)
-
-
-@app.command("status")
-def status(
-    run_id: RunId,
-    endpoint: Endpoint,
-    namespace: Namespace = "",
-    watch: Annotated[bool, typer.Option("--watch", help="Wait until the run has ended.")] = False,
-    every_s: Annotated[float, typer.Option(min=0.05, help="Polling interval in seconds.")] = 5.0,
-) -> None:
-    """Show a run and its steps; exits with 1 for one that failed or was cancelled.
-
-    Example: omnireel pipelines status 0f3a... --endpoint http://ml-pipeline:8888 --watch
-    """
-    server = _server(endpoint, namespace)
-    found = server.look(run_id)
-    shown: set[str] = set()
-    while watch and not found.finished:
-        for line in _lines(found):
-            if line not in shown:
-                out().print(line, markup=False)
-                shown.add(line)
-        time.sleep(every_s)
-        found = server.look(run_id)
-    for line in _lines(found):
-        if line not in shown:
-            out().print(line, markup=False)
-    out().print(f"{found.id} {found.name}: {found.state} {found.error}".rstrip(), markup=False)
-    if found.finished and found.state != "SUCCEEDED":
-        raise typer.Exit(1)
-
-
-@app.command("logs")
-def logs(
-    run_id: RunId,
-    endpoint: Endpoint,
-    step: Annotated[str, typer.Option(help="Show only this step.")] = "",
-    namespace: Namespace = "",
-) -> None:
-    """Print what a run's steps have written, as far as their pods are there.
-
-    Example: omnireel pipelines logs 0f3a... --endpoint http://ml-pipeline:8888 --step clips
-    """
-    from omnireel.errors import NotFound
-
-    server = _server(endpoint, namespace)
-    found = server.look(run_id)
-    steps = [task for task in found.tasks if task.pod and step in ("", task.name)]
-    if not steps:
-        names = ", ".join(task.name for task in found.tasks if task.pod) or "none yet"
-        raise NotFound(f"no step {step!r} of this run has a pod; there are {names}")
-    for task in steps:
-        out().print(f"== {task.name} ({task.state})", markup=False)
-        try:
-            for piece in server.logs(run_id, task.pod):
-                typer.echo(piece, nl=False)
-        except NotFound as gone:
-            err().print(gone.message, markup=False)
-
-
-@app.command("cancel")
-def cancel(run_id: RunId, endpoint: Endpoint, namespace: Namespace = "") -> None:
-    """Stop a run; jobs that its steps have submitted end with their pods.
-
-    Example: omnireel pipelines cancel 0f3a... --endpoint http://ml-pipeline:8888
-    """
-    found = _server(endpoint, namespace).cancel(run_id)
-    out().print(f"{found.id} {found.name}: {found.state}", markup=False)
 
 
 def _in_cluster(
@@ -258,10 +163,12 @@ def _in_cluster(
     image: str,
     volume: str,
     secrets: tuple[str, str, str],
+    pod: Sequence[str] | None,
     settings: Sequence[str] | None,
 ) -> Any:
     from pipelines.workflows import workflow
     from pipelines.workflows.place import Cluster
+    from pipelines.workflows.pods import Pods
 
     mlflow, storage, gateway = secrets
     place = Cluster(
@@ -270,14 +177,9 @@ def _in_cluster(
         mlflow_secret=mlflow,
         storage_secret=storage,
         gateway_secret=gateway,
+        pods=Pods.of_settings(pod or ()),
     )
     return workflow(name).pipeline(place, settings or ())
-
-
-def _server(endpoint: str, namespace: str) -> Server:
-    from pipelines.server import Server, ServerConfig
-
-    return Server(ServerConfig(endpoint, namespace))
 
 
 def _arguments(pairs: Sequence[str] | None, inputs: Mapping[str, Any]) -> dict[str, object]:
@@ -290,12 +192,5 @@ def _arguments(pairs: Sequence[str] | None, inputs: Mapping[str, Any]) -> dict[s
         try:
             values[name] = kind(text)
         except ValueError:
-            raise InvalidInput(f"{name} is a number, not {text!r}", field=name) from None
+            raise InvalidInput(f"{name} must be a number, not {text!r}", field=name) from None
     return values
-
-
-def _lines(found: Run) -> list[str]:
-    return [
-        f"{task.state:<10} {task.name}{f': {task.error}' if task.error else ''}"
-        for task in found.tasks
-    ]
