@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from omnireel.model.keeper import Keeper
+from omnireel.model.pixel_pointer import stacked
 
 
 def kept(
@@ -30,8 +30,4 @@ def kept(
     if not given:
         return made_CTHW
     frames = made_CTHW.shape[1]
-    given_KCTHW, look_KCTHW = (
-        torch.stack([video.expand(-1, frames, -1, -1) for video in videos])
-        for videos in (given, looks)
-    )
-    return keeper(made_CTHW, given_KCTHW, look_KCTHW)  # type: ignore[no-any-return]
+    return keeper(made_CTHW, stacked(given, frames), stacked(looks, frames))  # type: ignore[no-any-return]
