@@ -25,6 +25,18 @@ class LossReport:
     """What the pass worked on, where that is known."""
 
 
+class Stateless:
+    """Base of an objective that a resumed run needs nothing of beyond its modules' tensors. Frozen
+    networks beside them (a teacher, a reference) are not saved: their weights are pinned."""
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """Nothing."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Nothing to restore."""
+
+
 class Objective(Protocol):
     """One training objective. Randomness comes from ``rng`` only, so a step can be repeated."""
 
@@ -38,7 +50,8 @@ class Objective(Protocol):
         """Scores on held-out data; called with the averaged weights in place, without gradients."""
 
     def state_dict(self) -> Mapping[str, Any]:
-        """JSON data beyond the modules' tensors that a resumed run needs (often empty)."""
+        """JSON data beyond the modules' tensors that a resumed run needs, often none
+        (:class:`Stateless`)."""
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore :meth:`state_dict`."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +21,7 @@ from omnireel.model.vae import Posterior, VideoVAE
 from omnireel.train.callbacks import ValidationReport
 from omnireel.train.comparison import Comparison
 from omnireel.train.counted import PassCounter
-from omnireel.train.objective import LossReport
+from omnireel.train.objective import LossReport, Stateless
 from omnireel.train.work import Work
 from omnireel.types import Frames
 
@@ -59,7 +58,7 @@ class HeldOutClips:
     mask_NTHW: npt.NDArray[np.bool_]
 
 
-class Autoencoding:
+class Autoencoding(Stateless):
     """Trains a :class:`VideoVAE` on batches ``frames_BTHWC`` (uint8)."""
 
     def __init__(
@@ -131,13 +130,6 @@ class Autoencoding:
             },
             tuple(shown),
         )
-
-    def state_dict(self) -> Mapping[str, Any]:
-        """Nothing beyond the weights."""
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Nothing to restore."""
 
     def _disturbed(self, raw_BCTHW: Tensor, rng: torch.Generator) -> Tensor:
         if self._config.latent_noise == 0:

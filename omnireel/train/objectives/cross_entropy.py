@@ -8,7 +8,7 @@ to follow instructions with human feedback" (2022), section 3.5, first stage.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from omnireel.train.callbacks import ValidationReport
 from omnireel.train.counted import dialogue_work
-from omnireel.train.objective import LossReport
+from omnireel.train.objective import LossReport, Stateless
 
 IGNORED = -100
 
@@ -37,7 +37,7 @@ class TokenBatch(Protocol):
         """Pictures in -1..1 in the order of their tokens."""
 
 
-class CrossEntropy:
+class CrossEntropy(Stateless):
     """Trains any model with ``forward(ids, pixels) -> hidden`` and ``logits(hidden)``."""
 
     def __init__(
@@ -73,10 +73,3 @@ class CrossEntropy:
     def validate(self) -> ValidationReport:
         """Whatever the recipe measures."""
         return self._evaluate()
-
-    def state_dict(self) -> Mapping[str, Any]:
-        """Nothing beyond the weights."""
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Nothing to restore."""

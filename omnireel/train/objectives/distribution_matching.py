@@ -18,9 +18,10 @@ has K steps at times 1 = t_K > ... > t_0 = 0 (the schedule that it is sampled on
 6. Both networks step at once: loss = L_student + lambda L_trajectory + L_fake. Neither term reaches
    the other's weights (each sees the other without gradient), and Adam and Muon do not feel the
    scale of a loss, so one optimiser on the sum makes one update of each. Only clipping knows both:
-   it bounds the norm of their gradients together. The fake network learns
-   faster by ``optimizer.lr_multipliers`` (its parameters begin with "fake."; the paper's factor is
-   5) and Adam's betas are (0, 0.95). L_trajectory is the loss of
+   it bounds the norm of their gradients together, where the code of DMD2 bounds each by its own
+   (ZeRO, which may have shared the gradients out, knows their common norm only). The fake network
+   learns faster by ``optimizer.lr_multipliers`` (its parameters begin with "fake."; the paper's
+   factor is 5) and Adam's betas are (0, 0.95). L_trajectory is the loss of
    :mod:`omnireel.train.objectives.trajectory_matching` on data.
 
 ``fake_path`` names other samples for the fake network, both without a weight:
@@ -40,7 +41,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
@@ -50,7 +51,7 @@ from omnireel.model.text import Tokenizer
 from omnireel.model.transformer import OmniTransformer
 from omnireel.train.callbacks import ValidationReport
 from omnireel.train.latent_record import LatentRecord
-from omnireel.train.objective import LossReport
+from omnireel.train.objective import LossReport, Stateless
 from omnireel.train.objectives.packed import (
     PackFn,
     Preview,
@@ -92,7 +93,7 @@ class DistributionMatchingConfig:
     def __post_init__(self) -> None:
         paths = get_args(FakePath)
         if self.fake_path not in paths:
-            raise InvalidInput(f"fake_path is one of {paths}", field="objective.fake_path")
+            raise InvalidInput(f"fake_path must be one of {paths}", field="objective.fake_path")
         if not self.trajectory_weight >= 0:
             raise InvalidInput(
                 "trajectory_weight must not be negative", field="objective.trajectory_weight"
@@ -119,7 +120,7 @@ class _Bound:
     tally: Tally
 
 
-class DistributionMatching:
+class DistributionMatching(Stateless):
     """Trains a student :class:`OmniTransformer` and a fake one beside it on latent records."""
 
     def __init__(
@@ -193,13 +194,6 @@ class DistributionMatching:
             records = self._held_out[start : start + self._validation_batch]
             by_shape(records, lambda r: tuple(r.target_CTHW.shape), watch)
         return validation_report(mean_metrics(reports), self._preview, self.model)
-
-    def state_dict(self) -> Mapping[str, Any]:
-        """Nothing beyond the weights."""
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Nothing to restore."""
 
     def _bind(self, batch: Sequence[LatentRecord]) -> _Bound:
         patch = self.model.config.patch

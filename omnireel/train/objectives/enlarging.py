@@ -10,7 +10,6 @@ plain ground from counting most.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from omnireel.generate.enlarging import interpolated
 from omnireel.train.callbacks import ValidationReport
 from omnireel.train.counted import PassCounter
-from omnireel.train.objective import LossReport
+from omnireel.train.objective import LossReport, Stateless
 from omnireel.train.objectives.autoencoding import psnr, to_video
 from omnireel.train.objectives.pair_validation import validate_pairs
 from omnireel.train.pair_batches import PairBatch
@@ -50,7 +49,7 @@ def all_interpolated(small_BCTHW: Tensor, factor: int) -> Tensor:
     return torch.stack([interpolated(clip, factor) for clip in small_BCTHW])
 
 
-class Enlarging:
+class Enlarging(Stateless):
     """Trains an :class:`Enlarger` on pairs of clips."""
 
     def __init__(self, enlarger: Enlarger, held_out: Sequence[Pair], device: str = "cpu") -> None:
@@ -81,13 +80,6 @@ class Enlarging:
     def validate(self) -> ValidationReport:
         """Mean PSNR in dB of interpolation and of the result, and some clips of both."""
         return validate_pairs(self._held_out, self._made, before="interpolated")
-
-    def state_dict(self) -> Mapping[str, Any]:
-        """Nothing beyond the weights."""
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Nothing to restore."""
 
     def _made(self, pair: Pair) -> tuple[Tensor, Tensor]:
         small = to_video(pair.small[None], self._device)

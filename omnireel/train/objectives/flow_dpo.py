@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +32,7 @@ from omnireel.model.transformer import OmniTransformer
 from omnireel.sampling.length_shift import CONSTANT, LengthShift
 from omnireel.sampling.schedule import shift_time
 from omnireel.train.callbacks import ValidationReport
-from omnireel.train.objective import LossReport
+from omnireel.train.objective import LossReport, Stateless
 from omnireel.train.objectives.packed import (
     PackFn,
     Preview,
@@ -88,7 +87,7 @@ class FlowDPOConfig:
                 raise InvalidInput(f"{name} must be in 0 to 1", field=f"objective.{name}")
 
 
-class FlowDPO:
+class FlowDPO(Stateless):
     """Trains an :class:`OmniTransformer` on batches of :class:`PreferencePair`."""
 
     def __init__(
@@ -155,13 +154,6 @@ class FlowDPO:
         for start in range(0, len(self._held_out), self._validation_batch):
             by_shape(self._held_out[start : start + self._validation_batch], _group, even)
         return validation_report(mean_metrics(reports), self._preview, self.model)
-
-    def state_dict(self) -> Mapping[str, Any]:
-        """Nothing beyond the weights; the reference is not trained and not saved."""
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Nothing to restore."""
 
     def _loss(
         self, pairs: Sequence[PreferencePair], times_B: Tensor, rng: torch.Generator

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -25,9 +25,9 @@ from omnireel.model.transformer import OmniTransformer
 from omnireel.sampling.length_shift import CONSTANT, LengthShift
 from omnireel.train.callbacks import ValidationReport
 from omnireel.train.latent_record import LatentRecord
-from omnireel.train.objective import LossReport
+from omnireel.train.objective import LossReport, Stateless
 from omnireel.train.objectives.flow_batch import FlowBatch, FlowPreparation
-from omnireel.train.objectives.packed import PackFn
+from omnireel.train.objectives.packed import PackFn, grouped
 from omnireel.train.work import training_work
 
 _NOISY_FROM = 0.75
@@ -36,27 +36,37 @@ _NOISY_FROM = 0.75
 
 @dataclass(frozen=True)
 class FlowMatchingConfig:
-    """Times and condition dropout. Probabilities are per sample."""
+    """Times, condition dropout and weights of the loss. Probabilities are per sample, times lie in
+    0 (clean) to 1 (noise)."""
 
     time_mean: float = 0.0
     time_std: float = 1.0
+    """Times are shift(sigmoid(z)), z normal with this mean and standard deviation: before the shift
+    0 makes one half the median, and more is noisier."""
     shift: float = 3.0
+    """Moves times towards noise: t becomes s t / (1 + (s - 1) t); 1 moves nothing."""
     shift_by: LengthShift = CONSTANT
     """How the shift grows with the length of a sample."""
     uniform_share: float = 0.15
+    """Share of samples whose time is uniform instead, so that no time is rare."""
     even_below: float = 0.0
     """Below this time the error of the clean latents, not of the velocity, weighs evenly: the
     velocity's grows like 1 / t^2 and would spend a small network on the last grain of detail
     (the clamp of Min-SNR, arXiv 2303.09556, in terms of t)."""
     drop_text: float = 0.1
+    """Probability that the text is left out."""
     drop_image: float = 0.1
+    """Probability that all images are left out."""
     drop_video: float = 0.1
+    """Probability that all videos are left out."""
     vague_share: float = 0.1
     """Share of samples that are described by their vague prompt."""
     mean_over: Literal["samples", "tokens"] = "samples"
     """What counts equally in the loss of a batch, and in the mean over the batches of a step."""
     noisy_condition_share: float = 0.15
+    """Probability that a segment gets noise; each segment is drawn by itself."""
     noisy_condition_max: float = 0.2
+    """Largest noise level of such a segment; levels are uniform from 0, in units of time."""
     changed_focus: float = 0.0
     """A token that differs from the clip to edit counts up to 1 + this."""
 
@@ -70,13 +80,15 @@ class FlowMatchingConfig:
         if self.changed_focus < 0:
             raise InvalidInput("changed_focus must be 0 or more", field="objective.changed_focus")
         if self.mean_over not in ("samples", "tokens"):
-            raise InvalidInput("mean_over is 'samples' or 'tokens'", field="objective.mean_over")
+            raise InvalidInput(
+                "mean_over must be 'samples' or 'tokens'", field="objective.mean_over"
+            )
         for name in ("noisy_condition_max", "even_below"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidInput(f"{name} must be in 0 to 1", field=f"objective.{name}")
 
 
-class FlowMatching:
+class FlowMatching(Stateless):
     """Trains an :class:`OmniTransformer` on batches of :class:`LatentRecord` of any shapes, or on
     batches that a loader prepared (:class:`FlowBatch`)."""
 
@@ -138,10 +150,7 @@ class FlowMatching:
         """``loss`` and ``loss_<capability>``; empty without held-out samples."""
         rng = torch.Generator().manual_seed(0)
         total: dict[str, list[float]] = {}
-        by_shape: dict[tuple[int, ...], list[LatentRecord]] = {}
-        for record in self._held_out:
-            by_shape.setdefault(tuple(record.target_CTHW.shape), []).append(record)
-        for records in by_shape.values():
+        for records in grouped(self._held_out, lambda r: tuple(r.target_CTHW.shape)):
             for start in range(0, len(records), self._validation_batch):
                 batch = records[start : start + self._validation_batch]
                 times_B = (torch.arange(len(batch)) + 0.5) / len(batch)
@@ -152,13 +161,6 @@ class FlowMatching:
         every = [error for errors in total.values() for error in errors]
         metrics = {"loss": sum(every) / len(every)} if every else {}
         return metrics | {f"loss_{name}": sum(e) / len(e) for name, e in sorted(total.items())}
-
-    def state_dict(self) -> Mapping[str, Any]:
-        """Nothing beyond the weights."""
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Nothing to restore."""
 
     def _mean(self, errors_B: Tensor, batch: FlowBatch) -> Tensor:
         if self._config.mean_over == "samples":

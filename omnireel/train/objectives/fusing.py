@@ -7,13 +7,12 @@ the network is trained on exactly the clips that it will be given.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from omnireel.train.callbacks import ValidationReport
-from omnireel.train.objective import LossReport
+from omnireel.train.objective import LossReport, Stateless
 from omnireel.train.objectives.autoencoding import to_video
 from omnireel.train.objectives.enlarging import all_interpolated, chosen_report
 from omnireel.train.objectives.pair_validation import validate_pairs
@@ -24,7 +23,7 @@ from omnireel.upscale.enlarger import Enlarger
 from omnireel.upscale.fusion import ReferenceFusion, fused
 
 
-class Fusing:
+class Fusing(Stateless):
     """Trains a :class:`ReferenceFusion` behind a finished enlarger."""
 
     def __init__(
@@ -60,13 +59,6 @@ class Fusing:
     def validate(self) -> ValidationReport:
         """Mean PSNR in dB of enlarged clips and of results, and some clips of both."""
         return validate_pairs(self._held_out, self._both, before="enlarged")
-
-    def state_dict(self) -> Mapping[str, Any]:
-        """Nothing beyond the weights."""
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Nothing to restore."""
 
     def _both(self, pair: Pair) -> tuple[Tensor, Tensor]:
         made, features = self._enlarged(to_video(pair.small[None], self._device))

@@ -6,7 +6,6 @@ The loss is that of :mod:`omnireel.train.objectives.enlarging`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from omnireel.generate.keep import kept
 from omnireel.model.keeper import Keeper
 from omnireel.train.callbacks import ValidationReport
-from omnireel.train.objective import LossReport
+from omnireel.train.objective import LossReport, Stateless
 from omnireel.train.objectives.autoencoding import to_video
 from omnireel.train.objectives.enlarging import chosen_report
 from omnireel.train.objectives.pair_validation import validate_pairs
@@ -23,7 +22,7 @@ from omnireel.train.pair_cache import Pair
 from omnireel.types import Frames
 
 
-class Keeping:
+class Keeping(Stateless):
     """Trains a :class:`~omnireel.model.keeper.Keeper` on clips that an autoencoder decoded."""
 
     def __init__(self, keeper: Keeper, held_out: Sequence[Pair], device: str = "cpu") -> None:
@@ -49,13 +48,6 @@ class Keeping:
     def validate(self) -> ValidationReport:
         """Mean PSNR in dB of decoded clips and of results, and some clips of both."""
         return validate_pairs(self._held_out, self._both, before="decoded")
-
-    def state_dict(self) -> Mapping[str, Any]:
-        """Nothing beyond the weights."""
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Nothing to restore."""
 
     def _both(self, pair: Pair) -> tuple[Tensor, Tensor]:
         made = to_video(pair.small[None], self._device)[0]

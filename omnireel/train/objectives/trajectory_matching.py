@@ -19,7 +19,6 @@ counted as they are walked: sigma_0 = 1 is noise, sigma_N = 0 is clean.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +27,7 @@ from omnireel.model.text import Tokenizer
 from omnireel.model.transformer import OmniTransformer
 from omnireel.train.callbacks import ValidationReport
 from omnireel.train.latent_record import LatentRecord
-from omnireel.train.objective import LossReport
+from omnireel.train.objective import LossReport, Stateless
 from omnireel.train.objectives.packed import (
     PackFn,
     Preview,
@@ -87,7 +86,7 @@ def trajectory_errors(
     return sample_mean(pseudo_huber(reached - target, huber_width))
 
 
-class TrajectoryMatching:
+class TrajectoryMatching(Stateless):
     """Trains an :class:`OmniTransformer` against a teacher, on batches of :class:`LatentRecord` or
     on batches that a loader prepared (:class:`TrajectoryBatch`)."""
 
@@ -173,10 +172,3 @@ class TrajectoryMatching:
                 errors.extend(errors_B.tolist())
         metrics = {"loss": sum(errors) / len(errors)} if errors else {}
         return validation_report(metrics, self._preview, self.model)
-
-    def state_dict(self) -> Mapping[str, Any]:
-        """Nothing beyond the weights; the teacher is not trained and not saved."""
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Nothing to restore."""
