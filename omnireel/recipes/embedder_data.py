@@ -19,6 +19,7 @@ from torch import Tensor
 from omnireel.data.crossmodal.meddled import erased, half_erased, meddled
 from omnireel.data.crossmodal.references import key_of, references
 from omnireel.data.crossmodal.wording import misworded_edit
+from omnireel.embed.batch import EditSights, EmbedderBatch, References
 from omnireel.embed.focus import FOCUS, focus
 from omnireel.embed.named import named
 from omnireel.embed.sight import CHANGE, F32, SUBJECT, SUBJECTS, Sight, change, look
@@ -79,26 +80,6 @@ class EmbedderDataConfig:
             raise InvalidInput("clips and edits fill a shard and a batch each", field="data.clips")
         if self.edits_every < 2:
             raise InvalidInput("edits_every must be 2 or more", field="data.edits_every")
-
-
-@dataclass(frozen=True, eq=False)
-class EmbedderBatch:
-    """Sights of clips with M texts each. ``labels_BM2`` are 1 or 0 for (followed, kept), -1
-    unknown. Either the source of an edit is there, or R references with the keys of who is shown.
-    """
-
-    subjects_BKF: Tensor
-    scene_BF: Tensor
-    ids_BMN: Tensor
-    named_BMN: Tensor
-    labels_BM2: Tensor
-    source_subjects_BKF: Tensor | None = None
-    source_scene_BF: Tensor | None = None
-    change_BF: Tensor | None = None
-    focus_BF: Tensor | None = None
-    refs_BRF: Tensor | None = None
-    ref_keys_BR: Tensor | None = None
-    clip_keys_B2: Tensor | None = None
 
 
 def scene_of(config: EmbedderDataConfig, i: int) -> tuple[Scene, np.random.Generator]:
@@ -223,9 +204,11 @@ class EmbedderBatches:
             scene,
             *_read(texts, self._tokenizer),
             truth,
-            refs_BRF=rows[:, _CLIP:].reshape(len(at), 2, SUBJECT),
-            ref_keys_BR=torch.tensor([self._keys[i] for i in at]),
-            clip_keys_B2=torch.tensor(shown),
+            references=References(
+                subjects_BRF=rows[:, _CLIP:].reshape(len(at), 2, SUBJECT),
+                keys_BR=torch.tensor([self._keys[i] for i in at]),
+                clip_keys_B2=torch.tensor(shown),
+            ),
         )
 
     def _of_edits(self, rng: np.random.Generator) -> EmbedderBatch:
@@ -253,10 +236,12 @@ class EmbedderBatches:
             scene,
             *_read(texts, self._tokenizer),
             torch.tensor(labels),
-            source_subjects_BKF=before_subjects,
-            source_scene_BF=before_scene,
-            change_BF=differs[:, :CHANGE],
-            focus_BF=differs[:, CHANGE:],
+            edit=EditSights(
+                subjects_BKF=before_subjects,
+                scene_BF=before_scene,
+                change_BF=differs[:, :CHANGE],
+                focus_BF=differs[:, CHANGE:],
+            ),
         )
 
 

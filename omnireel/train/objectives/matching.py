@@ -10,17 +10,17 @@ Pre-Training", 2023).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Protocol
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from omnireel.embed.batch import EditSights, EmbedderBatch, References
 from omnireel.embed.network import FOLLOWED, KEPT, MatchingNetwork
 from omnireel.train.callbacks import ValidationReport
 from omnireel.train.counted import PassCounter
-from omnireel.train.objective import LossReport
+from omnireel.train.objective import LossReport, Stateless
 from omnireel.train.work import Work
 
 
@@ -30,65 +30,6 @@ class MatchingConfig:
 
     caption_weight: float = 0.3
     reference_weight: float = 0.6
-
-
-class Pairs(Protocol):
-    """What a batch holds; see `omnireel.recipes.embedder_data.EmbedderBatch`."""
-
-    @property
-    def subjects_BKF(self) -> Tensor: ...  # noqa: N802, D102 (shape legend)
-    @property
-    def scene_BF(self) -> Tensor: ...  # noqa: N802, D102
-    @property
-    def ids_BMN(self) -> Tensor: ...  # noqa: N802, D102
-    @property
-    def named_BMN(self) -> Tensor: ...  # noqa: N802, D102
-    @property
-    def labels_BM2(self) -> Tensor: ...  # noqa: N802, D102
-    @property
-    def source_subjects_BKF(self) -> Tensor | None: ...  # noqa: N802, D102
-    @property
-    def source_scene_BF(self) -> Tensor | None: ...  # noqa: N802, D102
-    @property
-    def change_BF(self) -> Tensor | None: ...  # noqa: N802, D102
-    @property
-    def focus_BF(self) -> Tensor | None: ...  # noqa: N802, D102
-    @property
-    def refs_BRF(self) -> Tensor | None: ...  # noqa: N802, D102
-    @property
-    def ref_keys_BR(self) -> Tensor | None: ...  # noqa: N802, D102
-    @property
-    def clip_keys_B2(self) -> Tensor | None: ...  # noqa: N802, D102
-
-
-@dataclass(frozen=True, eq=False)
-class _Batch:
-    """A batch where the network is."""
-
-    subjects_BKF: Tensor
-    scene_BF: Tensor
-    ids_BMN: Tensor
-    named_BMN: Tensor
-    labels_BM2: Tensor
-    source_subjects_BKF: Tensor | None
-    source_scene_BF: Tensor | None
-    change_BF: Tensor | None
-    focus_BF: Tensor | None
-    refs_BRF: Tensor | None
-    ref_keys_BR: Tensor | None
-    clip_keys_B2: Tensor | None
-
-    @classmethod
-    def of(cls, batch: Pairs, device: str) -> _Batch:
-        moved: dict[str, Any] = {}
-        for f in fields(cls):
-            part = getattr(batch, f.name)
-            moved[f.name] = None if part is None else part.to(device)
-        return cls(**moved)
-
-    @property
-    def parts(self) -> list[Tensor | None]:
-        return [getattr(self, f.name) for f in fields(self)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +42,7 @@ class _Answers:
     loss: Tensor
 
 
-class Matching:
+class Matching(Stateless):
     """Trains a `MatchingNetwork`."""
 
     def __init__(
@@ -116,69 +57,62 @@ class Matching:
         self.config = config
         self._evaluate, self._device = evaluate, device
         self._count = PassCounter(
-            network, lambda net, *parts: _answers(net, _Batch(*parts), config).loss
+            network, lambda net, *parts: _answers(net, EmbedderBatch.of_tensors(parts), config).loss
         )
 
     def modules(self) -> Mapping[str, MatchingNetwork]:
         """The network."""
         return {"embedder": self.network}
 
-    def loss(self, batch: Pairs, rng: torch.Generator) -> LossReport:
+    def loss(self, batch: EmbedderBatch, rng: torch.Generator) -> LossReport:
         """One batch of clips, or of edits."""
         del rng  # nothing is drawn
-        moved = _Batch.of(batch, self._device)
+        moved = batch.to(self._device)
         found = _answers(self.network, moved, self.config)
         labels = moved.labels_BM2
         known = labels[..., FOLLOWED] >= 0
         right = (found.logits_BM2[..., FOLLOWED] > 0) == (labels[..., FOLLOWED] > 0.5)
-        name = "clip" if moved.source_scene_BF is None else "edit"
+        name = "clip" if moved.edit is None else "edit"
         metrics = {f"{name}_accuracy": float(right[known].float().mean())}
         terms = {"captions": found.captions, "references": found.references}
         metrics |= {n: float(term.detach()) for n, term in terms.items() if term is not None}
-        work = Work(flops=self._count(*moved.parts))
+        work = Work(flops=self._count(*moved.tensors()))
         return LossReport(found.loss, metrics, len(labels), work)
 
     def validate(self) -> ValidationReport:
         """Whatever the recipe measures."""
         return self._evaluate()
 
-    def state_dict(self) -> Mapping[str, Any]:
-        """Nothing beyond the weights."""
-        return {}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Nothing to restore."""
-
-
-def _answers(net: MatchingNetwork, batch: _Batch, config: MatchingConfig) -> _Answers:
+def _answers(net: MatchingNetwork, batch: EmbedderBatch, config: MatchingConfig) -> _Answers:
     tokens = net.see(batch.subjects_BKF, batch.scene_BF)
     words, there = net.hear(batch.ids_BMN)
-    source = None
-    if batch.source_subjects_BKF is not None and batch.source_scene_BF is not None:
-        source = net.see(batch.source_subjects_BKF, batch.source_scene_BF)
-    logits = net.match(words, there, tokens, source, batch.change_BF, batch.focus_BF)
-    facts = net.lookup(
-        batch.named_BMN, batch.subjects_BKF, batch.source_subjects_BKF, batch.change_BF,
-        batch.focus_BF,
-    )  # fmt: skip
+    edit = batch.edit
+    if edit is None:
+        logits = net.match(words, there, tokens)
+        facts = net.lookup(batch.named_BMN, batch.subjects_BKF)
+    else:
+        source = net.see(edit.subjects_BKF, edit.scene_BF)
+        differs = (edit.change_BF, edit.focus_BF)
+        logits = net.match(words, there, tokens, source, *differs)
+        facts = net.lookup(batch.named_BMN, batch.subjects_BKF, edit.subjects_BKF, *differs)
     logits = torch.stack([logits[..., FOLLOWED] + facts, logits[..., KEPT]], -1)
-    loss = _balanced(logits, batch.labels_BM2) + _stayed(net, batch)
-    if batch.refs_BRF is None:
+    loss = _balanced(logits, batch.labels_BM2)
+    if edit is not None:
+        loss = loss + _stayed(net, edit, batch)
+    if batch.references is None:
         return _Answers(logits, None, None, loss)
     captions = _captions(net, tokens, words, there)
-    references = _references(net, batch)
+    references = _references(net, batch.references, batch.subjects_BKF)
     loss = loss + config.caption_weight * captions + config.reference_weight * references
     return _Answers(logits, captions, references, loss)
 
 
-def _stayed(net: MatchingNetwork, batch: _Batch) -> Tensor:
-    """Whether nothing else was changed, told without words; 0 for batches of clips."""
-    change, focus, before = batch.change_BF, batch.focus_BF, batch.source_scene_BF
-    if change is None or focus is None or before is None:
-        return batch.scene_BF.new_zeros(())
-    return _balanced(
-        net.stayed(change, focus, (before, batch.scene_BF)), batch.labels_BM2[:, 0, KEPT]
-    )
+def _stayed(net: MatchingNetwork, edit: EditSights, batch: EmbedderBatch) -> Tensor:
+    """Whether nothing else was changed, told without words."""
+    scenes = (edit.scene_BF, batch.scene_BF)
+    logits_B = net.stayed(edit.change_BF, edit.focus_BF, scenes)
+    return _balanced(logits_B, batch.labels_BM2[:, 0, KEPT])
 
 
 def _captions(net: MatchingNetwork, tokens: Tensor, words: Tensor, there: Tensor) -> Tensor:
@@ -189,14 +123,12 @@ def _captions(net: MatchingNetwork, tokens: Tensor, words: Tensor, there: Tensor
     return _balanced(logits, torch.eye(len(logits), device=logits.device))
 
 
-def _references(net: MatchingNetwork, batch: _Batch) -> Tensor:
+def _references(net: MatchingNetwork, references: References, subjects_BKF: Tensor) -> Tensor:
     """Portraits looked for in all clips of the batch."""
-    assert batch.refs_BRF is not None
-    assert batch.ref_keys_BR is not None and batch.clip_keys_B2 is not None
-    wanted = net.who(batch.refs_BRF).flatten(0, 1)
-    refs = batch.ref_keys_BR.flatten()
-    same = (batch.clip_keys_B2[:, :, None] == refs[None, None]).any(1).float()
-    return _balanced(net.appears(wanted, net.who(batch.subjects_BKF)), same)
+    wanted = net.who(references.subjects_BRF).flatten(0, 1)
+    keys = references.keys_BR.flatten()
+    same = (references.clip_keys_B2[:, :, None] == keys[None, None]).any(1).float()
+    return _balanced(net.appears(wanted, net.who(subjects_BKF)), same)
 
 
 def _balanced(logits: Tensor, labels: Tensor) -> Tensor:

@@ -10,13 +10,14 @@ import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from omnireel.embed.batch import EditSights, EmbedderBatch, References
+from omnireel.embed.focus import FOCUS
 from omnireel.embed.named import NAMED
 from omnireel.embed.network import EmbedderConfig, MatchingNetwork
 from omnireel.embed.sight import CHANGE, SCENE, SUBJECT, SUBJECTS
 from omnireel.enhancer.tiny.modeling import PATCHES, TinyEnhancer, tiny_config
 from omnireel.model.sequence import OmniSample, PackedSequence, Segment, pack
 from omnireel.model.vae import VAEConfig, VideoVAE
-from omnireel.recipes.embedder_data import EmbedderBatch
 from omnireel.sampling.guidance import NO_GUIDANCE, Guidance
 from omnireel.train.callbacks import ValidationReport
 from omnireel.train.counted import OperationCounter
@@ -161,11 +162,11 @@ def _pairs(clips: int, words: int, edits: bool) -> EmbedderBatch:
     labels = torch.tensor([[1.0, 1.0], [0.0, -1.0]]).expand(clips, 2, 2)
     if edits:
         change = torch.ones(clips, CHANGE)
-        return EmbedderBatch(subjects, scene, ids, named, labels, subjects, scene, change)
+        edit = EditSights(subjects, scene, change, torch.ones(clips, FOCUS))
+        return EmbedderBatch(subjects, scene, ids, named, labels, edit=edit)
     keys = torch.arange(2 * clips).reshape(clips, 2)
-    return EmbedderBatch(
-        subjects, scene, ids, named, labels, refs_BRF=subjects, ref_keys_BR=keys, clip_keys_B2=keys
-    )
+    references = References(subjects, keys, keys)
+    return EmbedderBatch(subjects, scene, ids, named, labels, references=references)
 
 
 def test_the_enhancer_knows_its_operations() -> None:
