@@ -10,9 +10,8 @@ Shape legend used all over the code base: the name of a tensor ends in its dimen
 - A digit is a fixed size: ``positions_N4`` has four coordinates for each token.
 
 Some letters mean something else in a few files: ``K`` counts the given clips where pixels are
-chosen (:mod:`omnireel.model.keeper`, :mod:`omnireel.upscale.fusion`), and the subjects of a clip in
-:mod:`omnireel.embed`, where ``M`` counts texts. Other files say at the top, or beside the tensor,
-what theirs mean.
+chosen (:mod:`omnireel.model.pixel_pointer`), and the subjects of a clip in :mod:`omnireel.embed`,
+where ``M`` counts texts. Other files say at the top, or beside the tensor, what theirs mean.
 """
 
 from __future__ import annotations
