@@ -10,12 +10,13 @@ from omnireel.evaluate.bench.suite import chosen, sample_of
 from omnireel.evaluate.failures.report import Failures
 
 _UNREADABLE = "no answer that can be read"
+_NONE = "none was written"
 _USED = "; your text is used "
 
 
 def worst_worded(folder: Path, count: int) -> Failures:
-    """``count`` of the quick cases of OmniBench whose every draft was thrown away, each for another
-    reason where there are so many reasons."""
+    """``count`` of the quick cases of OmniBench that come back unchanged, each for another reason
+    where there are so many reasons."""
     enhancer = TinyEnhancer.load(folder)
     cases = chosen((), quick=True)
     failed: list[tuple[str, str, str]] = []
@@ -26,15 +27,18 @@ def worst_worded(folder: Path, count: int) -> Failures:
             reason = reply.fallback_reason.partition(_USED)[0]
             failed.append((sample.vague_prompt.text, _draft(reply.raw_output), reason))
     order = sorted(range(len(failed)), key=lambda i: _repeats(failed, i))
-    head = ("Asked", "First draft", "Why it was thrown away")
+    head = ("Asked", "First draft", "Why")
     return Failures(
-        f"{len(failed)} of {len(cases)} careless prompts of OmniBench came back unchanged, because "
-        "every draft had a fault that can be seen in its text. Some of them:",
+        f"{len(failed)} of {len(cases)} careless prompts of OmniBench came back unchanged: "
+        "requests of a kind that it leaves alone, and those of which every draft had a fault that "
+        "can be seen in its text. Some of them:",
         table=[head, *(failed[i] for i in order[:count])],
     )
 
 
 def _draft(raw: str) -> str:
+    if not raw:
+        return _NONE
     try:
         return parse_structured(raw).description
     except StructureError:
