@@ -10,8 +10,8 @@ from omnireel.generate.pipeline import Generated, GeneratorPipeline
 from omnireel.generate.settings import (
     GenerationSettings,
     ModelLimits,
+    PipelineStep,
     SamplingDefaults,
-    StepEvent,
     go_on_from,
 )
 from omnireel.generate.upscaler import UpscalePipeline
@@ -22,8 +22,8 @@ __all__ = [
     "GenerationSettings",
     "GeneratorPipeline",
     "ModelLimits",
+    "PipelineStep",
     "SamplingDefaults",
-    "StepEvent",
     "UpscalePipeline",
     "go_on_from",
     "source_ids",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,19 +21,19 @@ from omnireel.generate import components
 from omnireel.generate.adapters import base_of, join_adapter
 from omnireel.generate.conditions import ConditionEncoder, latent_shape
 from omnireel.generate.frames import video_to_frames
+from omnireel.generate.latent_sampler import LatentSampler, with_previews
 from omnireel.generate.settings import (
     GenerationSettings,
     ModelLimits,
+    PipelineStep,
     SamplingDefaults,
-    StepEvent,
 )
-from omnireel.model.sequence import OmniSample, PackedSequence, grid_tokens, pack
+from omnireel.model.sequence import grid_tokens, pack
 from omnireel.model.transformer import OmniTransformer
 from omnireel.mvl.prompt import Prompt
 from omnireel.sampling import sampler
-from omnireel.sampling.guidance import chain
 from omnireel.sampling.sharing import SharedDenoiser
-from omnireel.types import Clip, Frames, MediaSet, VideoFormat
+from omnireel.types import Clip, MediaSet, VideoFormat
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +119,7 @@ class GeneratorPipeline:
         settings: GenerationSettings,
         *,
         start: sampler.SamplerState | None = None,
-        on_step: Callable[[StepEvent], None] = lambda event: None,
+        on_step: Callable[[PipelineStep], None] = lambda event: None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Generated:
         """Make one clip.
@@ -144,42 +145,31 @@ class GeneratorPipeline:
         settings: GenerationSettings,
         *,
         start: sampler.SamplerState | None = None,
-        on_step: Callable[[StepEvent], None] = lambda event: None,
+        on_step: Callable[[PipelineStep], None] = lambda event: None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> tuple[Tensor, int]:
         """The latents of :meth:`generate` and its network evaluations; raises what it raises."""
         self.limits.check(settings)
-        fmt = settings.format
-        sample = self.conditions.sample(prompt, media, fmt)
-        guided = chain(sample, self.conditions.tokenizer.empty(), settings.guidance)
+        sample = self.conditions.sample(prompt, media, settings.format)
         vae = self.conditions.vae
         device = vae.latent_mean.device
-
-        def report(event: sampler.StepEvent) -> None:
-            def preview() -> Frames:
-                return video_to_frames(vae.preview(event.x0_CTHW[None])[0])
-
-            on_step(StepEvent(event.step, event.num_steps, preview, event.x_CTHW))
-
-        def pack_here(samples: tuple[OmniSample, ...]) -> PackedSequence:
-            return pack(samples, device)
-
+        sampled = LatentSampler(
+            self.denoiser,
+            self.defaults,
+            self.conditions.tokenizer.empty(),
+            partial(pack, device=device),
+        )
+        channels = self.model.config.latent_channels
         with self.denoiser.loop():
-            latents = sampler.sample_latents(
-                self.denoiser,
-                guided,
-                seeded_noise(
-                    settings.seed, self.model.config.latent_channels, latent_shape(fmt), device
-                ),
-                self.defaults.sigmas(
-                    settings.num_inference_steps, sample.target_shape, sample.patch
-                ),
-                pack_here,
+            return sampled(
+                sample,
+                seeded_noise(settings.seed, channels, sample.target_shape, device),
+                settings.num_inference_steps,
+                settings.guidance,
                 start=start,
-                on_step=report,
+                on_step=with_previews(vae, on_step),
                 cancelled=cancelled,
             )
-        return latents, settings.num_inference_steps * len(guided.variants)
 
 
 def seeded_noise(

@@ -109,7 +109,7 @@ class GenerationSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class StepEvent:
+class PipelineStep:
     """``step`` of ``num_steps`` denoising steps are done; ``preview()`` draws the current estimate
     (coarse frames ``THWC``; nothing is computed before), and ``x_CTHW`` are the noisy latents, to
     go on from."""
@@ -126,5 +126,5 @@ class StepEvent:
 
 
 def go_on_from(step: int, latents_CTHW: npt.NDArray[np.float32]) -> SamplerState:
-    """The state after ``step`` steps, from what :meth:`StepEvent.latents` gave then."""
+    """The state after ``step`` steps, from what :meth:`PipelineStep.latents` gave then."""
     return SamplerState(step, torch.from_numpy(latents_CTHW.copy()))

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +28,20 @@ from omnireel.generate.conditions import ConditionEncoder, latent_shape, source_
 from omnireel.generate.enlarging import Enlarged, enlarged, interpolated
 from omnireel.generate.frames import frames_to_video, video_to_frames
 from omnireel.generate.given import given_videos
+from omnireel.generate.latent_sampler import LatentSampler, with_previews
 from omnireel.generate.pipeline import Generated, seeded_noise
 from omnireel.generate.settings import (
     GenerationSettings,
     ModelLimits,
+    PipelineStep,
     SamplingDefaults,
-    StepEvent,
 )
-from omnireel.model.sequence import OmniSample, PackedSequence, Segment
+from omnireel.model.sequence import OmniSample, Segment
 from omnireel.model.transformer import OmniTransformer
 from omnireel.mvl.prompt import Prompt
 from omnireel.sampling import sampler
-from omnireel.sampling.guidance import chain
 from omnireel.sampling.sharing import SharedDenoiser
-from omnireel.types import Clip, Frames, MediaSet, Role, VideoFormat
+from omnireel.types import Clip, MediaSet, Role, VideoFormat
 from omnireel.upscale.enlarger import Enlarger, EnlargerConfig
 from omnireel.upscale.fusion import FusionConfig, ReferenceFusion, fused
 from omnireel.upscale.windows import WindowConfig, pack_windows
@@ -125,7 +126,7 @@ class UpscalePipeline:
         settings: GenerationSettings,
         *,
         start: sampler.SamplerState | None = None,
-        on_step: Callable[[StepEvent], None] = lambda event: None,
+        on_step: Callable[[PipelineStep], None] = lambda event: None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Generated:
         """Make the clip sharper and ``factor`` times as large; ``settings.format`` is the base's.
@@ -147,31 +148,23 @@ class UpscalePipeline:
         large = enlarged(self._video(base), self.config.factor, self.enlarger)
         enlarged_CTHW = large.video_CTHW
         sample = self._sample(base.format, enlarged_CTHW, prompt, media)
-        guided = chain(sample, self.conditions.tokenizer.empty(), settings.guidance)
         vae = self.conditions.vae
         device = vae.latent_mean.device
-
-        def report(event: sampler.StepEvent) -> None:
-            def preview() -> Frames:
-                return video_to_frames(vae.preview(event.x0_CTHW[None])[0])
-
-            on_step(StepEvent(event.step, event.num_steps, preview, event.x_CTHW))
-
-        def pack_here(samples: tuple[OmniSample, ...]) -> PackedSequence:
-            return pack_windows(samples, self.config.window, device)
-
+        sampled = LatentSampler(
+            self.denoiser,
+            self.defaults,
+            self.conditions.tokenizer.empty(),
+            partial(pack_windows, config=self.config.window, device=device),
+        )
         channels = self.model.config.latent_channels
         with self.denoiser.loop():
-            latents = sampler.sample_latents(
-                self.denoiser,
-                guided,
+            latents, evaluations = sampled(
+                sample,
                 seeded_noise(settings.seed, channels, sample.target_shape, device),
-                self.defaults.sigmas(
-                    settings.num_inference_steps, sample.target_shape, sample.patch
-                ),
-                pack_here,
+                settings.num_inference_steps,
+                settings.guidance,
                 start=start,
-                on_step=report,
+                on_step=with_previews(vae, on_step),
                 cancelled=cancelled,
             )
         low = sample.segments[-1].latents_CTHW
@@ -182,7 +175,7 @@ class UpscalePipeline:
         return Generated(
             latents_CTHW=latents,
             clip=Clip(frames, fps=base.fps),
-            num_function_evaluations=settings.num_inference_steps * len(guided.variants),
+            num_function_evaluations=evaluations,
         )
 
     def interpolate(self, base: Clip) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,19 +14,19 @@ from omnireel.generate.components import (
     load_transformer,
     sampling_defaults,
 )
-from omnireel.generate.conditions import source_ids
 from omnireel.generate.frames import video_to_frames
+from omnireel.generate.latent_sampler import LatentSampler
+from omnireel.generate.pipeline import seeded_noise
 from omnireel.generate.settings import SamplingDefaults
-from omnireel.model.sequence import OmniSample, PackedSequence, pack
+from omnireel.model.sequence import pack
 from omnireel.model.text import Tokenizer
 from omnireel.model.transformer import OmniTransformer
 from omnireel.model.vae import VideoVAE
 from omnireel.registry import load_component
-from omnireel.sampling import sample_latents
-from omnireel.sampling.guidance import chain
 from omnireel.train import ValidationReport
 from omnireel.train.comparison import Comparison
 from omnireel.train.latent_record import LatentRecord
+from omnireel.train.objectives.packed import omni_sample
 from omnireel.types import Frames, Role
 from omnireel.upscale.windows import WindowConfig, pack_windows
 
@@ -118,32 +119,21 @@ class GeneratorPreview:
 
     def _all(self, model: OmniTransformer, sampling: SamplingDefaults) -> list[Frames]:
         tokenizer = Tokenizer(model.config.vocabulary, model.config.max_text_tokens)
-        return [
-            self._decode(self._generate(model, tokenizer, record, seed, sampling))
-            for seed, record in enumerate(self._records)
-        ]
-
-    def _generate(
-        self,
-        model: OmniTransformer,
-        tokenizer: Tokenizer,
-        record: LatentRecord,
-        seed: int,
-        sampling: SamplingDefaults,
-    ) -> torch.Tensor:
-        _, t, h, w = record.target_CTHW.shape
-        text = tokenizer.encode(record.prompt, source_ids(record.prompt))
-        sample = OmniSample(text, record.segments, (t, h, w), model.config.patch)
-        guided = chain(sample, tokenizer.empty(), sampling.guidance)
-        noise = torch.randn(record.target_CTHW.shape, generator=torch.Generator().manual_seed(seed))
-
-        def pack_here(samples: tuple[OmniSample, ...]) -> PackedSequence:
-            if self._windows is not None:
-                return pack_windows(samples, self._windows, self._device)
-            return pack(samples, self._device)
-
-        sigmas = sampling.sigmas(sampling.num_inference_steps, (t, h, w), model.config.patch)
-        return sample_latents(model, guided, noise.to(self._device), sigmas, pack_here)
+        layout = pack if self._windows is None else partial(pack_windows, config=self._windows)
+        sampled = LatentSampler(
+            model, sampling, tokenizer.empty(), partial(layout, device=self._device)
+        )
+        found = []
+        for seed, record in enumerate(self._records):
+            patch = model.config.patch
+            sample = omni_sample(
+                tokenizer, record.prompt, record.segments, record.target_CTHW, patch
+            )
+            channels, device = record.target_CTHW.shape[0], torch.device(self._device)
+            noise = seeded_noise(seed, channels, sample.target_shape, device)
+            latents, _ = sampled(sample, noise, sampling.num_inference_steps, sampling.guidance)
+            found.append(self._decode(latents))
+        return found
 
     def _decode(self, latents_CTHW: torch.Tensor) -> Frames:
         return video_to_frames(self._vae.decode(latents_CTHW[None].cpu())[0])

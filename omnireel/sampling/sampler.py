@@ -35,7 +35,7 @@ PackFn = Callable[[tuple[OmniSample, ...]], PackedSequence]
 
 
 @dataclass(frozen=True, eq=False)
-class StepEvent:
+class SamplerStep:
     """Progress after a step: ``step`` of ``num_steps`` done, the current estimate of the clean
     latents ``x0_CTHW`` for previews, and the noisy ones ``x_CTHW``, from which the loop can go
     on."""
@@ -54,7 +54,7 @@ class SamplerState:
     x_CTHW: Tensor
 
 
-def _ignore(event: StepEvent) -> None:
+def _ignore(event: SamplerStep) -> None:
     return None
 
 
@@ -71,7 +71,7 @@ def sample_latents(
     pack: PackFn,
     *,
     start: SamplerState | None = None,
-    on_step: Callable[[StepEvent], None] = _ignore,
+    on_step: Callable[[SamplerStep], None] = _ignore,
     cancelled: Callable[[], bool] = _never,
     reuse_conditions: bool = True,
 ) -> Tensor:
@@ -79,7 +79,7 @@ def sample_latents(
 
     All variants of the guidance chain run in one packed call per step; conditions are encoded
     once. ``reuse_conditions=False`` encodes them at every step instead (for tests and benches: the
-    result is the same). ``start``, from a :class:`StepEvent` of an earlier loop, takes the place
+    result is the same). ``start``, from a :class:`SamplerStep` of an earlier loop, takes the place
     of the noise and of the steps that it had done; the result has the same bits.
 
     Raises:
@@ -88,8 +88,8 @@ def sample_latents(
     begin = SamplerState(0, noise_CTHW) if start is None else start
     if begin.x_CTHW.shape != noise_CTHW.shape or not 0 <= begin.step < len(sigmas):
         raise InvalidInput(
-            f"a state of shape {tuple(begin.x_CTHW.shape)} after step {begin.step} does not belong "
-            f"to these {len(sigmas) - 1} steps on {tuple(noise_CTHW.shape)}",
+            f"cannot resume: the state (shape {tuple(begin.x_CTHW.shape)}, step {begin.step}) does "
+            f"not match this run ({len(sigmas) - 1} steps, shape {tuple(noise_CTHW.shape)})",
             field="start",
         )
     shape = (noise_CTHW.shape[1], noise_CTHW.shape[2], noise_CTHW.shape[3])
@@ -109,5 +109,5 @@ def sample_latents(
         x0_NP = x_NP - sigmas[i] * v_NP
         x_NP = x_NP + (sigmas[i + 1] - sigmas[i]) * v_NP
         x0_CTHW, x_CTHW = (unpatchify(x, shape, packed.patch) for x in (x0_NP, x_NP))
-        on_step(StepEvent(i + 1, num_steps, x0_CTHW, x_CTHW))
+        on_step(SamplerStep(i + 1, num_steps, x0_CTHW, x_CTHW))
     return unpatchify(x_NP, shape, packed.patch)

@@ -30,7 +30,7 @@ class EngineStep:
 
 
 @dataclass(frozen=True)
-class StepReport:
+class StageProgress:
     """One finished step, as callers are told about it."""
 
     step: int
@@ -52,7 +52,7 @@ class StepWatch:
 
     def __init__(
         self,
-        report: Callable[[StepReport], None],
+        report: Callable[[StageProgress], None],
         output: JobOutput,
         *,
         pulse: Pulse,
@@ -70,7 +70,7 @@ class StepWatch:
 
     def accepted(self) -> None:
         """Say that the work has the device: from now on a lost process may be its fault."""
-        self._report(StepReport(0, 0, 0.0))
+        self._report(StageProgress(0, 0, 0.0))
 
     def begin(self, start: DenoisingState | None) -> None:
         """The denoising loop begins now, after the steps of ``start``: the inputs are decoded."""
@@ -84,7 +84,7 @@ class StepWatch:
         self._last_step = time.monotonic()
         per_step_s = (self._last_step - self._loop_begun) / max(1, event.step - self._done_before)
         self._report(
-            StepReport(
+            StageProgress(
                 event.step,
                 event.num_steps,
                 eta_s=per_step_s * (event.num_steps - event.step),

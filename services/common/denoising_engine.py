@@ -9,13 +9,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from omnireel.types import VideoFormat
-from services.common.checkpoints import DenoisingState
 from services.common.denoising import EngineStep
 from services.common.model_info import Denoised, ModelCapabilities, ModelInfo, Sampling
 
 if TYPE_CHECKING:
-    from omnireel.generate import GeneratorPipeline, ModelLimits, StepEvent, UpscalePipeline
-    from omnireel.sampling import SamplerState
+    from omnireel.generate import GeneratorPipeline, ModelLimits, PipelineStep, UpscalePipeline
 
 P = TypeVar("P", bound="GeneratorPipeline | UpscalePipeline")
 
@@ -34,20 +32,13 @@ class DenoisingEngine(Generic[P]):
         return Denoised(count.steps, count.calls)
 
 
-def engine_steps(on_step: Callable[[EngineStep], None]) -> Callable[[StepEvent], None]:
+def engine_steps(on_step: Callable[[EngineStep], None]) -> Callable[[PipelineStep], None]:
     """The callback of a pipeline that tells ``on_step``."""
 
-    def forward(event: StepEvent) -> None:
+    def forward(event: PipelineStep) -> None:
         on_step(EngineStep(event.step, event.num_steps, event.preview, event.latents))
 
     return forward
-
-
-def sampler_start(state: DenoisingState | None) -> SamplerState | None:
-    """Where a pipeline goes on from; None: from noise."""
-    from omnireel.generate import go_on_from
-
-    return go_on_from(state.step, state.latents_CTHW) if state else None
 
 
 def shortest_format(limits: ModelLimits) -> VideoFormat:

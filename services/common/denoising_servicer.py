@@ -11,12 +11,12 @@ from omnireel.api.v1 import capabilities_pb2, generation_pb2
 from omnireel.mvl import PromptLimits
 from services.common.cancellation import Cancellation
 from services.common.convert_generation import check_version, deadline_of, model_info_to_proto
-from services.common.denoising import StepReport
+from services.common.denoising import StageProgress
 from services.common.model_host import Engine, ModelHost
 from services.common.running import RunningCalls
 from services.common.streaming import Finished, stream_work
 
-Report = Callable[[StepReport], None]
+Report = Callable[[StageProgress], None]
 
 
 class DenoisingRequest(Protocol):
@@ -54,7 +54,7 @@ class DenoisingServicer(Generic[E]):
         run: Callable[[E, Job, Report, Cancellation], Files],
         *,
         read: Callable[[Request, PromptLimits, str], Job],
-        progress: Callable[[StepReport], Response],
+        progress: Callable[[StageProgress], Response],
         result: Callable[[Files, str], Response],
     ) -> Iterator[Response]:
         """Each ``progress`` of what ``run`` does with the request's job, then its ``result``."""
@@ -77,7 +77,7 @@ class DenoisingServicer(Generic[E]):
         job: generation_pb2.JobContext,
         work: Callable[[Report], Files],
         cancellation: Cancellation,
-    ) -> Iterator[StepReport | Finished[Files]]:
+    ) -> Iterator[StageProgress | Finished[Files]]:
         """The steps of ``work``, which :meth:`Preempt` reaches meanwhile, then what it made."""
         with self._running.known_as(job.job_id, job.fencing_token, cancellation):
             yield from stream_work(work, cancellation)

@@ -17,7 +17,7 @@ from omnireel.types import MediaSet
 from services.common.artifacts import JobOutput
 from services.common.cancellation import Cancellation
 from services.common.checkpoints import Checkpoints, DenoisingState
-from services.common.denoising import Elapsed, EngineStep, StepReport, StepWatch
+from services.common.denoising import Elapsed, EngineStep, StageProgress, StepWatch
 from services.common.device_errors import memory_errors_fail_one_job
 from services.common.device_gate import DeviceGate
 from services.common.load_media import load_media, useful_short_side
@@ -106,7 +106,7 @@ class DenoisingStage:
     def _on_device(
         self,
         job: DenoisingJob,
-        report: Callable[[StepReport], None],
+        report: Callable[[StageProgress], None],
         cancellation: Cancellation,
         *,
         places: int = 1,

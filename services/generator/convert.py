@@ -15,7 +15,7 @@ from services.common.convert_generation import (
     warnings_to_proto,
 )
 from services.common.convert_mvl import prompt_from_proto
-from services.common.denoising import StepReport
+from services.common.denoising import StageProgress
 from services.common.denoising_stage import DenoisingJob
 from services.generator.stage import GeneratedFiles
 
@@ -42,7 +42,7 @@ def job_from_proto(
     )
 
 
-def progress_response(report: StepReport) -> generator_pb2.GenerateResponse:
+def progress_response(report: StageProgress) -> generator_pb2.GenerateResponse:
     """One finished step."""
     return generator_pb2.GenerateResponse(
         progress=progress_to_proto(

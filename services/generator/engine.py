@@ -19,7 +19,6 @@ from services.common.denoising_engine import (
     capabilities_of,
     engine_steps,
     longest_format,
-    sampler_start,
     shortest_format,
 )
 from services.common.model_host import Engine
@@ -123,6 +122,7 @@ class PipelineEngine(DenoisingEngine["GeneratorPipeline"]):
         cancelled: Callable[[], bool],
     ) -> GeneratedVideo:
         """See :class:`GeneratorEngine`."""
+        from omnireel.generate import go_on_from
         from omnireel.generate.unused import unused
 
         used = with_defaults(sampling, self._pipeline.defaults)
@@ -130,7 +130,7 @@ class PipelineEngine(DenoisingEngine["GeneratorPipeline"]):
             prompt,
             media,
             pipeline_settings(used),
-            start=sampler_start(start),
+            start=go_on_from(start.step, start.latents_CTHW) if start else None,
             on_step=engine_steps(on_step),
             cancelled=cancelled,
         )

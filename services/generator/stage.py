@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from omnireel.media import carry_audio
 from services.common.artifacts import StoredMedia
 from services.common.cancellation import Cancellation
-from services.common.denoising import Elapsed, StepReport
+from services.common.denoising import Elapsed, StageProgress
 from services.common.denoising_stage import (
     DenoisingJob,
     DenoisingStage,
@@ -48,7 +48,7 @@ class GenerateStage(DenoisingStage):
         self,
         engine: GeneratorEngine,
         job: DenoisingJob,
-        report: Callable[[StepReport], None],
+        report: Callable[[StageProgress], None],
         cancellation: Cancellation,
     ) -> GeneratedFiles:
         """Run ``job``; whatever it wrote is gone again if it does not finish.

@@ -14,7 +14,7 @@ from services.common.convert_generation import (
     warnings_to_proto,
 )
 from services.common.convert_mvl import prompt_from_proto
-from services.common.denoising import StepReport
+from services.common.denoising import StageProgress
 from services.super_resolver.stage import UpscaledFiles, UpscaleJob
 
 _STAGE = progress_pb2.STAGE_UPSCALING
@@ -42,7 +42,7 @@ def job_from_proto(
     )
 
 
-def progress_response(report: StepReport) -> super_resolver_pb2.UpscaleResponse:
+def progress_response(report: StageProgress) -> super_resolver_pb2.UpscaleResponse:
     """One finished step."""
     return super_resolver_pb2.UpscaleResponse(
         progress=progress_to_proto(

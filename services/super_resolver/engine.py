@@ -19,7 +19,6 @@ from services.common.denoising_engine import (
     capabilities_of,
     engine_steps,
     longest_format,
-    sampler_start,
     shortest_format,
 )
 from services.common.model_host import Engine
@@ -114,7 +113,7 @@ class PipelineEngine(DenoisingEngine["UpscalePipeline"]):
         cancelled: Callable[[], bool],
     ) -> UpscaledVideo:
         """See :class:`SuperResolverEngine`."""
-        from omnireel.generate import GenerationSettings
+        from omnireel.generate import GenerationSettings, go_on_from
 
         defaults = self._pipeline.defaults
         num_steps = sampling.num_upscale_steps or defaults.num_inference_steps
@@ -129,7 +128,7 @@ class PipelineEngine(DenoisingEngine["UpscalePipeline"]):
             prompt,
             media,
             settings,
-            start=sampler_start(start),
+            start=go_on_from(start.step, start.latents_CTHW) if start else None,
             on_step=engine_steps(on_step),
             cancelled=cancelled,
         )

@@ -15,7 +15,7 @@ from omnireel.errors import InvalidInput
 from omnireel.media import carry_audio, read_clip
 from services.common.artifacts import StoredMedia, read_latents
 from services.common.cancellation import Cancellation
-from services.common.denoising import Elapsed, StepReport
+from services.common.denoising import Elapsed, StageProgress
 from services.common.denoising_stage import (
     DenoisingJob,
     DenoisingStage,
@@ -54,7 +54,7 @@ class UpscaleStage(DenoisingStage):
         self,
         engine: SuperResolverEngine,
         job: UpscaleJob,
-        report: Callable[[StepReport], None],
+        report: Callable[[StageProgress], None],
         cancellation: Cancellation,
     ) -> UpscaledFiles:
         """Run ``job``; whatever it wrote is gone again if it does not finish.

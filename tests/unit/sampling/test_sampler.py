@@ -143,5 +143,5 @@ def test_a_state_of_another_loop_is_refused():
     guided = chain(sample, EMPTY, Guidance())
     noise, sigmas = latents(2, 4, 6, 0), shifted_sigmas(5, 3.0)
     for state in (SamplerState(6, noise), SamplerState(1, latents(2, 4, 4, 0))):
-        with pytest.raises(InvalidInput, match="does not belong"):
+        with pytest.raises(InvalidInput, match="cannot resume"):
             sample_latents(model, guided, noise, sigmas, pack, start=state)

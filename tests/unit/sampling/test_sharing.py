@@ -10,7 +10,7 @@ import torch
 
 from omnireel.errors import Cancelled
 from omnireel.model.sequence import OmniSample, Segment, pack
-from omnireel.sampling import Guidance, StepEvent, sample_latents, shifted_sigmas
+from omnireel.sampling import Guidance, SamplerStep, sample_latents, shifted_sigmas
 from omnireel.sampling.guidance import chain
 from omnireel.sampling.sharing import SharedDenoiser
 from omnireel.types import Role
@@ -112,7 +112,7 @@ def test_targets_of_different_sizes_do_not_mix() -> None:
 
 
 def test_one_that_is_cancelled_stops_alone_and_at_once() -> None:
-    steps: list[StepEvent] = []
+    steps: list[SamplerStep] = []
     shared = SharedDenoiser(Watched(), max_tokens=1000, window_s=FOREVER_S)
     cancelled = {"on_step": steps.append, "cancelled": lambda: len(steps) == 2}
     results = together(shared, (PLAIN, cancelled), (PLAIN, {}))
