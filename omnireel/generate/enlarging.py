@@ -1,4 +1,4 @@
-"""The large clip that a super-resolver starts from: interpolated, and what the pixels tell."""
+"""Builds the enlarged clip that super-resolution starts from: interpolation and learned detail."""
 
 from __future__ import annotations
 

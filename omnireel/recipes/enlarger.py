@@ -38,7 +38,11 @@ class EnlargerRecipe(PixelPartRecipe):
     model: EnlargerConfig = field(default_factory=EnlargerConfig)
 
     def assemble(self, place: Workplace, init_from: Path | None) -> Assembly:
-        """Render the pairs and build the objective; raises what :meth:`origin` raises."""
+        """Render the pairs and build the objective.
+
+        Raises:
+            InvalidInput, NotFound: see :meth:`PixelPartRecipe.origin`.
+        """
         pinned = self.pinned(place)
         torch.manual_seed(self.trainer.seed)
         enlarger = Enlarger(self.model, FACTOR)

@@ -55,9 +55,10 @@ class FusionRecipe(PixelPartRecipe):
             )
 
     def assemble(self, place: Workplace, init_from: Path | None) -> Assembly:
-        """Render the pairs and build the objective; raises what :meth:`origin` raises.
+        """Render the pairs and build the objective.
 
         Raises:
+            InvalidInput, NotFound: see :meth:`PixelPartRecipe.origin`.
             InvalidInput: the super-resolver has no enlarger, whose features a fusion reads, or its
                 fusion is of another size.
 

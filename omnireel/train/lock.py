@@ -53,7 +53,7 @@ def run_lock(folder: Path) -> Iterator[None]:
 def own_folder(
     run: Path, main: bool, gather: Callable[[Any], list[Any]], *, resume: bool
 ) -> Iterator[None]:
-    """Let the ranks of one job have the folder during the block.
+    """Hold the run folder's lock for all ranks of a job inside the block.
 
     Args:
         run: the folder.

@@ -81,7 +81,7 @@ class Turns:
 
     @property
     def rounds(self) -> int:
-        """In a step."""
+        """Number of rounds per step."""
         return self.per_step // self.groups
 
     def batch(self, index: int) -> Turn | None:

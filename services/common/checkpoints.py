@@ -69,7 +69,7 @@ class Checkpoints:
         prefix: key prefix such as ``jobs/7/checkpoint``; empty: nothing is kept.
         name: of the stage.
         digest: see :func:`work_digest`.
-        every_steps: how often :meth:`after_step` writes; 0: never.
+        every_steps: :meth:`due` says so after each multiple of it; 0: never.
     """
 
     def __init__(

@@ -36,7 +36,7 @@ def _check(
     media = find(uri)
     if media is None:
         yield FieldViolation(
-            uri_field, f"{uri[:200]!r} is not here (any more); send it with UploadMedia first"
+            uri_field, f"{uri[:200]!r} does not exist, or was deleted; send it with UploadMedia"
         )
     elif kind in KIND_WORDS and media.kind != kind:
         yield FieldViolation(

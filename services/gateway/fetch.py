@@ -75,7 +75,7 @@ class Fetcher:
             path = Path(file.name)
             metadata = media_pb2.UploadMetadata(size_bytes=path.stat().st_size)
             if not metadata.size_bytes:
-                raise InvalidInput(f"{field}: the address answers with nothing", field=field)
+                raise InvalidInput(f"{field}: the server returned nothing", field=field)
             return self._uploads.store(caller, metadata, chunks_of(path), field=field)
 
 

@@ -61,7 +61,7 @@ class Links:
         Raises:
             NotFound: it is not one of ours, or has expired; which of both is not said.
         """
-        unknown = NotFound("this link does not lead anywhere (any more); ask for a new one")
+        unknown = NotFound("this link is unknown or has expired; ask for a new one")
         if len(token) > MAX_TOKEN:
             raise unknown
         try:

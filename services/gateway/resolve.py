@@ -29,8 +29,8 @@ def resolve(
     to enhance and to upscale, and pins the versions of the models that it needs.
 
     Raises:
-        InvalidInput: with a violation for every wrong field (:class:`PromptSyntaxError` with its
-            position when the prompt's text is all that is wrong).
+        InvalidInput: with a violation for every wrong field; where the prompt's text is all that is
+            wrong, a :class:`~omnireel.errors.PromptSyntaxError` with its position.
         FailedPrecondition: a pinned model version is not served.
     """
     wrong: list[InvalidInput] = []

@@ -231,8 +231,8 @@ class Videos:
         return job_to_operation(job, self.describe([job])[0])
 
     def describe_created(self, job: Job) -> operations_pb2.Operation:
-        """The answer to who created ``job``. A new one has no place in the queue yet: to find it
-        costs more than to create the job, and who cares asks or watches."""
+        """The answer to the creation of ``job``. A new one has no queue position yet: finding it
+        costs more than creating the job, and callers who need it can poll or watch."""
         if job.event_sequence > 1:  # an old one, made by the same request before
             return self.describe_operation(job)
         return job_to_operation(job, job_to_video(job, {}))

@@ -39,7 +39,8 @@ def simulate(
     config: MicrobatchConfig,
     num_microbatches: int,
 ) -> Simulation:
-    """Plan ``num_microbatches`` as :class:`PackedBatches` does and add up what they cost."""
+    """Plan ``num_microbatches`` as :class:`~omnireel.train.balance.batches.PackedBatches`
+    does and add up what they cost."""
     order = Microbatches(lengths, world, cost, config)
     longest, mean, alone, dealt = (np.zeros(num_microbatches) for _ in range(4))
     left_out = 0

@@ -56,7 +56,7 @@ def flow_dpo_loss(
         errors: of one batch.
         sign_BS: +1 where the first sample is preferred, -1 where the second is, 0 for a tie.
         scale: beta (the errors are reduced already).
-        winner_weight: see :class:`FlowDPOConfig`.
+        winner_weight: see :class:`~omnireel.train.objectives.flow_dpo.FlowDPOConfig`.
 
     Returns:
         The loss (0, with zero gradients, when there are ties only), and ``accuracy`` (share of

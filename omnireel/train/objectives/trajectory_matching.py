@@ -103,8 +103,9 @@ class TrajectoryMatching(Stateless):
         validation_batch: int = 16,
         device: str = "cpu",
     ) -> None:
-        """``teacher`` is a frozen network, usually :func:`frozen_copy` of ``model`` at the start;
-        ``preview`` should sample on :meth:`sigmas` with all guidance scales 1."""
+        """``teacher`` is a frozen network, usually ``model`` as it is at the start
+        (:func:`omnireel.train.objectives.packed.frozen_copy`); ``preview`` should sample on
+        :meth:`sigmas` with all guidance scales 1."""
         self.model = model.to(device)
         self.teacher = teacher.to(device)
         self.preparation = TrajectoryPreparation(

@@ -94,7 +94,8 @@ def _move(
 def seen(
     connection: Connection, worker_id: str, slots: int, now: float, *, worker_ttl_s: float
 ) -> int:
-    """Say that a worker with ``slots`` slots is alive; how many are, seen within the time."""
+    """Record that a worker with ``slots`` slots is alive; return how many workers were seen within
+    ``worker_ttl_s``."""
     known = connection.execute(
         update(workers)
         .where(workers.c.id == worker_id)

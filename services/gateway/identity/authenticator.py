@@ -11,7 +11,7 @@ from services.gateway.identity.oidc import OidcVerifier
 from services.gateway.identity.principal import OWNER, Principal
 
 _REMEDY = "send `authorization: Bearer <API key>`"
-_NOT_VALID = "the API key is not valid (any more); ask for a new one"
+_NOT_VALID = "the API key is not valid, or no longer valid; ask for a new one"
 
 
 class Authenticator:

@@ -102,7 +102,7 @@ def test_a_neighbour_finds_nothing_of_ours(town: Town) -> None:
             assert answer.status_code == 200, (method, path, answer.text)
         else:
             assert answer.status_code in (400, 404), (method, path, answer.text)
-            assert answer.status_code == 404 or "is not here" in answer.text
+            assert answer.status_code == 404 or "does not exist" in answer.text
         assert town.video_id not in answer.text or answer.status_code == 404
     assert town.served.http.get(f"/api/v1/videos/{town.video_id}").status_code == 200
 
