@@ -24,6 +24,8 @@ FILE = "bench.json"
 _SHIPPED = ("id", "trained", "cases", "score", "interval", "floor", "ceiling", "truth", "span",
             "span_interval", "held_out", "held_out_interval", "held_out_span",
             "held_out_span_interval", "families", "oracles")  # fmt: skip
+_NEW = ("span_interval", "held_out_interval", "held_out_span_interval")
+"""Not in scores that oracles of version 1 gave."""
 
 
 def record_scores(data: Mapping[str, Any], weights: Path, generator: Path | None = None) -> Path:
@@ -104,6 +106,7 @@ def read_scores(weights: Path) -> tuple[dict[str, Any], str]:
     try:
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         for row in data["rows"]:
+            row |= {key: row.get(key) for key in _NEW}
             itemgetter(*_SHIPPED)(row)
         return data, _stale(data, weights)
     except (ValueError, KeyError, TypeError) as error:

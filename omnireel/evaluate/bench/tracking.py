@@ -8,6 +8,7 @@ from typing import Any
 
 from omnireel.registry.tracking import experiment_id, mlflow_errors, open_client
 
+_MEANS = ("score", "span")
 _COLUMNS = ("score", "floor", "ceiling", "span", "held_out", "held_out_span")
 
 
@@ -37,7 +38,7 @@ def log_results(tracking_uri: str, data: Mapping[str, Any], results: Path) -> st
 
 
 def _metrics(data: Mapping[str, Any]) -> dict[str, float]:
-    found = {f"bench.mean.{name}": value for name, value in data["mean"].items()}
+    found = {f"bench.mean.{name}": data["mean"][name] for name in _MEANS}
     for row in data["rows"]:
         found |= {f"bench.{row['id']}.{column}": row[column] for column in _COLUMNS}
     return {name: float(value) for name, value in found.items() if value is not None}

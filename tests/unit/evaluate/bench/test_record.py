@@ -119,6 +119,18 @@ def test_scores_by_another_scorer_or_upscaler_are_out_of_date(
     assert why in read_scores(tmp_path)[1]
 
 
+def test_scores_without_intervals_of_spans_are_read(weights: Path) -> None:
+    path = record_scores(_summary(weights), weights)
+    data = json.loads(path.read_text())
+    for row in data["rows"]:
+        del row["span_interval"], row["held_out_interval"], row["held_out_span_interval"]
+    path.write_text(json.dumps(data | {"oracles_version": 1}))
+    found, stale = read_scores(weights)
+    assert "version 1 of the oracles" in stale
+    assert found["rows"][0]["span_interval"] is None
+    assert CliRunner().invoke(app, ["eval", "table", "--weights", str(weights)]).exit_code == 0
+
+
 def test_recorded_scores_without_a_column_are_damaged(weights: Path) -> None:
     record_scores(_summary(weights), weights)
     data = json.loads((weights / FILE).read_text())
