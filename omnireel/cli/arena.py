@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from omnireel.cli.printing import out
+from omnireel.errors import InvalidInput
 
 
 def arena(
@@ -60,7 +61,6 @@ def arena(
 
     Example: omnireel eval arena out/student,out/student-1 out/teacher,out/teacher-1 --judge oracle
     """
-    from omnireel.errors import InvalidInput
     from omnireel.evaluate.arena.oracle import judge_by_oracle
     from omnireel.evaluate.arena.page import write_arena_page
     from omnireel.evaluate.arena.report import arena_report
@@ -71,16 +71,8 @@ def arena(
 
     if judge not in ("people", "oracle"):
         raise InvalidInput(f"--judge is people or oracle, not {judge!r}", field="judge")
-    systems = [[Path(run) for run in given.split(",")] for given in runs]
-    every = [folder.resolve() for folders in systems for folder in folders]
-    if len(set(every)) < len(every):
-        raise InvalidInput("one run is given twice", field="runs")
-    names = [folders[0].name for folders in systems]
-    if len(set(names)) < len(names):
-        names = [str(folders[0]) for folders in systems]
-    contest = open_contest(
-        dict(zip(names, systems, strict=True)), ArenaConfig(trials=trials, seed=seed)
-    )
+    systems = _systems(runs)
+    contest = open_contest(systems, ArenaConfig(trials=trials, seed=seed))
     folder.mkdir(parents=True, exist_ok=True)
     votes = read_votes(contest, answers or [])
     oracle = judge_by_oracle(contest, tie_margin) if judge == "oracle" else None
@@ -91,7 +83,20 @@ def arena(
             "this again with --answers FILE"
         )
         return
-    report = arena_report(names, contest.trials, votes, oracle, least_gold=least_gold)
+    report = arena_report(list(systems), contest.trials, votes, oracle, least_gold=least_gold)
     text = json.dumps(report, indent=1)
     atomic_write(folder / "report.json", (text + "\n").encode())
     out().print(text if as_json else arena_text(report), markup=False)
+
+
+def _systems(runs: list[str]) -> dict[str, list[Path]]:
+    """Run folders by the name of their system: that of its first folder, or the whole path of it
+    where two systems would have one name."""
+    systems = [[Path(run) for run in given.split(",")] for given in runs]
+    every = [folder.resolve() for folders in systems for folder in folders]
+    if len(set(every)) < len(every):
+        raise InvalidInput("one run is given twice", field="runs")
+    names = [folders[0].name for folders in systems]
+    if len(set(names)) < len(names):
+        names = [str(folders[0]) for folders in systems]
+    return dict(zip(names, systems, strict=True))

@@ -14,6 +14,7 @@ from omnireel.cli.stages import StageBars
 from omnireel.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from omnireel.data.curate.engine import CurateRequest
     from omnireel.data.executors import Executor
 
 
@@ -58,13 +59,11 @@ def curate(
 
     Example: omnireel data curate footage curated --policy standard
     """
-    from omnireel.cli.data import problems_as_lines, say_ignored
+    from omnireel.cli.data import problems_as_lines
     from omnireel.data.checks import load_policy
     from omnireel.data.curate.bucket_output import work_folder
-    from omnireel.data.curate.engine import CurateRequest, measure_part
-    from omnireel.data.curate.engine import curate as run
+    from omnireel.data.curate.engine import CurateRequest
     from omnireel.data.executors import LocalExecutor
-    from omnireel.data.overview import count_of
     from omnireel.data.shards import ShardWriterConfig
 
     with problems_as_lines():
@@ -80,19 +79,38 @@ def curate(
         folder = (work or work_folder(bucket)) if bucket else Path(out)
         request = CurateRequest(media, folder, chosen, layout, bucket)
         executor = _ray(workers) if ray else LocalExecutor(workers)
-        with StageBars() as bars:
-            if part:
-                number, of = _part(part)
-                count = measure_part(request, number, of, executor, bars.show)
-                typer.echo(f"{out}: part {part} measured, {count_of(count, 'file')}")
-                if answer is not None:
-                    write_answer(answer, part)
-                return
-            parts = sorted(path for path in gather.iterdir() if path.is_dir()) if gather else []
-            done = run(request, executor, bars.show, parts=parts)
+        if part:
+            _measure(request, part, executor, answer)
+        else:
+            _curate_all(request, gather, executor, page)
+
+
+def _measure(request: CurateRequest, part: str, executor: Executor, answer: Path | None) -> None:
+    from omnireel.data.curate.engine import measure_part
+    from omnireel.data.overview import count_of
+
+    number, of = _part(part)
+    with StageBars() as bars:
+        count = measure_part(request, number, of, executor, bars.show)
+        typer.echo(f"{request.result}: part {part} measured, {count_of(count, 'file')}")
+        if answer is not None:
+            write_answer(answer, part)
+
+
+def _curate_all(
+    request: CurateRequest, gather: Path | None, executor: Executor, page: Path | None
+) -> None:
+    from omnireel.cli.data import say_ignored
+    from omnireel.data.curate.engine import curate as run
+    from omnireel.data.overview import count_of
+
+    report = request.out / "report.html"
+    with StageBars() as bars:
+        parts = sorted(path for path in gather.iterdir() if path.is_dir()) if gather else []
+        done = run(request, executor, bars.show, parts=parts)
     if page is not None:
         page.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(folder / "report.html", page)
+        shutil.copyfile(report, page)
     say_ignored(done.ignored)
     if done.uncaptioned:
         err().print(
@@ -102,8 +120,9 @@ def curate(
             markup=False,
         )
     typer.echo(
-        f"{out}: {done.manifest.num_samples} of {count_of(done.samples, 'sample')} kept, in "
-        f"{count_of(len(done.manifest.files), 'shard')}; see {folder / 'report.html'}"
+        f"{request.result}: {done.manifest.num_samples} of "
+        f"{count_of(done.samples, 'sample')} kept, in "
+        f"{count_of(len(done.manifest.files), 'shard')}; see {report}"
     )
 
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +22,7 @@ from omnireel.cli.lora import lora
 from omnireel.cli.measure_cost import measure_cost
 from omnireel.cli.parsing import several_settings
 from omnireel.cli.reproduce import reproduce
-from omnireel.cli.run_output import data_report, run_callbacks
+from omnireel.cli.run_output import data_report
 from omnireel.cli.scaling import scaling
 from omnireel.recipes import RECIPES
 
@@ -189,86 +185,22 @@ def _train_command(name: str) -> None:
         overrides = list(several_settings(assign or ()))
         if max_minutes is not None:
             overrides.append(f"trainer.max_minutes={max_minutes}")
-        folder = out or Path("runs") / name
+        run = RecipeRun(
+            name, out or Path("runs") / name, cache, mlflow, init_from, overrides,
+            run_name, run_parent, copy_to,
+        )  # fmt: skip
         if launcher_of(launcher, job) == "trainjob":
-            launch(
-                RecipeRun(
-                    name, folder, cache, mlflow, init_from, overrides, run_name, run_parent, copy_to
-                ),
-                job,
-            )
+            launch(run, job)
             return
-        from omnireel.recipes.run import RunRequest, check_start, on_main_rank, run_recipe
-        from omnireel.train.checkpoint import latest_checkpoint
+        from omnireel.cli import training
 
-        resume = resume or (go_on and latest_checkpoint(folder) is not None)
-        if resume and init_from is not None:
-            check_start(folder, init_from)
+        resume = training.resumes(run, resume=resume, go_on=go_on)
         if ranks:
-            given = {"--out": folder, "--cache": cache, "--mlflow": mlflow}
-            told = {"--copy-to": copy_to, "--run-name": run_name, "--run-parent": run_parent}
-            given |= {option: value for option, value in told.items() if value}
-            if _supervise(name, ranks, given, init_from, overrides, resume=resume) and go_on:
-                raise typer.Exit(STOPPED_EARLY)
-            return
-        request = RunRequest(
-            recipe=name,
-            out=folder,
-            cache=cache,
-            resume=resume,
-            init_from=init_from,
-            overrides=tuple(overrides),
-            command=shlex.join(["omnireel", *sys.argv[1:]]),
-        )
-        named = {"name": run_name, "parent": run_parent, "copy_to": copy_to}
-        callbacks = run_callbacks(mlflow, request.out, **named) if on_main_rank() else ()
-        result = run_recipe(request, callbacks, data_report())
-        if result.stopped_early and go_on:
+            stopped = training.train_supervised(run, ranks, resume=resume)
+        else:
+            stopped = training.train_here(run, resume=resume, go_on=go_on)
+        if stopped and go_on:
             raise typer.Exit(STOPPED_EARLY)
-        if not on_main_rank():
-            return
-        typer.echo(
-            f"{request.out}: step {result.step}, {result.elapsed_s / 60:.1f} min, "
-            f"{result.num_samples} samples, {result.skipped_steps} steps skipped"
-            + (" (stopped early; go on with --resume)" if result.stopped_early else "")
-        )
-
-
-def _supervise(
-    recipe: str,
-    ranks: int,
-    given: Mapping[str, object],
-    init_from: Path | None,
-    overrides: Sequence[str],
-    *,
-    resume: bool,
-) -> bool:
-    """Start the same verb once per rank, without ``--ranks``, until all are done; returns whether
-    they were asked to stop before."""
-    from omnireel.errors import AlreadyExists, NotFound
-    from omnireel.train.checkpoint import latest_checkpoint
-    from omnireel.train.supervise import Supervisor, SupervisorConfig
-
-    run = Path(str(given["--out"]))
-    there = latest_checkpoint(run) is not None
-    if there and not resume:
-        raise AlreadyExists(f"{run} holds a run already; add --resume, or choose another --out")
-    if resume and not there:
-        raise NotFound(f"{run} holds no checkpoint; leave --resume out, or name the run's --out")
-    command = [sys.executable, "-m", "omnireel.cli.main", "train", recipe]
-    command += [str(part) for option in given.items() for part in option]
-    command += [part for text in overrides for part in ("--set", text)]
-    fresh = ["--init-from", str(init_from)] if init_from is not None else []
-    threads = str(max(1, (os.cpu_count() or 1) // ranks))
-    supervision = Supervisor(
-        SupervisorConfig(ranks),
-        run,
-        lambda again: [*command, *(["--resume"] if again else fresh)],
-        lambda: latest_checkpoint(run),
-        environment={"OMP_NUM_THREADS": threads, **os.environ},
-        say=lambda line: typer.echo(line, err=True),
-    ).work()
-    return supervision.stopped
 
 
 def _scores(assignments: list[str] | None) -> dict[str, float]:

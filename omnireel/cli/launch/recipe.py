@@ -51,10 +51,11 @@ class RecipeRun:
     copy_to: str = ""
     """Object store that checkpoints are copied to."""
 
-    def words(self) -> list[str]:
-        """The command line after ``omnireel``. It goes on where a lost pod stopped."""
+    def words(self, start: str = "--continue") -> list[str]:
+        """The command line after ``omnireel``. ``start`` is "--continue" where a lost pod is
+        replaced, "--resume" where there is a checkpoint, and empty for a new run."""
         given = {"--out": self.out, "--cache": self.cache, "--mlflow": self.mlflow}
-        words = ["train", self.recipe, "--continue"]
+        words = ["train", self.recipe, *([start] if start else ())]
         words += [str(part) for option in given.items() for part in option]
         if self.init_from is not None:
             words += ["--init-from", str(self.init_from)]
@@ -80,7 +81,7 @@ def launcher_of(name: str, job: Sequence[str] | None) -> Literal["local", "train
         return "local"
     if name == "trainjob":
         return "trainjob"
-    raise InvalidInput(f"{name!r} is no launcher; use local or trainjob", field="launcher")
+    raise InvalidInput(f"{name!r} is not a launcher; use local or trainjob", field="launcher")
 
 
 def launch(run: RecipeRun, job: Sequence[str] | None) -> None:
@@ -110,12 +111,12 @@ def _check_places(run: RecipeRun) -> None:
         if not path.is_absolute():
             raise InvalidInput(
                 f"--{option} {path} is a folder of this machine; give one on the volume that the "
-                f"job's pods mount, as /runs/{path.name}",
+                f"job's pods mount, e.g. /runs/{path.name}",
                 field=option,
             )
     if run.mlflow.startswith("sqlite:"):
         raise InvalidInput(
-            "pods cannot share an SQLite file; give the address of an MLflow server, as "
+            "pods cannot share an SQLite file; give the address of an MLflow server, e.g. "
             "--mlflow http://omnireel-mlflow:5000, or --mlflow off",
             field="mlflow",
         )
