@@ -12,6 +12,7 @@ from omnireel.enhancer.base import Enhancement, never
 from omnireel.enhancer.schema import StructuredPrompt, StructureError, parse_structured, to_prompt
 from omnireel.enhancer.tiny import vocabulary as v
 from omnireel.enhancer.tiny.checks import (
+    Case,
     Draft,
     check_draft,
     check_known,
@@ -141,7 +142,7 @@ class TinyEnhancer:
             raw = dialogue.restore(draft.text)
             slotted = parse_structured(draft.text)
             check_subjects(self.lexicon, slotted.subjects)
-            check_draft(self.lexicon, prompt, dialogue, slotted.description, draft.unsure)
+            check_draft(Case(self.lexicon, prompt, dialogue, slotted.description, draft.unsure))
             structured = _capitalised(_with_rest(parse_structured(raw), dialogue.left_out))
             return Enhancement(to_prompt(structured, prompt), structured, raw)
         except StructureError as error:

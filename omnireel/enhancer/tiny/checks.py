@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from omnireel.enhancer.schema import StructureError
@@ -61,10 +61,6 @@ def unsure_words(tokens: Sequence[str], probabilities: Sequence[float]) -> froze
     return frozenset(tokens[i] for i in seen if probabilities[i] < SURE)
 
 
-def _numbers(text: str) -> set[str]:
-    return set(_NUMBER.findall(text.lower()))
-
-
 def check_known(lexicon: Lexicon, dialogue: Dialogue) -> None:
     """Check that the model knows anything of what a prompt without media speaks of.
 
@@ -76,67 +72,127 @@ def check_known(lexicon: Lexicon, dialogue: Dialogue) -> None:
         raise StructureError(f"the tiny enhancer does not know {words}")
 
 
-def check_draft(
-    lexicon: Lexicon, prompt: Prompt, dialogue: Dialogue, written: str, unsure: frozenset[str]
-) -> None:
-    """Check the description ``written`` (with slots).
+@dataclass(frozen=True)
+class Case:
+    """A description ``written`` by a draft (with slots), and what it was written for."""
+
+    lexicon: Lexicon
+    prompt: Prompt
+    dialogue: Dialogue
+    written: str
+    unsure: frozenset[str] = frozenset()
+    """See :class:`Draft`."""
+
+    @property
+    def said(self) -> str:
+        """What the user said, with slots."""
+        return self.dialogue.text
+
+    @property
+    def puzzle(self) -> bool:
+        """Whether the user asks for something that has to be worked out first."""
+        return PUZZLE.search(self.said) is not None
+
+
+@dataclass(frozen=True)
+class Check:
+    """What must not be found in a description. ``fault`` names it to the user where it has "{}"."""
+
+    fault: str
+    find: Callable[[Case], Sequence[Fact | str]]
+
+
+CHECKS = (
+    Check("the rewritten prompt would have lost {}", lambda c: lost_facts(*_texts(c))),
+    Check("the tiny enhancer does not know {}", lambda c: _lost_copies(c)),
+    Check(
+        "the tiny enhancer does not know what {} means here",
+        lambda c: list(map(c.dialogue.restore, misplaced(c.lexicon, c.said, c.written))),
+    ),
+    Check("the rewritten prompt would have lost {}", lambda c: _lost_number(c)),
+    Check(
+        "the rewritten prompt would show {}",
+        lambda c: shown_unwanted(c.lexicon, c.said, c.dialogue.unwanted, c.written),
+    ),
+    Check("the rewritten prompt would have added {}", lambda c: added_subjects(*_texts(c))),
+    Check(
+        "the rewritten prompt would have lost the second subject",
+        lambda c: ["it"] if lonely(*_texts(c), names=c.dialogue.names) else [],
+    ),
+    Check(
+        "the rewritten prompt would replace {} with itself",
+        lambda c: replaced_by_itself(c.lexicon, c.prompt, c.written),
+    ),
+    Check(
+        "the rewritten prompt would not put {} in the place of another",
+        lambda c: lost_newcomers(*_texts(c)),
+    ),
+    Check("the rewritten prompt would not remove {}", lambda c: lost_removals(*_texts(c))),
+    Check("the rewritten prompt would have added {}", lambda c: made_up_things(*_texts(c))),
+    Check(
+        "the rewritten prompt would say {} twice",
+        lambda c: [again] if (again := said_twice(c.written)) else [],
+    ),
+    Check(
+        "the rewritten prompt would have mixed up the colour of {}",
+        lambda c: mixed_up(c.lexicon, c.said, c.written),
+    ),
+    Check(
+        "the rewritten prompt would have mixed up what {} does",
+        lambda c: [] if c.puzzle else swapped_motions(c.lexicon, c.said, c.written),
+    ),
+    Check(
+        "the rewritten prompt would have put {} in another place",
+        lambda c: [] if c.puzzle else lost_sides(c.lexicon, c.said, c.written),
+    ),
+    Check("the tiny enhancer cannot make out what the given pictures show", lambda c: _guessed(c)),
+)
+"""In the order in which a user hears of them, for only the first fault is named: what was lost or
+not understood, then what was added, then what was mixed up; a guess comes last, for it may be
+right."""
+
+
+def check_draft(case: Case) -> None:
+    """Check the description of a draft.
 
     Raises:
         StructureError: it must not be used; the message says why.
     """
-    said = dialogue.text
-    if lost := lost_facts(lexicon, said, prompt, written):
-        raise StructureError(f"the rewritten prompt would have lost {_names(lost)}")
-    if dropped := set(_COPY.findall(said)) - set(_COPY.findall(written)):
-        words = ", ".join(f"'{dialogue.restore(w)}'" for w in sorted(dropped))
-        raise StructureError(f"the tiny enhancer does not know {words}")
-    if strange := misplaced(lexicon, said, written):
-        words = ", ".join(f"'{dialogue.restore(w)}'" for w in strange)
-        raise StructureError(f"the tiny enhancer does not know what {words} means here")
-    puzzle = PUZZLE.search(said)
-    if not puzzle and (dropped := _numbers(said) - _numbers(written)):
-        raise StructureError(f"the rewritten prompt would have lost '{min(dropped)}'")
-    if unwanted := shown_unwanted(lexicon, said, dialogue.unwanted, written):
-        raise StructureError(f"the rewritten prompt would show {_names(unwanted)}")
-    if added := added_subjects(lexicon, said, prompt, written):
-        raise StructureError(f"the rewritten prompt would have added {_names(added)}")
-    if lonely(lexicon, said, prompt, dialogue.names, written):
-        raise StructureError("the rewritten prompt would have lost the second subject")
-    if same := replaced_by_itself(lexicon, prompt, written):
-        raise StructureError(f"the rewritten prompt would replace {_names(same)} with itself")
-    if left_out := lost_newcomers(lexicon, said, prompt, written):
-        raise StructureError(
-            f"the rewritten prompt would not put {_names(left_out)} in the place of another"
-        )
-    if left_in := lost_removals(lexicon, said, prompt, written):
-        raise StructureError(f"the rewritten prompt would not remove {_names(left_in)}")
-    if made_up := made_up_things(lexicon, said, prompt, written):
-        raise StructureError(f"the rewritten prompt would have added {_names(made_up)}")
-    if again := said_twice(written):
-        raise StructureError(f"the rewritten prompt would say '{again}' twice")
-    if mixed := mixed_up(lexicon, said, written):
-        raise StructureError(
-            f"the rewritten prompt would have mixed up the colour of {_names(mixed)}"
-        )
-    if not puzzle:
-        if swapped := swapped_motions(lexicon, said, written):
-            raise StructureError(
-                f"the rewritten prompt would have mixed up what {_names(swapped)} does"
-            )
-        if moved := lost_sides(lexicon, said, written):
-            raise StructureError(
-                f"the rewritten prompt would have put {_names(moved)} in another place"
-            )
-    stated = {fact for facts in lexicon.stated(said) for fact in facts}
-    guessed = [
+    for check in CHECKS:
+        if found := check.find(case):
+            raise StructureError(check.fault.format(_names(found)))
+
+
+def _texts(case: Case) -> tuple[Lexicon, str, Prompt, str]:
+    return case.lexicon, case.said, case.prompt, case.written
+
+
+def _lost_copies(case: Case) -> list[str]:
+    """Words that the model copies through and this description does not have."""
+    lost = set(_COPY.findall(case.said)) - set(_COPY.findall(case.written))
+    return [case.dialogue.restore(slot) for slot in sorted(lost)]
+
+
+def _lost_number(case: Case) -> list[str]:
+    """The first number that the description does not have."""
+    lost = set[str]() if case.puzzle else _numbers(case.said) - _numbers(case.written)
+    return sorted(lost)[:1]
+
+
+def _numbers(text: str) -> set[str]:
+    return set(_NUMBER.findall(text.lower()))
+
+
+def _guessed(case: Case) -> list[Fact]:
+    """Colours and kinds that nobody named and the model is not sure to see."""
+    stated = {fact for facts in case.lexicon.stated(case.said) for fact in facts}
+    return [
         facts[0]
-        for facts in lexicon.stated(written)
+        for facts in case.lexicon.stated(case.written)
         if facts[0].group in ("color", "kind")
         and not stated.intersection(facts)
-        and unsure.intersection(facts[0].written)
+        and case.unsure.intersection(facts[0].written)
     ]
-    if guessed:
-        raise StructureError("the tiny enhancer cannot make out what the given pictures show")
 
 
 def check_subjects(lexicon: Lexicon, subjects: Sequence[str]) -> None:
@@ -183,7 +239,7 @@ def added_subjects(lexicon: Lexicon, said: str, prompt: Prompt, written: str) ->
     return doubled or [fact for fact in kinds if fact not in asked]
 
 
-def lonely(lexicon: Lexicon, said: str, prompt: Prompt, names: Sequence[str], written: str) -> bool:
+def lonely(lexicon: Lexicon, said: str, prompt: Prompt, written: str, names: Sequence[str]) -> bool:
     """Whether a description names one subject where the user wants company for it ("plus
     something"). ``names`` are those of the slots."""
     if not _COMPANY.search(said) or edits(prompt):
@@ -221,5 +277,6 @@ def _subject_names(prompt: Prompt) -> set[str]:
     return references | {e.name for e in prompt.elements}
 
 
-def _names(facts: list[Fact]) -> str:
-    return ", ".join(f"'{fact.name.replace('_', ' ')}'" for fact in dict.fromkeys(facts))
+def _names(found: Sequence[Fact | str]) -> str:
+    words = (f if isinstance(f, str) else f.name.replace("_", " ") for f in dict.fromkeys(found))
+    return ", ".join(f"'{word}'" for word in words)

@@ -152,6 +152,6 @@ def test_nothing_is_said_twice(written: str, again: str) -> None:
 def test_company_that_was_asked_for_is_not_left_out() -> None:
     lexicon, said = enhancer_words.lexicon(), "<m0> jumping plus something"
     prompt = parse("@A jumping plus something", [Input("A", MediaKind.IMAGE, Role.REFERENCE)])
-    assert lonely(lexicon, said, prompt, ("A",), "<m0> jumps in a room.")
-    assert not lonely(lexicon, said, prompt, ("A",), "<m0> and a red ball jump in a room.")
-    assert not lonely(lexicon, "a toy robot", prompt, ("A",), "a robot stands still.")
+    assert lonely(lexicon, said, prompt, "<m0> jumps in a room.", ("A",))
+    assert not lonely(lexicon, said, prompt, "<m0> and a red ball jump in a room.", ("A",))
+    assert not lonely(lexicon, "a toy robot", prompt, "a robot stands still.", ("A",))

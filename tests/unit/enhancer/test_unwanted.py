@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from omnireel.enhancer.schema import StructureError
-from omnireel.enhancer.tiny.checks import check_draft, check_known
+from omnireel.enhancer.tiny.checks import Case, check_draft, check_known
 from omnireel.enhancer.tiny.dialogue import Dialogue, read_prompt
 from omnireel.enhancer.tiny.modeling import TinyEnhancer as Model
 from omnireel.enhancer.tiny.untaught import untaught
@@ -60,17 +60,17 @@ def test_a_draft_must_not_name_it(model: Model) -> None:
     prompt = parse("a red ball jumps in the street, no rain and no hats")
     dialogue = read(model, prompt)
     assert dialogue.text == "a red ball jumps in the street"
-    check_draft(LEXICON, prompt, dialogue, "a red ball is jumping in a city", frozenset())
+    check_draft(Case(LEXICON, prompt, dialogue, "a red ball is jumping in a city"))
     with pytest.raises(StructureError, match="would show 'rain'"):
         rainy = "a red ball is jumping in a city, in falling rain"
-        check_draft(LEXICON, prompt, dialogue, rainy, frozenset())
+        check_draft(Case(LEXICON, prompt, dialogue, rainy))
 
 
 def test_what_is_wanted_as_well_may_be_named(model: Model) -> None:
     prompt = parse("a red ball jumps in a meadow, no trees")
     dialogue = read(model, prompt)
     assert dialogue.unwanted == "meadow"
-    check_draft(LEXICON, prompt, dialogue, "a red ball is jumping in a meadow", frozenset())
+    check_draft(Case(LEXICON, prompt, dialogue, "a red ball is jumping in a meadow"))
 
 
 def test_beside_media_it_is_left_to_the_user(model: Model) -> None:
