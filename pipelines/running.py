@@ -35,7 +35,7 @@ def check_arguments(pipeline: Any, arguments: Mapping[str, Any]) -> None:
     inputs = pipeline.component_spec.inputs or {}
     if unknown := sorted(arguments.keys() - inputs.keys()):
         raise InvalidInput(
-            f"there is no argument {unknown[0]!r}; there are {', '.join(inputs)}",
+            f"unknown argument {unknown[0]!r}; valid: {', '.join(inputs)}",
             field=unknown[0],
         )
     missing = [n for n, spec in inputs.items() if not spec.optional and n not in arguments]

@@ -40,7 +40,7 @@ class ServerConfig:
     def __post_init__(self) -> None:
         if not self.endpoint.startswith(("http://", "https://")):
             raise InvalidInput(
-                f"{self.endpoint!r} is no address of a Kubeflow Pipelines server; write "
+                f"{self.endpoint!r} is not the address of a Kubeflow Pipelines server; write "
                 "http://host:port",
                 field="endpoint",
             )

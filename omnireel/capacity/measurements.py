@@ -37,7 +37,7 @@ class StageTime:
             if getattr(self, name) < 0:
                 raise InvalidInput(f"{name} must not be negative", field=name)
         if not self.mean_s > 0:
-            raise InvalidInput("a stage takes time: set other_s, or steps and step_s", field="")
+            raise InvalidInput("a stage must take time: set other_s, or steps and step_s", field="")
 
     @property
     def mean_s(self) -> float:
@@ -67,7 +67,7 @@ class Measurements:
     def __post_init__(self) -> None:
         if unknown := set(self.stages) - set(STAGES):
             raise InvalidInput(
-                f"there is no stage {min(unknown)!r}; there are {', '.join(STAGES)}", field="stages"
+                f"unknown stage {min(unknown)!r}; valid: {', '.join(STAGES)}", field="stages"
             )
         if "generator" not in self.stages:
             raise InvalidInput("stages.generator is missing: no video without it", field="stages")
@@ -109,7 +109,7 @@ def measurements_of(device: str) -> Measurements:
         near = get_close_matches(device, known, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
         raise NotFound(
-            f"nothing was measured on {device!r}; {hint}measured were: {', '.join(known)}. "
+            f"there are no measurements of {device!r}; {hint}known: {', '.join(known)}. "
             "Measure a running installation with `omnireel plan measure --out mine.toml` and give "
             "the file as --measurements mine.toml"
         )
@@ -128,10 +128,10 @@ def read_measurements(path: Path) -> Measurements:
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"cannot read {path}: {error}", field="--measurements") from None
     except tomllib.TOMLDecodeError as error:
-        raise InvalidInput(f"{path} is no TOML: {error}", field="--measurements") from None
+        raise InvalidInput(f"{path} is not valid TOML: {error}", field="--measurements") from None
     stages = found.pop("stages", {})
     if not isinstance(stages, dict):
-        raise InvalidInput(f"{path}: stages is a table of stages", field="--measurements")
+        raise InvalidInput(f"{path}: stages must be a table of stages", field="--measurements")
     try:
         times = {name: StageTime(**_checked(StageTime, value)) for name, value in stages.items()}
         return Measurements(**_checked(Measurements, found, without="stages"), stages=times)
@@ -166,17 +166,17 @@ def _toml(value: str | float) -> str:
 def _checked(kind: type, given: Any, *, without: str = "") -> dict[str, Any]:
     """The values of a table, each of its field's type."""
     if not isinstance(given, dict):
-        raise InvalidInput(f"{given!r} is no table of values")
+        raise InvalidInput(f"{given!r} is not a table of values")
     known = {f.name: f for f in fields(kind) if f.name != without}
     if unknown := set(given) - set(known):
-        raise InvalidInput(f"there is no field {min(unknown)!r}; there are {', '.join(known)}")
+        raise InvalidInput(f"unknown field {min(unknown)!r}; valid: {', '.join(known)}")
     allowed = {"str": (str,), "int": (int,), "float": (int, float)}
     for name, field in known.items():
         if name in given:
             value, names = given[name], str(field.type)
             if not isinstance(value, allowed[names]) or isinstance(value, bool):
                 kinds = {"str": "text", "int": "a whole number", "float": "a number"}
-                raise InvalidInput(f"{name} is {kinds[names]}, not {value!r}")
+                raise InvalidInput(f"{name} must be {kinds[names]}, not {value!r}")
         elif field.default is not None and "MISSING" in type(field.default).__name__:
             raise InvalidInput(f"{name} is missing")
     return given

@@ -45,11 +45,11 @@ class Demand:
                 raise InvalidInput(f"{name} must be more than 0", field=name)
         for name in ("enhanced", "upscaled"):
             if not 0 <= getattr(self, name) <= 1:
-                raise InvalidInput(f"{name} is a share, 0 to 1", field=name)
+                raise InvalidInput(f"{name} must be a share, 0 to 1", field=name)
         if not 0.5 <= self.share < 1:
-            raise InvalidInput("share is from 0.5 to below 1, for example 0.95", field="share")
+            raise InvalidInput("share must be at least 0.5 and below 1, e.g. 0.95", field="share")
         if not 0 < self.hours_a_day <= 24:
-            raise InvalidInput("hours_a_day is above 0 and at most 24", field="hours_a_day")
+            raise InvalidInput("hours_a_day must be above 0 and at most 24", field="hours_a_day")
 
     @property
     def rate(self) -> float:

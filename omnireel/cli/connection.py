@@ -38,8 +38,8 @@ def checked_api_key(api_key: str | None) -> str | None:
     """The reference to a key; a key itself is refused, since command lines are public."""
     if api_key is not None and not is_reference(api_key):
         raise InvalidInput(
-            "others can read command lines, so name where the key is: file:PATH, env:NAME, or set "
-            "$OMNIREEL_API_KEY",
+            "command lines are visible to other users; give the key as file:PATH or env:NAME, or "
+            "set $OMNIREEL_API_KEY",
             field="--api-key",
         )
     return api_key

@@ -46,7 +46,7 @@ def caption(
     from omnireel.data.captioning.levels import RULES
 
     if beside not in RULES:
-        raise InvalidInput(f"--beside is one of {', '.join(RULES)}", field="beside")
+        raise InvalidInput(f"--beside must be one of {', '.join(RULES)}", field="beside")
     show = data_report()
     done = caption_folder(
         folder,

@@ -52,7 +52,7 @@ def synthesise(
     from omnireel.types import VideoFormat
 
     if (clips is None) == (not world):
-        raise InvalidInput("say --from FOLDER or --world C2,C8, one of the two", field="from")
+        raise InvalidInput("give either --from FOLDER or --world C2,C8", field="from")
     show = data_report()
 
     def report(done: int, total: int) -> None:

@@ -59,8 +59,8 @@ class DemoConfig:
             raise InvalidInput(f"{self.seed} is out of range; use 0 .. 2^62 - 1", field="--seed")
         if self.address and self.keep_running:
             raise InvalidInput(
-                "says to keep what the demo starts, but with --address it starts nothing; leave "
-                "one of the two out",
+                "keeps what the demo starts, but with --address it starts nothing; leave one "
+                "of the two out",
                 field="--keep-running",
             )
 
@@ -134,8 +134,8 @@ def _formats(client: OmnireelClient) -> tuple[VideoFormat, VideoFormat]:
     if not (can.can_enhance and can.upscale_factor):
         missing = "super-resolver" if can.can_enhance else "prompt enhancer"
         raise FailedPrecondition(
-            f"{client.address} serves no {missing}; the demo shows every stage, so leave --address "
-            "out to start a whole stack"
+            f"{client.address} does not serve a {missing}; the demo shows every stage, so leave "
+            "--address out to start a whole stack"
         )
     default = can.defaults.format
     fmt = VideoFormat(default.width, default.height, default.num_frames, default.fps)
@@ -224,7 +224,7 @@ def _open_folder(folder: Path) -> None:
             tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise InvalidInput(
-            f"cannot use {folder} as a folder ({error.strerror}); name another", field="--out"
+            f"cannot use {folder} as a folder ({error.strerror}); choose another", field="--out"
         ) from error
 
 

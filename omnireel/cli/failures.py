@@ -50,7 +50,7 @@ def failures(
     kind = verify(folder)["kind"]
     if picture is not None and kind == "enhancer":
         raise InvalidInput(
-            "what an enhancer fails at is words, a table and no picture; leave --out out",
+            "failures of an enhancer are words, a table without a picture; leave --out out",
             field="out",
         )
     found = _find(kind, folder, bench, vae or folder.parent / "vae", count)
@@ -89,6 +89,7 @@ def _find(kind: str, folder: Path, bench: Path, vae: Path, count: int) -> Failur
 
         return worst_worded(folder, count)
     raise InvalidInput(
-        f"{folder} is of kind {kind}; failures are found of a generator, vae, upscaler or enhancer",
+        f"{folder} is of kind {kind}; failures can be found for a generator, vae, upscaler or "
+        "enhancer",
         field="component",
     )

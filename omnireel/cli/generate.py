@@ -102,12 +102,13 @@ def generate(
     Example: omnireel generate "@Girl rides a bike" --element Girl=a.png,b.png --out girl.mp4
     """
     if output.suffix.lower() != ".mp4":
-        raise InvalidInput(f"{output} is no .mp4 file; the result is an mp4", field="--out")
+        raise InvalidInput(f"{output} does not end in .mp4", field="--out")
     request = _Media.read(image, video, element, role, describe)
     wish = FormatWish(parsing.size(size) if size else None, frames, fps)
     if not wish.is_empty and (aspect or duration):
         raise InvalidInput(
-            "use either --size, --frames, --fps or --aspect, --duration", field="--aspect"
+            "use --size, --frames and --fps, or --aspect and --duration, not both",
+            field="--aspect",
         )
     scales = parsing.named_numbers(guidance, "--guidance", "--guidance text=5")
     with open_client(address, api_key) as client:

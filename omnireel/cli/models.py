@@ -79,7 +79,7 @@ def _components(folder: Path | None) -> list[Path]:
     found = sorted({path.parent for path in root.rglob("card.json")})
     if not found:
         raise NotFound(
-            f"No model component below {root}; train one with 'omnireel train <recipe>' and "
+            f"no model component below {root}; train one with 'omnireel train <recipe>' and "
             "'omnireel train export RUN FOLDER'"
         )
     return found

@@ -43,7 +43,9 @@ def named_numbers(pairs: Iterable[str], option: str, example: str) -> dict[str, 
         try:
             numbers[name] = float(value)
         except ValueError:
-            raise InvalidInput(f"{value!r} is no number; write {example}", field=option) from None
+            raise InvalidInput(
+                f"{value!r} is not a number; write {example}", field=option
+            ) from None
     return numbers
 
 
@@ -51,7 +53,9 @@ def size(text: str) -> tuple[int, int]:
     """``64x48`` as (width, height)."""
     match = _SIZE.fullmatch(text)
     if not match or "0" in (match[1].lstrip("0") or "0", match[2].lstrip("0") or "0"):
-        raise InvalidInput(f"{text!r} is no size; write WIDTHxHEIGHT, as 64x64", field="--size")
+        raise InvalidInput(
+            f"{text!r} is not a size; write WIDTHxHEIGHT, e.g. 64x64", field="--size"
+        )
     return int(match[1]), int(match[2])
 
 

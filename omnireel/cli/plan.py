@@ -107,9 +107,9 @@ def measure(
     from omnireel.cli.plan_measure import PROMPTS, make_measurements
 
     if output.exists():
-        raise AlreadyExists(f"{output} is there already; name a new file")
+        raise AlreadyExists(f"{output} exists already; choose a new file")
     if output.suffix != ".toml":
-        raise InvalidInput(f"{output} is no .toml file", field="--out")
+        raise InvalidInput(f"{output} does not end in .toml", field="--out")
     with open_client(address, api_key) as client:
         found = make_measurements(
             client, prompt or PROMPTS, videos=videos, device=device, note=note,

@@ -54,7 +54,9 @@ def summarise(videos: Sequence[video_pb2.Video], *, device: str, note: str) -> M
     settings = videos[0].settings
     shape, steps = settings.format, settings.num_inference_steps
     if any(v.settings.format != shape or v.settings.num_inference_steps != steps for v in videos):
-        raise InvalidInput("the videos are of several formats or steps; measure one at a time")
+        raise InvalidInput(
+            "the videos differ in format or number of steps; measure one kind at a time"
+        )
     waits, stages = [], {}
     for stage, name in _STAGES.items():
         times = [t for v in videos for t in v.timings if t.stage == stage]

@@ -57,7 +57,9 @@ def prompts(
     from omnireel.files import atomic_write
 
     if split not in SPLITS:
-        raise InvalidInput(f"splits are {', '.join(SPLITS)}, not {split!r}", field="split")
+        raise InvalidInput(
+            f"unknown split {split!r}; use one of {', '.join(SPLITS)}", field="split"
+        )
     root = weights or SHIPPED_TINY
     system = System(root / "generator", root / "vae", enhancer or root / "enhancer")
     chosen = [prompt for prompt in read_prompts() if prompt.split == split]

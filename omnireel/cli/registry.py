@@ -153,7 +153,7 @@ def buckets(
     stores = [open_store(address) for address in addresses]
     for address, store in zip(addresses, stores, strict=True):
         if not isinstance(store, S3Store):
-            raise InvalidInput(f"{address} is no bucket", field="addresses")
+            raise InvalidInput(f"{address} is not a bucket", field="addresses")
         store.ensure_bucket()
         out().print(f"{address.partition('?')[0]}: there", markup=False)
 

@@ -64,7 +64,7 @@ def reproduce(
         status = run_to_end([sys.executable, "-m", "omnireel.cli.main", *arguments])
         if status:
             how = "was stopped" if status == STOPPED_EARLY else f"ended with status {status}"
-            raise FailedPrecondition(f"{command} {how}; run this again to go on from there")
+            raise FailedPrecondition(f"{command} {how}; run this again to resume from there")
         if step.run is not None:
             step.done.touch()
     for line in plan.obstacles:

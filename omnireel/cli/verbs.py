@@ -113,7 +113,7 @@ class VerbGroup(TyperGroup):
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             near = get_close_matches(args[0], self._verbs, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "see `omnireel --help`"
-            raise InvalidInput(f"there is no verb {args[0]!r}; {hint}")
+            raise InvalidInput(f"unknown verb {args[0]!r}; {hint}")
         name, command, rest = super().resolve_command(ctx, args)
         return name, load(command.verb) if isinstance(command, _Face) else command, rest
 

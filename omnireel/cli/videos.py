@@ -119,6 +119,6 @@ def download_video(
 def _state(word: str) -> video_pb2.VideoState.ValueType:
     if word not in _STATES:
         raise InvalidInput(
-            f"{word!r} is no state; use one of: {', '.join(_STATES)}", field="--state"
+            f"{word!r} is not a state; use one of: {', '.join(_STATES)}", field="--state"
         )
     return _STATES[word]

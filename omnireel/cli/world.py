@@ -92,7 +92,7 @@ def parse_size(text: str) -> tuple[int, int]:
     """
     match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
     if not match:
-        raise InvalidInput(f"--size {text!r} is not WIDTHxHEIGHT, as in 128x96", field="size")
+        raise InvalidInput(f"--size {text!r} is not WIDTHxHEIGHT, e.g. 128x96", field="size")
     return int(match[1]), int(match[2])
 
 

@@ -75,7 +75,7 @@ def local_stack_address(home: Path) -> str:
         return ""
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FailedPrecondition(
-            f"{state_file} names no gateway; start the stack anew with `omnireel up`, or pass "
+            f"{state_file} names no gateway; restart the stack with `omnireel up`, or pass "
             "--address"
         ) from error
 
@@ -86,7 +86,7 @@ def check_address(address: str) -> str:
     if "/" in address:
         raise InvalidInput(
             f"{address!r} is a URL; write host:port of the gRPC port, for example "
-            f"{DEFAULT_ADDRESS} (the port of the HTTP API is another one)",
+            f"{DEFAULT_ADDRESS} (not that of the HTTP API)",
             field="address",
         )
     host, _, port = address.rpartition(":")
@@ -97,7 +97,7 @@ def check_address(address: str) -> str:
         or not 0 < int(port) < 65536
     ):
         raise InvalidInput(
-            f"{address!r} is no address; write host:port, for example {DEFAULT_ADDRESS}",
+            f"{address!r} is not an address; write host:port, for example {DEFAULT_ADDRESS}",
             field="address",
         )
     return address

@@ -49,7 +49,7 @@ def check_privacy(address: str, *, encrypted: bool, plaintext: bool) -> None:
     if not (encrypted or plaintext or is_loopback(address)):
         raise InvalidInput(
             f"the API key would cross the network to {address} in the clear; use TLS "
-            "(credentials=...), or say plaintext=True where the network itself is private",
+            "(credentials=...), or set plaintext=True where the network itself is private",
             field="plaintext",
         )
 

@@ -92,7 +92,7 @@ def error_from_rpc(error: grpc.RpcError, address: str) -> OmnireelError:
     code, text = error.code(), error.details() or ""
     if code is grpc.StatusCode.UNAVAILABLE and _HTTP1 in text:
         return FailedPrecondition(
-            f"the server at {address} speaks HTTP, not gRPC; name the gateway's gRPC port, which "
+            f"the server at {address} speaks HTTP, not gRPC; give the gateway's gRPC port, which "
             "is not that of its HTTP API"
         )
     if code is grpc.StatusCode.UNAVAILABLE or text == _BROKEN_WHILE_SENDING:
@@ -101,8 +101,8 @@ def error_from_rpc(error: grpc.RpcError, address: str) -> OmnireelError:
         return gone
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return FailedPrecondition(
-            f"the server at {address} does not have this call; it is no Omnireel gateway, or an "
-            "older one"
+            f"the server at {address} does not have this call; it is not an Omnireel gateway, or "
+            "an older one"
         )
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return DeadlineExceeded(f"{address} did not answer in time")

@@ -70,7 +70,7 @@ class VideoOptions:
         for name, value in self.labels.items():
             if not isinstance(name, str) or not isinstance(value, str):
                 raise InvalidInput(
-                    f"{name!r}: {value!r} is no label; names and values are text",
+                    f"{name!r}: {value!r} is not a label; names and values are text",
                     field=f"labels.{name}",
                 )
         _check_keys(self.guidance, {"text", "image", "video"}, "guidance")
@@ -194,7 +194,9 @@ def video_name(name: str) -> str:
     """``videos/{id}`` from that, from ``operations/{id}`` or from a bare id."""
     identity = name.removeprefix("videos/").removeprefix("operations/")
     if not identity or "/" in identity:
-        raise InvalidInput(f"{name!r} names no video; write videos/ID or ID", field="name")
+        raise InvalidInput(
+            f"{name!r} is not the name of a video; write videos/ID or ID", field="name"
+        )
     return f"videos/{identity}"
 
 
@@ -226,7 +228,7 @@ def _role(name: str, role: Role | str) -> Role:
     if role in tuple(Role) and role not in internal:
         return Role(role)
     known = ", ".join(r for r in Role if r not in internal)
-    raise InvalidInput(f"{str(role)!r} is no role; use one of: {known}", field=f"roles.{name}")
+    raise InvalidInput(f"{str(role)!r} is not a role; use one of: {known}", field=f"roles.{name}")
 
 
 def _check_int32(value: int, field: str, least: int = _MIN_INT32) -> None:

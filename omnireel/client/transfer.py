@@ -52,7 +52,7 @@ def prepare_upload(
     try:
         if isinstance(source, Path) and not stat.S_ISREG(source.stat().st_mode):
             # A pipe gives its bytes once, and a device may give them for ever.
-            raise InvalidInput(f"{name} is no file; give an image or video file", field=field)
+            raise InvalidInput(f"{name} is not a file; give an image or video file", field=field)
         for chunk in _chunks(source):
             digest.update(chunk)
             size += len(chunk)

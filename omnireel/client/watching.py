@@ -88,5 +88,5 @@ class Watch:
 
     def _too_late(self) -> DeadlineExceeded:
         return DeadlineExceeded(
-            f"{self._name} is not finished after {self._timeout_s:g} s; it goes on"
+            f"{self._name} is not finished after {self._timeout_s:g} s; it is still running"
         )

@@ -122,7 +122,7 @@ def _csv_rows(text: str) -> Iterator[tuple[int, str | None, str | None]]:
         for row in reader:
             yield reader.line_num, row["file"] or None, row["caption"]
     except csv.Error as error:
-        raise InvalidInput(f"line {reader.line_num} is no CSV ({error})") from error
+        raise InvalidInput(f"line {reader.line_num} is not valid CSV ({error})") from error
 
 
 def _jsonl_rows(text: str) -> Iterator[tuple[int, str | None, str | None]]:
@@ -133,7 +133,7 @@ def _jsonl_rows(text: str) -> Iterator[tuple[int, str | None, str | None]]:
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise InvalidInput(f"line {number} is no JSON ({error})") from error
+            raise InvalidInput(f"line {number} is not valid JSON ({error})") from error
         row = row if isinstance(row, Mapping) else {}
         file, caption = row.get("file"), row.get("caption")
         yield (

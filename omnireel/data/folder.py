@@ -147,7 +147,7 @@ def _check(
     ]
     caption = read_beside(path)
     if caption is not None and twins and given is None:
-        raise InvalidInput(f"{caption.where} could be that of {twins[0]} too; rename one")
+        raise InvalidInput(f"{caption.where} is ambiguous: it also matches {twins[0]}; rename one")
     if caption is not None and given is not None:
         raise InvalidInput(f"has a caption in {caption.where} and in {given.where}; keep one")
     caption = caption or given
@@ -172,11 +172,11 @@ def _check_clip(kind: MediaKind, clip: Clip, config: FolderConfig) -> None:
     _, height, width, _ = clip.frames_THWC.shape
     if min(height, width) < config.min_short_side:
         raise InvalidInput(
-            f"is {width}x{height} pixels; {config.min_short_side} on the short side at least"
+            f"is {width}x{height} pixels; the minimum is {config.min_short_side} on the short side"
         )
     seconds = clip.format.duration_s
     if kind is MediaKind.VIDEO and seconds < config.min_seconds:
-        raise InvalidInput(f"plays {seconds:.2f} s; {config.min_seconds:g} s at least")
+        raise InvalidInput(f"lasts {seconds:.2f} s; the minimum is {config.min_seconds:g} s")
 
 
 def _summary(folder: Path, wrong: list[FieldViolation]) -> str:

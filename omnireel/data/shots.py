@@ -26,8 +26,6 @@ BINS = 4
 """Of each colour."""
 DISSOLVE_S = (0.25, 0.6)
 """Half the length of gradual changes that are looked for, seconds."""
-USUAL_S = 1.0
-"""How far to both sides the usual change is looked for: a cut stands out from it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +33,6 @@ class Signatures:
     """Of T frames: ``small_THW``, luma with mean 0; ``histogram_TK`` with sum 1."""
 
     small_THW: F32
-    mean_T: F32
     histogram_TK: F32
 
     def __len__(self) -> int:
@@ -61,7 +58,7 @@ def signatures(frames_T: Pictures) -> Signatures:
     histogram = np.zeros((len(tiny), BINS**3), np.float32)
     for i, row in enumerate(bins):
         histogram[i] = np.bincount(row.ravel(), minlength=BINS**3) / row.size
-    return Signatures(luma - mean[:, None, None], mean, histogram)
+    return Signatures(luma - mean[:, None, None], histogram)
 
 
 def difference(seen: Signatures, one: npt.NDArray[np.intp], other: npt.NDArray[np.intp]) -> F32:

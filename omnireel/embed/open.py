@@ -28,6 +28,6 @@ def open_embedder(folder: Path | str) -> Embedder:
 
         return ImageTextEmbedder.load(folder)
     raise NotFound(
-        f"no embedder in {folder}: name a folder with card.json (see 'omnireel train "
+        f"no embedder in {folder}: give a folder with card.json (see 'omnireel train "
         "embedder-tiny') or a CLIP-like transformers model"
     )

@@ -45,7 +45,7 @@ class TinyEmbedder:
         if other := network.state_dict().keys() ^ component.state_dict.keys():
             raise FailedPrecondition(
                 f"{folder} is of an earlier version of the network ({min(other)}); train it "
-                f"on: omnireel train embedder-tiny --init-from {folder}"
+                f"further: omnireel train embedder-tiny --init-from {folder}"
             )
         network.load_state_dict(component.state_dict)
         digest = component.card["sha256"]["model.safetensors"][:12]

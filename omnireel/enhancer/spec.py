@@ -54,9 +54,9 @@ class EnhancerSpec:
                 field="enhancer.device",
             )
         if self.timeout_s <= 0:
-            raise InvalidInput("the timeout must be above 0 s", field="enhancer.timeout_s")
+            raise InvalidInput("timeout_s must be more than 0", field="enhancer.timeout_s")
         if self.max_new_tokens < 1:
-            raise InvalidInput("at least one token", field="enhancer.max_new_tokens")
+            raise InvalidInput("max_new_tokens must be 1 or more", field="enhancer.max_new_tokens")
         if self.kind not in ("tiny", "transformers", "openai", "off"):
             raise InvalidInput(
                 f"unknown enhancer {self.kind!r}: use tiny, transformers, openai or off",

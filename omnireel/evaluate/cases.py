@@ -37,7 +37,7 @@ class CaseConfig:
             oracles_of(capability)
         if self.count < 2:
             raise InvalidInput(
-                "at least 2 cases per capability; the shuffled control needs another one",
+                "count must be 2 or more: the shuffled control needs another case",
                 field="count",
             )
         if self.seed < 0:

@@ -75,11 +75,12 @@ def _check_alike(one: LoadedComponent, other: LoadedComponent, second: Path) -> 
             f"is of kind {other.kind}" if one.kind != other.kind else f"differs in {differing[0]}"
         )
         raise InvalidInput(
-            f"{second} {what}; only models of one kind and architecture have a mean", field="second"
+            f"{second} {what}; models must share kind and architecture to be averaged",
+            field="second",
         )
     spaces = {c.config.get("latent_space") for c in (one, other)}
     if len(spaces) > 1:
-        raise InvalidInput(f"{second} speaks the latents of another autoencoder", field="second")
+        raise InvalidInput(f"{second} was trained on another autoencoder's latents", field="second")
     theirs = _transformer(other)
     for name, value in _transformer(one).items():
         if value != theirs.get(name):

@@ -53,7 +53,7 @@ class DecodeLimits:
         """Refuse a frame without extent or of more than ``max_pixels``."""
         if width <= 0 or height <= 0:
             raise InvalidInput(
-                f"{field} says it is {width}x{height} pixels; export it again", field=field
+                f"{field} claims to be {width}x{height} pixels; export it again", field=field
             )
         if width * height > self.max_pixels:
             raise InvalidInput(
@@ -71,7 +71,7 @@ class DecodeLimits:
             )
         if seconds > self.max_seconds + _TIME_SLACK_S:
             raise InvalidInput(
-                f"{field} plays longer than {self.max_seconds:g} s; cut it", field=field
+                f"{field} lasts longer than {self.max_seconds:g} s; cut it", field=field
             )
 
     def check_memory(self, frames: int, width: int, height: int, field: str) -> None:

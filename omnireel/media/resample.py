@@ -58,7 +58,7 @@ def fit(clip: Clip, width: int, height: int) -> Clip:
 
 def _resize(frames_THWC: Frames, width: int, height: int, box: Box) -> Frames:
     if width < 1 or height < 1:
-        raise InvalidInput(f"{width}x{height} pixels is no size", field="size")
+        raise InvalidInput(f"{width}x{height} pixels is not a size", field="size")
     out = np.empty((len(frames_THWC), height, width, 3), np.uint8)
     for i, frame in enumerate(frames_THWC):
         # Pillow's filters widen with the scale, so shrinking is antialiased.

@@ -37,7 +37,7 @@ class ParallelConfig:
 
     def __post_init__(self) -> None:
         if self.zero not in (0, 1, 2, 3):
-            raise InvalidInput("zero is 0, 1, 2 or 3", field="parallel.zero")
+            raise InvalidInput("zero must be 0, 1, 2 or 3", field="parallel.zero")
         for name, least in (("ulysses", 1), ("ranks_per_node", 0), ("bucket_elements", 1)):
             if getattr(self, name) < least:
                 raise InvalidInput(f"{name} must be {least} or more", field=f"parallel.{name}")
@@ -82,7 +82,7 @@ def rank_of(environment: Mapping[str, str]) -> Rank:
         ) from error
     if not 0 <= found.rank < found.world:
         raise FailedPrecondition(
-            f"RANK {found.rank} is none of {found.world} ranks", reason="BAD_RANK"
+            f"RANK {found.rank} is not one of {found.world} ranks", reason="BAD_RANK"
         )
     return found
 

@@ -192,7 +192,7 @@ def build_recipe(name: str) -> Recipe:
     if entry is None:
         near = difflib.get_close_matches(name, RECIPES, n=1)
         hint = f"did you mean {near[0]}?" if near else "see 'omnireel train list'"
-        raise InvalidInput(f"There is no recipe {name!r}; {hint}", field="recipe")
+        raise InvalidInput(f"there is no recipe {name!r}; {hint}", field="recipe")
     module, function = entry.path.split(":")
     recipe: Recipe = getattr(importlib.import_module(module), function)()
     return recipe

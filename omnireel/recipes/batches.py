@@ -25,9 +25,9 @@ def check_batching(batching: Batching, encoding: Encoding) -> None:
 
     """
     if batching not in ("formats", "packed"):
-        raise InvalidInput("batching is 'formats' or 'packed'", field="batching")
+        raise InvalidInput("batching must be 'formats' or 'packed'", field="batching")
     if encoding not in ("cache", "online"):
-        raise InvalidInput("encoding is 'cache' or 'online'", field="encoding")
+        raise InvalidInput("encoding must be 'cache' or 'online'", field="encoding")
     if encoding == "online" and batching == "packed":
         raise InvalidInput(
             "packing needs to know all lengths beforehand; with encoding=online leave batching at "

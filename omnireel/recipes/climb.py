@@ -54,8 +54,8 @@ class ClimbConfig:
     def __post_init__(self) -> None:
         if self.first and self.start is None:
             raise InvalidInput(
-                f"climbing from {self.first} on needs the parts that the rungs before make; name a "
-                "model folder with --start",
+                f"starting with {self.first} needs the parts that earlier rungs make; give a model "
+                "folder with --start",
                 field="start",
             )
 
@@ -136,7 +136,7 @@ def _given_parts(ladder: Ladder, skipped: Sequence[Rung], config: ClimbConfig) -
     needed = {rung.part for rung in skipped}
     for part in needed:
         if not (config.start / part).is_dir():
-            raise NotFound(f"{config.start} has no {part}, which the rungs before would have made")
+            raise NotFound(f"{config.start} has no {part}, which earlier rungs would have made")
     return tuple(
         part
         for part in dict.fromkeys(rung.part for rung in ladder.rungs)
@@ -212,7 +212,7 @@ class _Way:
         )
         if not self._run(request):
             raise FailedPrecondition(
-                f"{rung.name} was stopped; the same command goes on from its checkpoint"
+                f"{rung.name} was stopped; run the same command again to resume from its checkpoint"
             )
         export_run(run, run.parent / "component", cache=self._config.cache, report=self._report)
 

@@ -123,7 +123,7 @@ def _unknown(name: str, root: Any) -> InvalidInput:
         k for k in known if k.rsplit(".", 1)[-1] == name.rsplit(".", 1)[-1]
     ]
     hint = f"did you mean {' or '.join(near)}?" if near else f"the fields are {', '.join(known)}"
-    return InvalidInput(f"The recipe has no field {name!r}; {hint}", field=name)
+    return InvalidInput(f"the recipe has no field {name!r}; {hint}", field=name)
 
 
 def _dataclass_from(kind: Any, data: Any, field: str) -> Any:
@@ -136,7 +136,7 @@ def _dataclass_from(kind: Any, data: Any, field: str) -> Any:
             near = difflib.get_close_matches(name, fields, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise InvalidInput(
-                f"Unknown field {_join(field, name)}{hint}", field=_join(field, name)
+                f"unknown field {_join(field, name)}{hint}", field=_join(field, name)
             )
     values = {n: from_json(hints[n], v, _join(field, n)) for n, v in data.items()}
     for name, spec in fields.items():

@@ -151,7 +151,7 @@ def fetch_run(store: ObjectStore, run: Path) -> Path:
         raise AlreadyExists(f"{run} has the checkpoint {present.name}; choose an empty folder")
     name = _latest(store)
     if name is None:
-        raise NotFound(f"{store.uri(_LATEST)} is not there: no run was copied to this place")
+        raise NotFound(f"{store.uri(_LATEST)} does not exist: no run was copied there")
     folder = run / "checkpoints" / name
     folder.parent.mkdir(parents=True, exist_ok=True)
     with atomic_folder(folder) as made:
@@ -171,7 +171,7 @@ def _latest(store: ObjectStore) -> str | None:
         return None
     name = store.get(uri).decode().strip()
     if not re.fullmatch(r"step_\d+", name):  # never a way out of the run folder
-        raise IntegrityError(f"{uri} says {name!r}, which is no checkpoint")
+        raise IntegrityError(f"{uri} names {name!r}, which is not a checkpoint")
     return name
 
 

@@ -57,7 +57,7 @@ class EnhancerPolicyRecipe:
         if self.trainer.parallel.zero == 3:
             raise InvalidInput(
                 "the policy writes its answers within a step, and ZeRO-3 gathers weights for each "
-                "token: ranks whose answers differ in length would wait for each other for good; "
+                "token: ranks whose answers differ in length would wait for each other forever; "
                 "use parallel.zero=2",
                 field="trainer.parallel.zero",
             )

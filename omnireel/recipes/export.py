@@ -93,7 +93,7 @@ def serving_weights(checkpoint: Checkpoint, *, raw: bool) -> dict[str, Tensor]:
         return weights
     if not decays:
         raise InvalidInput(
-            "The run kept no averaged weights; export with --raw", field="trainer.ema.decays"
+            "the run kept no averaged weights; export with --raw", field="trainer.ema.decays"
         )
     prefix = f"{decays[0]}/"
     for name, tensor in checkpoint.ema.items():

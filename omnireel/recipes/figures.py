@@ -29,9 +29,7 @@ def new_figure(
     try:
         from matplotlib.figure import Figure as NewFigure
     except ImportError as error:
-        raise FailedPrecondition(
-            "pictures need matplotlib, which comes with pip install 'omnireel[train]'"
-        ) from error
+        raise FailedPrecondition("plots need matplotlib: pip install 'omnireel[train]'") from error
     figure = NewFigure(figsize=(WIDTH, height), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False)
     for axes in panels.flat:

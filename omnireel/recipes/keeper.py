@@ -78,7 +78,7 @@ class KeeperRecipe(PairRecipe):
         """
         if place.started_from is None:
             raise InvalidInput(
-                "the keeper is a part of an autoencoder: name its component with --init-from, for "
+                "the keeper is a part of an autoencoder: give its component with --init-from, for "
                 f"example --init-from {SHIPPED_TINY / 'vae'}",
                 field="init_from",
             )
@@ -111,8 +111,8 @@ class KeeperRecipe(PairRecipe):
         before = load_component(origin, kind="vae")
         if autoencoder_sha256(origin) != place.pinned["autoencoder"]:
             raise IntegrityError(
-                f"{origin} is not the autoencoder any more that the run began with; put that one "
-                "back, or train the keeper of the new one"
+                f"{origin} is no longer the autoencoder that the run began with; restore it, "
+                "or train the keeper of the new one"
             )
         config = {**asdict(vae_config(before)), KEEPER: asdict(self.model)}
         own = own_weights(before.state_dict)

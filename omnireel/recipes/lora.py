@@ -109,7 +109,7 @@ class LoraRecipe:
         base = load_component(self.base, kind="generator")
         if weights_sha256(base) != place.pinned["base"]:
             raise InvalidInput(
-                f"the run adapted another generator than the one in {self.base}; bring that back",
+                f"the run adapted another generator than the one in {self.base}; restore it",
                 field="base",
             )
         model = load_network(self.base, self.trainer)

@@ -52,7 +52,7 @@ class PixelPartRecipe(PairRecipe):
         """
         if place.started_from is None:
             raise InvalidInput(
-                f"the {self.part} is a part of a super-resolver: name its component with "
+                f"the {self.part} is a part of a super-resolver: give its component with "
                 f"--init-from, for example --init-from {SHIPPED_TINY / 'upscaler'}",
                 field="init_from",
             )
@@ -86,8 +86,8 @@ class PixelPartRecipe(PairRecipe):
         origin = self.origin(place)
         if _weights_of(origin) != place.pinned[_ORIGIN]:
             raise IntegrityError(
-                f"{origin} is not the super-resolver any more that the run began with; put that "
-                f"one back, or train the {self.part} of the new one"
+                f"{origin} is no longer the super-resolver that the run began with; restore it, "
+                f"or train the {self.part} of the new one"
             )
         config = {**load_component(origin).config, "upscale": dict(upscale)}
         return ComponentParts("upscaler", config, state, self.card(LIMITS))

@@ -153,7 +153,7 @@ class PreferenceRecipe:
             raise InvalidInput(
                 f"{self.reference} makes clips of {limits.short_side} pixels on the short side and "
                 f"{limits.max_frames} frames at most, and pairs of {fmt.width} x {fmt.height} x "
-                f"{fmt.num_frames} are asked of it; name a larger one with --set reference=FOLDER, "
+                f"{fmt.num_frames} are required; give a larger one with --set reference=FOLDER, "
                 "or lower pairs.format",
                 field="pairs.format",
             )

@@ -41,7 +41,7 @@ def recorded(command: str, label: str) -> Recorded:
         return _taken_apart("average", "", words[3:])
     if words[:3] == ["omnireel", "train", "lora"]:
         raise FailedPrecondition(
-            f"{label} learned from a folder of clips; where they are, {command!r} makes it again"
+            f"{label} was trained on a folder of clips; {command!r} repeats it where they are"
         )
     if words[:3] == ["omnireel", "train", "ladder"]:
         found = _taken_apart("ladder", "", words[3:])
@@ -49,10 +49,10 @@ def recorded(command: str, label: str) -> Recorded:
         found = _taken_apart("recipe", words[2], words[3:])
     else:
         raise FailedPrecondition(
-            f"{label} was made by {command!r}, which is no recipe of this release"
+            f"{label} was made by {command!r}, which is not a recipe of this release"
         )
     if found.words:
-        raise FailedPrecondition(f"{label} has the word {found.words[0]!r}, which is no option")
+        raise FailedPrecondition(f"the command of {label} has an unknown option {found.words[0]!r}")
     return found
 
 

@@ -126,7 +126,10 @@ class _Chain:
         commands = [recorded(line, label) for line in lines]
         before = parents(self.stages, number)
         if unknown := [place for place in before.values() if place not in self._made]:
-            raise FailedPrecondition(f"{label} started from stage {unknown[0]}, its card says")
+            raise FailedPrecondition(
+                f"the card of {label} says that it started from stage {unknown[0]}, which it does "
+                "not list"
+            )
         starts = {part: self._made[place] for part, place in before.items()}
         if commands[0].verb == "average":
             self._made[number] = self._average(label, number, lines[0], commands[0], starts)
@@ -144,7 +147,7 @@ class _Chain:
         if not {"first", "second"} <= set(starts):
             raise FailedPrecondition(
                 f"{label} is the mean of two models, and its card does not say which stages made "
-                "them; take the mean again with this release, and the new card will"
+                "them; average them again with this release, whose card does"
             )
         made = self._out / f"{number}-average-component"
         models = (str(starts["first"]), str(starts["second"]), str(made))

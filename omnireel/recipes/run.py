@@ -191,7 +191,7 @@ def check_start(folder: Path, init_from: Path) -> None:
     if began is None or began.resolve() != located(init_from).resolve():
         raise InvalidInput(
             f"{folder} holds a run that began with {began or 'random weights'}, not with "
-            f"{init_from}; leave --init-from out to go on with it, or choose another --out",
+            f"{init_from}; leave --init-from out to continue it, or choose another --out",
             field="init_from",
         )
 

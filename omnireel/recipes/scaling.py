@@ -138,7 +138,7 @@ def _train(
         command=command,
     )  # fmt: skip
     if run_recipe(request, callbacks(run), report).stopped_early:
-        raise FailedPrecondition(f"{run} was stopped; the same command goes on from there")
+        raise FailedPrecondition(f"{run} was stopped; run the same command again to resume")
 
 
 def _measured(study: ScalingStudy, size: str, run: Path, folder: Path) -> ScalingPoint:
@@ -160,9 +160,3 @@ def _measured(study: ScalingStudy, size: str, run: Path, folder: Path) -> Scalin
         held_out_loss=card["scores"]["loss"],
         score=measure(read_results(results), None).scores["mean"],
     )
-
-
-def read_points(path: Path) -> list[ScalingPoint]:
-    """What :func:`run_study` wrote."""
-    found = json.loads(path.read_text(encoding="utf-8"))
-    return [ScalingPoint(**{**each, "score": Interval(**each["score"])}) for each in found]

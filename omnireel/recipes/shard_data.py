@@ -39,7 +39,7 @@ def encode_shards(
     begun_with = place.pinned.get("shards", content)
     if begun_with != content:
         raise InvalidInput(
-            f"the run was begun with other samples than those in {shards}; bring them back, or "
+            f"the run was begun with other samples than those in {shards}; restore them, or "
             "start a new run with another --out",
             field="shards",
         )

@@ -54,7 +54,7 @@ def run_words(pinned: Mapping[str, str], most: int) -> tuple[str, ...]:
 
 def _other_words() -> InvalidInput:
     return InvalidInput(
-        "the run was begun with another vocabulary; set shard_words as it was, or start a new run",
+        "the run was begun with another vocabulary; set shard_words as before, or start a new run",
         field="shard_words",
     )
 

@@ -70,7 +70,7 @@ class VaeRecipe:
         if self.decoder_only:
             if init_from is None and not place.pinned:
                 raise InvalidInput(
-                    "decoder_only keeps an encoder: name its component with --init-from",
+                    "decoder_only keeps an encoder: give its component with --init-from",
                     field="init_from",
                 )
             vae.encoder.requires_grad_(False)

@@ -32,7 +32,7 @@ def assemble(
         parts.append(vae)
     elif version.kind in ("generator", "upscaler"):
         raise FailedPrecondition(
-            f"{version.ref} does not say which autoencoder it stands on; register the component "
+            f"{version.ref} does not say which autoencoder it belongs to; register the component "
             f"of {_root(registry, version).ref} again, with --parent NAME/NUMBER of one"
         )
     out.mkdir(parents=True, exist_ok=True)

@@ -76,8 +76,7 @@ def claim(
         if claimed:
             _withdraw(registry, name, key)
     raise FailedPrecondition(
-        f"{name}@{alias} is being moved by {', '.join(others.values())} at this moment; look "
-        "where it points then, and run again"
+        f"{name}@{alias} is being moved by {', '.join(others.values())}; check it, then retry"
     )
 
 

@@ -57,6 +57,6 @@ def _check_no_circle(registry: Registry, version: ModelVersion, parents: Sequenc
     for parent in parents:
         if version.ref in made_from(versions, parent):
             raise InvalidInput(
-                f"{parent} was made from {version.ref}, so it is no parent of it; name others",
+                f"{parent} was made from {version.ref}, so it cannot be its parent; give others",
                 field="parents",
             )

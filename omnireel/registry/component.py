@@ -150,7 +150,7 @@ def load_component(
                 raise IntegrityError(f"{folder / name} is not readable: {error}") from error
     for name, tensor in tensors.items():
         if fault := _fault(tensor):
-            raise IntegrityError(f"Tensor {name} in {folder} {fault}; export the component again")
+            raise IntegrityError(f"tensor {name} in {folder} {fault}; export the component again")
     if dtype is not None:
         tensors = {n: t.to(dtype) if t.is_floating_point() else t for n, t in tensors.items()}
     config = _read_json(folder / "config.json")
@@ -166,7 +166,7 @@ def check_place(folder: Path) -> None:
     """
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not is_component(folder)):
         raise InvalidInput(
-            f"{folder} exists and is no component folder; choose another place", field="out"
+            f"{folder} exists and is not a component folder; choose another place", field="out"
         )
 
 
@@ -187,7 +187,7 @@ def verify(folder: Path | str) -> dict[str, Any]:
     folder = located(Path(folder))
     if not is_component(folder):
         raise NotFound(
-            f"No model component in {folder} (card.json is missing); train one with "
+            f"no model component in {folder} (card.json is missing); train one with "
             "'omnireel train <recipe>' and 'omnireel train export RUN FOLDER', or point to the "
             "shipped weights"
         )
@@ -221,7 +221,7 @@ def _storage_tensors(
     state_dict: Mapping[str, torch.Tensor], dtype: torch.dtype | None
 ) -> dict[str, torch.Tensor]:
     if not state_dict:
-        raise InvalidInput("A component needs at least one tensor", field="state_dict")
+        raise InvalidInput("a component needs at least one tensor", field="state_dict")
     tensors = {}
     for name, tensor in sorted(state_dict.items()):
         plain = tensor.detach().to("cpu")
@@ -229,7 +229,7 @@ def _storage_tensors(
             plain = plain.to(dtype or plain.dtype)
         if fault := _fault(plain):
             raise InvalidInput(
-                f"Tensor {name} {fault}; do not ship this checkpoint", field=f"state_dict.{name}"
+                f"tensor {name} {fault}; do not ship this checkpoint", field=f"state_dict.{name}"
             )
         # A copy of its own: safetensors refuses tensors that share memory (tied weights).
         tensors[name] = plain.contiguous().clone()
@@ -275,7 +275,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise IntegrityError(f"{path} is damaged: {error!r}") from error
     if not isinstance(data, dict):
-        raise IntegrityError(f"{path} is damaged: it holds no JSON object")
+        raise IntegrityError(f"{path} is damaged: it is not a JSON object")
     return data
 
 

@@ -38,7 +38,7 @@ def atomic_folder(destination: Path) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
         if is_disk_full(error):
             raise ResourceExhausted(
-                f"No space left while writing {destination}; free some space and run again "
+                f"no space left while writing {destination}; free some space and run again "
                 "(what was there before is untouched)"
             ) from error
         raise

@@ -37,9 +37,7 @@ def draw_lineage(lineage: Lineage, out: Path) -> Path:
     """
     kind = out.suffix.lower()
     if kind not in (".svg", ".png"):
-        raise InvalidInput(
-            f"{out.name!r} ends neither in .svg nor in .png; name the picture so", field="out"
-        )
+        raise InvalidInput(f"the picture must end in .svg or .png, not {out.name!r}", field="out")
     places = _arrange(lineage)
     title = f"Lineage of {lineage.focus}"
     size = (max(places.width, 2 * _PAD + text_width(title, 20) + 72), places.height + _HEADER)

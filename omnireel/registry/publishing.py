@@ -123,7 +123,7 @@ def fetch(reference: str, out: Path, *, tracking_uri: str = DEFAULT_TRACKING_URI
         return version
     source = urlsplit(version.source)
     if source.scheme == "file" and not Path(unquote(source.path)).is_dir():
-        raise NotFound(f"the files of {version.ref} are gone from {version.source}")
+        raise NotFound(f"the files of {version.ref} are missing from {version.source}")
     with atomic_folder(out) as work, TemporaryDirectory(dir=out.parent, prefix=".fetch-") as raw:
         with mlflow_errors(tracking_uri):
             from mlflow.artifacts import download_artifacts

@@ -35,10 +35,10 @@ def parse_reference(text: str) -> Reference:
     if at:
         if alias and _NAME.fullmatch(name):
             return Reference(name, alias=alias)
-        raise InvalidInput(f"{text!r} names no model version; {_EXAMPLES}", field="reference")
+        raise InvalidInput(f"{text!r} is not a model version; {_EXAMPLES}", field="reference")
     name, slash, number = text.partition("/")
     if not _NAME.fullmatch(name) or (slash and not re.fullmatch(r"[1-9][0-9]{0,9}", number)):
-        raise InvalidInput(f"{text!r} names no model version; {_EXAMPLES}", field="reference")
+        raise InvalidInput(f"{text!r} is not a model version; {_EXAMPLES}", field="reference")
     return Reference(name, number=int(number) if slash else None)
 
 
@@ -51,7 +51,7 @@ def check_pinned(text: str) -> str:
     """
     if parse_reference(text).number is None:
         raise InvalidInput(
-            f"{text!r} may mean another version tomorrow; pin one, as NAME/3", field="version"
+            f"{text!r} is not pinned; use a fixed version, e.g. NAME/3", field="version"
         )
     return text
 
@@ -65,7 +65,7 @@ def check_name(name: str) -> str:
     """
     if not _NAME.fullmatch(name):
         raise InvalidInput(
-            f"{name!r} is no model name; use letters, digits, '.', '_' and '-'", field="name"
+            f"{name!r} is not a model name; use letters, digits, '.', '_' and '-'", field="name"
         )
     if _HASH.fullmatch(name):
         raise InvalidInput(
@@ -83,8 +83,8 @@ def check_alias(alias: str) -> str:
     """
     if not _NAME.fullmatch(alias) or re.fullmatch(r"v\d+|latest", alias, re.IGNORECASE):
         raise InvalidInput(
-            f"{alias!r} is no alias; use letters, digits, '.', '_' and '-', but not 'latest' or "
-            "'v1'",
+            f"{alias!r} is not an alias; use letters, digits, '.', '_' and '-', but not 'latest' "
+            "or 'v1'",
             field="alias",
         )
     return alias

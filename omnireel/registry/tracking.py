@@ -127,7 +127,7 @@ def _check_reachable(tracking_uri: str, create: bool) -> None:
     if scheme not in _PORTS or not parts.hostname:
         if scheme in ("", "file"):
             raise InvalidInput(
-                f"{tracking_uri!r} is no tracking address with a model registry; write "
+                f"{tracking_uri!r} is not a tracking address with a model registry; write "
                 f"--mlflow {DEFAULT_TRACKING_URI} or --mlflow http://server:5000",
                 field="mlflow",
             )
@@ -158,7 +158,7 @@ def _check_sqlite(path: Path, tracking_uri: str, create: bool) -> None:
         start = file.read(16)
     if start and start != b"SQLite format 3\0":
         raise Unavailable(
-            f"{path} is no SQLite database (damaged, or another file); check --mlflow"
+            f"{path} is not an SQLite database (damaged, or another file); check --mlflow"
         )
 
 

@@ -186,13 +186,13 @@ def _no_match(wanted: Reference, versions: list[ModelVersion]) -> InvalidInput |
     if wanted.number is not None:
         near = sorted(numbers, key=lambda n: abs(n - (wanted.number or 0)))[:5]
         refs = ", ".join(f"{name}/{n}" for n in sorted(near))
-        return NotFound(f"{name} has no version {wanted.number}; there are {refs}")
+        return NotFound(f"{name} has no version {wanted.number}; nearest: {refs}")
     if wanted.alias:
         near_aliases = get_close_matches(wanted.alias, aliases, n=1)
         hint = f"did you mean {name}@{near_aliases[0]}?" if near_aliases else f"there is {shown}"
         return NotFound(f"{name} has no alias {wanted.alias!r}; {hint}")
     return InvalidInput(
-        f"{name!r} has {len(numbers)} versions; say which: {name}/{numbers[-1]} ({shown})",
+        f"{name!r} has {len(numbers)} versions; choose one: {name}/{numbers[-1]} ({shown})",
         field="reference",
     )
 

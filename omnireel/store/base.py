@@ -114,5 +114,5 @@ def check_size(info: ObjectInfo, max_bytes: int | None) -> None:
     """Refuse an object that is larger than the reader can take."""
     if max_bytes is not None and info.size > max_bytes:
         raise InvalidInput(
-            f"{info.uri} has {info.size} bytes; {max_bytes} at most can be read", field="uri"
+            f"{info.uri} has {info.size} bytes; the limit is {max_bytes}", field="uri"
         )

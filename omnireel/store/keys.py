@@ -26,8 +26,8 @@ def check_key(key: str) -> str:
     legal = len(key) <= MAX_KEY_CHARACTERS and all(_SEGMENT.match(s) for s in key.split("/"))
     if not legal:
         raise InvalidInput(
-            f"{key[:80]!r} is no object key: use letters, digits and ._=+@- in segments between "
-            f"slashes, none starting with a dot, {MAX_KEY_CHARACTERS} characters at most",
+            f"{key[:80]!r} is not an object key: use letters, digits and ._=+@- in segments "
+            f"between slashes, none starting with a dot, {MAX_KEY_CHARACTERS} characters at most",
             field="key",
         )
     return key
@@ -41,7 +41,8 @@ def check_foreign_key(key: str) -> str:
     """
     if not 1 <= len(key.encode()) <= MAX_FOREIGN_KEY_BYTES:
         raise InvalidInput(
-            f"{key[:80]!r} is no object key: it has 1 to {MAX_FOREIGN_KEY_BYTES} bytes", field="key"
+            f"{key[:80]!r} is not an object key: it has 1 to {MAX_FOREIGN_KEY_BYTES} bytes",
+            field="key",
         )
     return key
 
@@ -49,7 +50,7 @@ def check_foreign_key(key: str) -> str:
 def content_key(sha256: str, suffix: str = "") -> str:
     """The key of content-addressed bytes; ``suffix`` such as ``.mp4`` or empty."""
     if not _SUFFIX.match(suffix):
-        raise InvalidInput(f"{suffix!r} is no file suffix such as '.mp4'", field="suffix")
+        raise InvalidInput(f"{suffix!r} is not a file suffix such as '.mp4'", field="suffix")
     return f"sha256/{sha256[:2]}/{sha256}{suffix}"
 
 

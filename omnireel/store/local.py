@@ -97,7 +97,7 @@ class LocalStore:
         key = self.key(uri)
         path = self._path(key)
         if not path.is_file():
-            raise NotFound(f"{uri} is not in the store (any more)")
+            raise NotFound(f"{uri} is not in the store, or was deleted")
         return self._info(key, path)
 
     def exists(self, uri: str) -> bool:
@@ -140,7 +140,7 @@ class LocalStore:
     def _path(self, key: str) -> Path:
         path = self._root / check_key(key)
         if not path.resolve().is_relative_to(self._root):
-            raise InvalidInput(f"{key!r} leads out of the store by a link", field="key")
+            raise InvalidInput(f"{key!r} points outside the store through a link", field="key")
         return path
 
     def _write(self, key: str, chunks: CheckedChunks) -> ObjectInfo:

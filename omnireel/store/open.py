@@ -37,17 +37,17 @@ def open_store(url: str, *, foreign_keys: bool = False) -> ObjectStore:
     parts = urlsplit(url)
     if parts.username or parts.password:
         raise InvalidInput(
-            "a store address holds no credentials; name the environment variables that do "
+            "a store address must not hold credentials; give the environment variables that do "
             "(access_key_env, secret_key_env)",
             field="store",
         )
     if parts.scheme == "file":
         if parts.netloc not in ("", "localhost") or not parts.path.startswith("/") or parts.query:
-            raise InvalidInput(f"{url!r} is no folder address; {_FORMS}", field="store")
+            raise InvalidInput(f"{url!r} is not a folder address; {_FORMS}", field="store")
         return LocalStore(Path(unquote(parts.path)))
     if parts.scheme == "s3":
         return _open_s3(url, foreign_keys)
-    raise InvalidInput(f"{url!r} is no store address; {_FORMS}", field="store")
+    raise InvalidInput(f"{url!r} is not a store address; {_FORMS}", field="store")
 
 
 def _open_s3(url: str, foreign_keys: bool) -> ObjectStore:

@@ -53,8 +53,8 @@ class S3Settings:
     def __post_init__(self) -> None:
         if not _BUCKET.match(self.bucket):
             raise InvalidInput(
-                f"{self.bucket!r} is no bucket name: 3 to 63 lower-case letters, digits, dots and "
-                "dashes",
+                f"{self.bucket!r} is not a bucket name: 3 to 63 lower-case letters, digits, dots "
+                "and dashes",
                 field="store",
             )
         if self.prefix:

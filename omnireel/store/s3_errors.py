@@ -50,7 +50,7 @@ def s3_errors(uri: str, endpoint: str) -> Iterator[None]:
 def _translated(error: S3Error, uri: str, endpoint: str) -> OmnireelError:
     status = error.response.status if error.response is not None else 0
     if error.code in _MISSING:
-        return NotFound(f"{uri} is not in the store (any more)")
+        return NotFound(f"{uri} is not in the store, or was deleted")
     if error.code in _FULL or status == 507:
         return ResourceExhausted(f"the object store {endpoint} is full; free some space")
     if error.code in _REFUSED:

@@ -136,7 +136,7 @@ def load_checkpoint(run: Path) -> Checkpoint:
         raise _damaged(folder, "state.json is missing or unreadable") from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise InvalidInput(
-            f"{folder} is no checkpoint of this release (format {FORMAT}); choose another --out",
+            f"{folder} is not a checkpoint of this release (format {FORMAT}); choose another --out",
             field="out",
         )
     groups: dict[str, dict[str, Tensor]] = {group: {} for group in GROUPS}
@@ -184,4 +184,4 @@ def _damaged(folder: Path, what: str) -> IntegrityError:
         if others
         else "start the run again without --resume"
     )
-    return IntegrityError(f"Checkpoint {folder} is damaged: {what}; {remedy}")
+    return IntegrityError(f"checkpoint {folder} is damaged: {what}; {remedy}")

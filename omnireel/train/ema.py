@@ -25,7 +25,7 @@ class EmaConfig:
     def __post_init__(self) -> None:
         for decay in self.decays:
             if not 0 < decay < 1:
-                raise InvalidInput(f"An EMA decay must lie in 0 to 1: {decay}", field="ema.decays")
+                raise InvalidInput(f"an EMA decay must lie in 0 to 1: {decay}", field="ema.decays")
         if len(set(self.decays)) != len(self.decays):
             raise InvalidInput("EMA decays must differ from each other", field="ema.decays")
 
@@ -83,6 +83,6 @@ class Ema:
         own = self.state_tensors()
         if own.keys() != tensors.keys():
             some = sorted(own.keys() ^ tensors.keys())[:3]
-            raise IntegrityError(f"The checkpoint's averages fit another model; differing: {some}")
+            raise IntegrityError(f"the checkpoint's averages fit another model; differing: {some}")
         for name, tensor in tensors.items():
             own[name].copy_(tensor)

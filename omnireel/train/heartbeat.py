@@ -85,7 +85,9 @@ class Heartbeat:
     def __call__(self, phase: str, step: int) -> None:
         """Something got done; ``phase`` is what comes next or goes on."""
         if os.getppid() != self._parent:
-            raise FailedPrecondition("whoever started this rank is gone", reason="ORPHANED")
+            raise FailedPrecondition(
+                "the parent process of this rank has exited", reason="ORPHANED"
+            )
         now = time.monotonic()
         if self._last is not None:
             # Nothing is compiled for a validation, so its first time says how long it takes.

@@ -27,7 +27,7 @@ class LatentBatches:
         self.per_epoch = sum(len(b) // batch_size for b in cache.buckets)
         if self.per_epoch < 1:
             raise InvalidInput(
-                f"No format has {batch_size} samples; raise data.count or lower batch_size",
+                f"no format has {batch_size} samples; raise data.count or lower batch_size",
                 field="batch_size",
             )
         # One epoch's order is kept; read-ahead may straddle two.

@@ -79,7 +79,7 @@ class LatentCacheConfig:
                 "format_shares needs one share of 1 or more per format", field="data.format_shares"
             )
         if self.upscale not in (1, 2):
-            raise InvalidInput("upscale is 1 or 2", field="data.upscale")
+            raise InvalidInput("upscale must be 1 or 2", field="data.upscale")
         TaskMix(self.weights)
 
     @property

@@ -68,7 +68,8 @@ class OptimizerConfig:
             )
         if self.newton_schulz_type not in ("auto", "bfloat16"):
             raise InvalidInput(
-                "newton_schulz_type is 'auto' or 'bfloat16'", field="optimizer.newton_schulz_type"
+                "newton_schulz_type must be 'auto' or 'bfloat16'",
+                field="optimizer.newton_schulz_type",
             )
         for pattern in self.adamw_patterns:
             _check_pattern(pattern, "optimizer.adamw_patterns")
@@ -76,7 +77,7 @@ class OptimizerConfig:
             _check_pattern(pattern, "optimizer.lr_multipliers")
             if not 0 <= factor < math.inf:
                 raise InvalidInput(
-                    f"The factor of {pattern!r} must be 0 or more and finite",
+                    f"the factor of {pattern!r} must be 0 or more and finite",
                     field="optimizer.lr_multipliers",
                 )
 
@@ -181,7 +182,7 @@ class Optimizers:
     def __init__(self, config: OptimizerConfig, named: Mapping[str, nn.Parameter]) -> None:
         trainable = {name: p for name, p in named.items() if p.requires_grad}
         if not trainable:
-            raise InvalidInput("The objective has no trainable parameter", field="objective")
+            raise InvalidInput("the objective has no trainable parameter", field="objective")
         self.muon_names, self.adamw_names = split_parameters(config, trainable)
         self._names: dict[Tensor, str] = {p: name for name, p in trainable.items()}
         self._all: dict[str, torch.optim.Optimizer] = {}
@@ -245,7 +246,7 @@ class Optimizers:
                 or tensor.shape != (() if is_counter else parameter.shape)
             ):
                 raise IntegrityError(
-                    f"The checkpoint's optimiser state {full_name} {tuple(tensor.shape)} fits no "
+                    f"the checkpoint's optimiser state {full_name} {tuple(tensor.shape)} fits no "
                     "parameter of this run"
                 )
             # AdamW keeps its counter on the CPU; moments live beside their parameter.

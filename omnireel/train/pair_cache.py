@@ -83,7 +83,7 @@ class PairCacheConfig:
         if not 0 <= self.exact_share <= 1:
             raise InvalidInput("exact_share must be in 0 to 1", field="data.exact_share")
         if self.factor not in (1, FACTOR):
-            raise InvalidInput(f"factor is 1 or {FACTOR}", field="data.factor")
+            raise InvalidInput(f"factor must be 1 or {FACTOR}", field="data.factor")
         if not self.base_noise >= 0:
             raise InvalidInput("base_noise must not be negative", field="data.base_noise")
         if self.num_shards < len(self.formats):

@@ -57,7 +57,7 @@ class Candidate:
     def __post_init__(self) -> None:
         if self.latents_CTHW.shape != self.noise_CTHW.shape:
             raise InvalidInput(
-                f"Noise {tuple(self.noise_CTHW.shape)} must have the shape of the latents "
+                f"noise {tuple(self.noise_CTHW.shape)} must have the shape of the latents "
                 f"{tuple(self.latents_CTHW.shape)}",
                 field="noise",
             )
@@ -85,20 +85,15 @@ class PreferencePair:
         shapes = [tuple(c.latents_CTHW.shape) for c in (self.first, self.second)]
         if shapes[0] != shapes[1]:
             raise InvalidInput(
-                f"Both samples of a pair must have one shape, got {shapes[0]} and {shapes[1]}",
+                f"both samples of a pair must have one shape, got {shapes[0]} and {shapes[1]}",
                 field="pair",
             )
         if not 1 <= len(self.verdicts) <= shapes[0][1]:
             raise InvalidInput(
-                f"A pair of {shapes[0][1]} latent frames takes 1 to {shapes[0][1]} verdicts, got "
+                f"a pair of {shapes[0][1]} latent frames takes 1 to {shapes[0][1]} verdicts, got "
                 f"{len(self.verdicts)}",
                 field="verdicts",
             )
-
-    @property
-    def is_tie(self) -> bool:
-        """Whether no part of the pair has a winner."""
-        return all(v is Verdict.TIE for v in self.verdicts)
 
 
 def write_pairs(folder: Path, shard: int, pairs: Sequence[PreferencePair]) -> None:
@@ -111,7 +106,7 @@ def write_pairs(folder: Path, shard: int, pairs: Sequence[PreferencePair]) -> No
 
     """
     if not pairs:
-        raise InvalidInput("A shard needs at least one pair", field="pairs")
+        raise InvalidInput("a shard needs at least one pair", field="pairs")
     tensors_path, index_path = _paths(folder, shard)
     if index_path.exists():
         raise AlreadyExists(f"{index_path} exists; write the pairs into another folder")
@@ -238,7 +233,9 @@ def _open_shard(folder: Path, shard: int) -> tuple[Path, list[Mapping[str, Any]]
         index = json.loads(index_path.read_text(encoding="utf-8"))
         rows, expected = list(index["pairs"]), index["sha256"]
     except (ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(f"{index_path} is no index of preference pairs: {error}") from error
+        raise IntegrityError(
+            f"{index_path} is not an index of preference pairs: {error}"
+        ) from error
     if not tensors_path.is_file():
         raise NotFound(f"{tensors_path} is missing beside its index")
     if sha256_file(tensors_path) != expected:

@@ -66,7 +66,7 @@ def check_same_config(saved: Mapping[str, Any], current: Mapping[str, Any]) -> N
     ]
     if changed:
         raise InvalidInput(
-            f"The run was started with another configuration: {', '.join(changed[:5])}; undo the "
+            f"the run was started with another configuration: {', '.join(changed[:5])}; undo the "
             "change, or start a new run with --init-from",
             field=changed[0].split(" ")[0],
         )

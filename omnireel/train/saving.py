@@ -48,7 +48,7 @@ class CheckpointWriter:
         # Nobody writes before the folder is there, and all must mean the same step.
         told = self._engine.gather((step, random))
         if len({s for s, _ in told}) > 1:
-            raise IntegrityError(f"Ranks are at different steps: {[s for s, _ in told]}")
+            raise IntegrityError(f"ranks are at different steps: {[s for s, _ in told]}")
         prefix = "" if rank.world == 1 else f"{rank.rank}/"
         groups = {
             "model": snapshot.model,
@@ -136,7 +136,7 @@ class _Writing:
         except BaseException as error:  # noqa: BLE001 - raised by all ranks in the main thread
             self._report = (
                 ResourceExhausted(
-                    f"No space left while writing {self.work}; free some space and resume "
+                    f"no space left while writing {self.work}; free some space and resume "
                     "(earlier checkpoints are untouched)"
                 )
                 if is_disk_full(error)

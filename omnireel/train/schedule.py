@@ -27,7 +27,7 @@ class ScheduleConfig:
     def __post_init__(self) -> None:
         if self.kind not in ("constant", "linear", "cosine", "wsd"):
             raise InvalidInput(
-                f"Unknown schedule {self.kind!r}; use constant, linear, cosine or wsd",
+                f"unknown schedule {self.kind!r}; use constant, linear, cosine or wsd",
                 field="schedule.kind",
             )
         if self.warmup_steps < 0:

@@ -55,8 +55,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise InvalidInput(
-            f"{folder} is no data cache (manifest.json: {error}); leave data.cache empty to build "
-            "one",
+            f"{folder} is not a data cache (manifest.json: {error}); leave data.cache empty to "
+            "build one",
             field="data.cache",
         ) from error
     return manifest
@@ -73,7 +73,7 @@ def save_array(path: Path, array: npt.NDArray[Any]) -> None:
         work.unlink(missing_ok=True)
         if is_disk_full(error):
             raise ResourceExhausted(
-                f"No space left while writing {path}; free some space and run again (finished "
+                f"no space left while writing {path}; free some space and run again (finished "
                 "shards are kept)"
             ) from error
         raise

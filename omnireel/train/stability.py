@@ -46,7 +46,7 @@ def last_good(run: Path, what: str, step: int, reason: str) -> Path:
     folder = latest_checkpoint(run)
     if folder is None:
         raise FailedPrecondition(
-            f"The {what} at step {step}, and there is no checkpoint to go back to",
+            f"the {what} at step {step}, and there is no checkpoint to go back to",
             reason=reason,
         )
     return folder
@@ -97,7 +97,7 @@ class StepJudge:
         self.skipped += 1
         if verdict.policy == "stop" or self.skipped > self._max_skips:
             raise FailedPrecondition(
-                f"The {verdict.what} at step {step} ({self.skipped} such steps); lower "
+                f"the {verdict.what} at step {step} ({self.skipped} such steps); lower "
                 "optimizer.muon_lr and optimizer.adamw_lr, or resume from the last checkpoint",
                 reason=verdict.reason,
             )

@@ -74,7 +74,7 @@ class TrainerConfig:
         for name in ("non_finite", "spike"):
             if getattr(self, name) not in get_args(Policy):
                 choices = ", ".join(get_args(Policy))
-                raise InvalidInput(f"{name} is one of {choices}", field=f"trainer.{name}")
+                raise InvalidInput(f"{name} must be one of {choices}", field=f"trainer.{name}")
         check_bands(self.bands, self.validate_every, self.checkpoint_every)
         if self.spike_factor != 0 and not self.spike_factor > 1:
             raise InvalidInput(
@@ -93,13 +93,13 @@ class TrainerConfig:
             torch.device(self.device)
         except RuntimeError as error:
             raise InvalidInput(
-                f"{self.device!r} is no device; use cpu, cuda or cuda:NUMBER",
+                f"{self.device!r} is not a device; use cpu, cuda or cuda:NUMBER",
                 field="trainer.device",
             ) from error
         if not self.peak_tflops >= 0:
             raise InvalidInput("peak_tflops must be 0 or more", field="trainer.peak_tflops")
         if self.autocast not in ("off", "bfloat16"):
-            raise InvalidInput("autocast is 'off' or 'bfloat16'", field="trainer.autocast")
+            raise InvalidInput("autocast must be 'off' or 'bfloat16'", field="trainer.autocast")
 
     @property
     def compute(self) -> torch.dtype:

@@ -80,7 +80,7 @@ class Enlarger(nn.Module):
         """
         before, now = other.config, self.config
         if before.channels != now.channels or before.blocks > now.blocks:
-            raise ValueError(f"{now} cannot go on from {before}")
+            raise ValueError(f"cannot initialise {now} from {before}")
         own = self.state_dict()
         adding = [name for name in own if ".space." in name or ".time." in name]
         silent = {name: torch.zeros_like(own[name]) for name in adding}

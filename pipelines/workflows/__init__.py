@@ -96,7 +96,7 @@ def configured(config: Any, settings: Sequence[str]) -> Any:
         name, equals, text = setting.partition("=")
         if not equals or name not in known:
             shown = ", ".join(f"{key}={value}" for key, value in known.items())
-            raise InvalidInput(f"{setting!r} sets no field; there are {shown}", field="set")
+            raise InvalidInput(f"unknown field {setting!r}; valid: {shown}", field="set")
         changes[name] = _read(name, text, known[name])
     return replace(config, **changes)
 
@@ -104,13 +104,13 @@ def configured(config: Any, settings: Sequence[str]) -> Any:
 def _read(name: str, text: str, present: Any) -> Any:
     if isinstance(present, bool):
         if text not in ("true", "false"):
-            raise InvalidInput(f"{name} is true or false, not {text!r}", field=name)
+            raise InvalidInput(f"{name} must be true or false, not {text!r}", field=name)
         return text == "true"
     kind = "a whole number" if isinstance(present, int) else "a number"
     try:
         value = type(present)(text)
     except ValueError:
-        raise InvalidInput(f"{name} is {kind}, not {text!r}", field=name) from None
+        raise InvalidInput(f"{name} must be {kind}, not {text!r}", field=name) from None
     if isinstance(value, float) and not math.isfinite(value):
-        raise InvalidInput(f"{name} is {kind}, not {text!r}", field=name)
+        raise InvalidInput(f"{name} must be {kind}, not {text!r}", field=name)
     return value

@@ -27,7 +27,7 @@ class Curate:
 
     def __post_init__(self) -> None:
         if self.parts < 1 or self.at_once < 1:
-            raise InvalidInput("parts and at_once are 1 or more", field="parts")
+            raise InvalidInput("parts and at_once must be 1 or more", field="parts")
 
 
 def curate(config: Curate, place: Place) -> Any:

@@ -45,13 +45,17 @@ class PreferenceRound:
 
     def __post_init__(self) -> None:
         if self.judge not in ("oracles", "people"):
-            raise InvalidInput(f"judge is oracles or people, not {self.judge!r}", field="judge")
+            raise InvalidInput(
+                f"judge must be oracles or people, not {self.judge!r}", field="judge"
+            )
         if self.recipe not in tuning_recipes():
             names = ", ".join(tuning_recipes())
-            raise InvalidInput(f"{self.recipe!r} learns no preferences; {names} do", field="recipe")
+            raise InvalidInput(
+                f"{self.recipe!r} does not learn preferences; {names} do", field="recipe"
+            )
         for name, least in {"prompts": 1, "judges": 1, "cases": 2}.items():
             if getattr(self, name) < least:
-                raise InvalidInput(f"{name} is {least} or more", field=name)
+                raise InvalidInput(f"{name} must be {least} or more", field=name)
         if self.hours <= 0:
             raise InvalidInput("hours must be above 0", field="hours")
 

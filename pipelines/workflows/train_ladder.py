@@ -40,7 +40,7 @@ class TrainLadder:
             raise InvalidInput("cases must not be negative", field="cases")
         if self.last and self.last not in rung_names(self.size):
             names = ", ".join(rung_names(self.size))
-            raise InvalidInput(f"{self.last!r} is no rung; there are {names}", field="last")
+            raise InvalidInput(f"{self.last!r} is not a rung; valid: {names}", field="last")
 
 
 def check_climb(

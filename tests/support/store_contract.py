@@ -117,7 +117,7 @@ class StoreContract:
     def test_too_large_to_read(self, store: ObjectStore) -> None:
         uri = store.put("a/b", b"12345")
         assert store.get(uri, max_bytes=5) == b"12345"
-        with pytest.raises(InvalidInput, match="5 bytes; 4 at most"):
+        with pytest.raises(InvalidInput, match="5 bytes; the limit is 4"):
             store.get(uri, max_bytes=4)
 
     @pytest.mark.parametrize(

@@ -58,8 +58,8 @@ def submit(
         if present["metadata"].get("annotations", {}).get(WORDS_HASH) == words_hash(words):
             return name
         raise AlreadyExists(
-            f"job {name} trains in {folder} now, with other settings; cancel it with 'omnireel "
-            f"train jobs cancel {name}', or choose another --out"
+            f"job {name} is already training in {folder} with other settings; cancel it with "
+            f"'omnireel train jobs cancel {name}', or choose another --out"
         )
     cluster.delete(name)
     deadline = time.monotonic() + poll.silence_s
@@ -69,7 +69,7 @@ def submit(
                 cluster.create(manifest)
                 return name
         time.sleep(poll.poll_s)
-    raise FailedPrecondition(f"the ended job {name} does not go away; look at its pods")
+    raise FailedPrecondition(f"the finished job {name} was not deleted; check its pods")
 
 
 def _at_work(cluster: Cluster, name: str) -> dict[str, Any] | None:
@@ -113,13 +113,14 @@ def follow(cluster: Cluster, name: str, say: Say, config: FollowConfig | None = 
                 return
             if state == FAILED:
                 raise FailedPrecondition(
-                    f"job {name} failed: {why or 'see its log'}; the same command goes on from its "
-                    "last checkpoint"
+                    f"job {name} failed: {why or 'see its log'}; run the same command again "
+                    "to resume from its last checkpoint"
                 )
             if stop.wait(config.poll_s):
                 cluster.delete(name)
                 raise Cancelled(
-                    f"job {name} was deleted; the same command goes on from its last checkpoint"
+                    f"job {name} was deleted; run the same command again to resume from its last "
+                    "checkpoint"
                 )
 
 

@@ -65,7 +65,7 @@ class JobConfig:
     def __post_init__(self) -> None:
         if self.runtime_kind not in ("TrainingRuntime", "ClusterTrainingRuntime"):
             raise InvalidInput(
-                f"{self.runtime_kind!r} is no runtime; use TrainingRuntime or "
+                f"{self.runtime_kind!r} is not a runtime; use TrainingRuntime or "
                 "ClusterTrainingRuntime",
                 field="job.runtime_kind",
             )
@@ -88,13 +88,13 @@ class JobConfig:
             name, equals, text = setting.partition("=")
             if not equals or name not in known:
                 raise InvalidInput(
-                    f"{setting!r} sets nothing of a job; there are {', '.join(known)}", field="job"
+                    f"unknown job setting {setting!r}; valid: {', '.join(known)}", field="job"
                 )
             try:
                 changes[name] = type(known[name])(text)
             except ValueError:
                 raise InvalidInput(
-                    f"{name} is a whole number, not {text!r}", field=f"job.{name}"
+                    f"{name} must be a whole number, not {text!r}", field=f"job.{name}"
                 ) from None
         return replace(present, **changes)
 

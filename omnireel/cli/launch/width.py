@@ -108,7 +108,7 @@ def check_width(trainer: TrainerConfig, config: JobConfig, what: str) -> None:
         least = ranks // degree if ranks % degree == 0 else ranks
         raise InvalidInput(
             f"{ranks} ranks cannot share the {trainer.accumulate} batches of a step of {what}; set "
-            f"trainer.accumulate to a multiple of {least} (a step averages over so many batches, "
+            f"trainer.accumulate to a multiple of {least} (a step averages over that many batches, "
             "on any number of ranks)",
             field="trainer.accumulate",
         )

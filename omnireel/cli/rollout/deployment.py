@@ -126,7 +126,7 @@ def _variable_of(deployment: Any) -> str:
     component = (deployment.metadata.labels or {}).get("app.kubernetes.io/component", "")
     if component not in MODEL_SERVICES:
         raise FailedPrecondition(
-            f"{deployment.metadata.name} is none of {', '.join(MODEL_SERVICES)}, by its label "
+            f"{deployment.metadata.name} is not one of {', '.join(MODEL_SERVICES)}, by its label "
             "app.kubernetes.io/component"
         )
     return f"OMNIREEL_{component.upper().replace('-', '_')}_WEIGHTS"

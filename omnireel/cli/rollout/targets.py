@@ -66,7 +66,7 @@ def open_target(text: str, wait: WaitConfig | None = None) -> Target:
         namespace, _, name = rest.rpartition("/")
         return DeploymentTarget.connect(name, namespace, wait)
     raise InvalidInput(
-        f"{text!r} is no place to serve from; write folder:/absolute/link or "
+        f"{text!r} is not a place to serve from; write folder:/absolute/link or "
         "deployment:NAMESPACE/NAME",
         field="target",
     )
@@ -91,10 +91,10 @@ class FolderTarget:
         weights = weights.resolve()
         if not any((weights / part).is_dir() for part in ("generator", "upscaler", "enhancer")):
             raise NotFound(
-                f"{weights} is no model folder: it has no generator, upscaler or enhancer"
+                f"{weights} is not a model folder: it has no generator, upscaler or enhancer"
             )
         if self.link.exists() and not self.link.is_symlink():
-            raise InvalidInput(f"{self.link} is no link; choose another place", field="target")
+            raise InvalidInput(f"{self.link} is not a link; choose another place", field="target")
         if self.link.is_symlink():
             if self.link.readlink() == weights:
                 return False

@@ -121,7 +121,7 @@ def scene_beside(path: Path) -> Scene:
         return Scene(**{**data, **parts})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FailedPrecondition(
-            f"{path.name} has no scene graph in {beside.name}; name a model with --captioner"
+            f"{path.name} has no scene graph in {beside.name}; choose a model with --captioner"
         ) from error
 
 

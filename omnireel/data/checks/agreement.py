@@ -49,7 +49,7 @@ class CrossModal(Check):
     def embedder(self) -> Embedder:
         """The policy's; opened when the first sample needs it."""
         if self.folder is None:
-            raise InvalidInput(f"{self.name} needs an embedder; name its folder", field="embedder")
+            raise InvalidInput(f"{self.name} needs an embedder; give its folder", field="embedder")
         return open_embedder(self.folder)
 
 

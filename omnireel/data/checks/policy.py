@@ -102,7 +102,7 @@ def load_policy(name: str) -> Policy:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{name} is no YAML: {' '.join(str(error).split())}") from error
+        raise InvalidInput(f"{name} is not valid YAML: {' '.join(str(error).split())}") from error
     return read_policy(data, name=path.stem)
 
 
@@ -122,7 +122,7 @@ def read_policy(data: Any, *, name: str) -> Policy:
     ]
     base = data.get("base", "standard")
     if base not in (*NAMES, "empty"):
-        wrong.append(FieldViolation("base", f"{base!r} is no policy; use standard or empty"))
+        wrong.append(FieldViolation("base", f"{base!r} is not a policy; use standard or empty"))
     models = _models(data, wrong)
     bounds = {} if base == "empty" else {check.name: check.standard for check in ALL}
     _change(bounds, data.get("checks") or {}, wrong)
@@ -136,9 +136,7 @@ def read_policy(data: Any, *, name: str) -> Policy:
 
 def _models(data: Mapping[str, Any], wrong: list[FieldViolation]) -> Models:
     if "unsafe" not in data:
-        wrong.append(
-            FieldViolation("unsafe", "name the folder of a classifier, or say 'unsafe: off'")
-        )
+        wrong.append(FieldViolation("unsafe", "give the folder of a classifier, or 'unsafe: off'"))
     found: dict[str, Path] = {}
     for key in ("unsafe", "embedder"):
         value = data.get(key, False)
@@ -168,7 +166,7 @@ def _change(bounds: dict[str, Bounds], given: Any, wrong: list[FieldViolation]) 
         elif value is True or value == "on":
             bounds[name] = check.standard
         elif not isinstance(value, Mapping) or not value or value.keys() - {"low", "high"}:
-            wrong.append(FieldViolation(where, "say {low: .., high: ..}, on or off"))
+            wrong.append(FieldViolation(where, "give {low: .., high: ..}, on or off"))
         else:
             bounds[name] = _bounds(where, check, bounds.get(name, Bounds()), value, wrong)
 
@@ -182,14 +180,15 @@ def _bounds(
 ) -> Bounds:
     for end, threshold in value.items():
         if isinstance(threshold, bool) or not isinstance(threshold, int | float):
-            wrong.append(FieldViolation(f"{where}.{end}", f"{threshold!r} is no number"))
+            wrong.append(FieldViolation(f"{where}.{end}", f"{threshold!r} is not a number"))
             return now
         if threshold not in check.scale:
             nearest = min(max(threshold, check.scale.low), check.scale.high)
             wrong.append(
                 FieldViolation(
                     f"{where}.{end}",
-                    f"{threshold:g} is no {check.unit} ({check.scale}); did you mean {nearest:g}?",
+                    f"{threshold:g} is out of range for {check.unit} ({check.scale}); did you mean "
+                    f"{nearest:g}?",
                 )
             )
     changed = replace(now, **{end: float(threshold) for end, threshold in value.items()})

@@ -90,7 +90,7 @@ def _open(folder: Path) -> tuple[Any, Any, list[int]]:
         model = AutoModelForImageClassification.from_pretrained(folder, local_files_only=True)
         processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
     except (ValueError, OSError, KeyError, ImportError) as error:
-        raise FailedPrecondition(f"{folder} is no image classifier: {error}") from error
+        raise FailedPrecondition(f"{folder} is not an image classifier: {error}") from error
     labels = {int(i): str(label) for i, label in model.config.id2label.items()}
     safe = [i for i, label in labels.items() if label.lower() in SAFE]
     if not safe or len(safe) == len(labels):

@@ -81,7 +81,7 @@ class FolderInputs:
         """The file itself."""
         path = self._folder / name
         if not path.is_file():
-            raise NotFound(f"{name} is gone since the folder was listed; run the command again")
+            raise NotFound(f"{name} was deleted after the folder was listed; run the command again")
         yield path
 
     def text(self, name: str) -> str:
@@ -131,7 +131,7 @@ def open_inputs(address: str) -> Inputs:
         return FolderInputs(Path(address))
     if not address.startswith("s3://"):
         raise InvalidInput(
-            f"{address!r} is no input; give a folder or s3://bucket/prefix?endpoint=http://host",
+            f"{address!r} is not an input; give a folder or s3://bucket/prefix?endpoint=http://host",
             field="input",
         )
     return BucketInputs(open_store(address, foreign_keys=True))

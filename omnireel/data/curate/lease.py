@@ -58,7 +58,7 @@ class Lease:
         if time.monotonic() - self._renewed_s > self._config.expires_s:
             raise FailedPrecondition(
                 f"{self._where} could not be reached for {self._config.expires_s:.0f} s, so others "
-                "may work there now; run the same command again, it goes on"
+                "may work there now; run the same command again to resume"
             )
 
     def take(self) -> None:

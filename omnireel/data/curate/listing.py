@@ -192,7 +192,7 @@ def _captions(
                 FieldViolation(name, f"has a caption in {text} and in {found[name].where}")
             )
         elif text in used:
-            wrong.append(FieldViolation(name, f"{text} could be that of another file too"))
+            wrong.append(FieldViolation(name, f"{text} is ambiguous: it also matches another file"))
         else:
             found[name] = Caption(inputs.text(text).strip(), text)
         used.add(text)

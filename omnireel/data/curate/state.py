@@ -103,8 +103,8 @@ class State:
             there = json.loads(text)
             if PART not in there or {k: v for k, v in there.items() if k != PART} != dict(plan):
                 raise AlreadyExists(
-                    f"{folder} is no part of this curation; it was made with another policy, input "
-                    "or layout"
+                    f"{folder} is not part of this curation; it was made with another policy, "
+                    "input or layout"
                 )
             rows = part.execute("SELECT stage, key, stamp, result, seconds FROM results")
             self._connection.execute("BEGIN")
@@ -193,7 +193,7 @@ def check_plan(there: Mapping[str, Any], plan: Mapping[str, Any], where: str) ->
     if other:
         was = ", ".join(f"{name} {there.get(name)!r}, not {plan[name]!r}" for name in other)
         raise AlreadyExists(
-            f"{where} holds work with {was}; go on with that, or choose another output"
+            f"{where} holds work with {was}; continue with that, or choose another output"
         )
 
 
@@ -205,10 +205,10 @@ def _sql_errors(folder: Path) -> Iterator[None]:
         if "full" in str(error) or "disk I/O" in str(error):
             raise ResourceExhausted(
                 f"no space left to write in {folder}; free some space and run the same command "
-                "again, it goes on"
+                "again to resume"
             ) from error
         raise FailedPrecondition(f"the state in {folder / WORK} cannot be used: {error}") from error
     except sqlite3.DatabaseError as error:
         raise IntegrityError(
-            f"the state in {folder / WORK} is damaged ({error}); delete {folder} and start anew"
+            f"the state in {folder / WORK} is damaged ({error}); delete {folder} and start again"
         ) from error

@@ -99,7 +99,7 @@ def connect(**local: Any) -> None:
         else:
             return
     raise Unavailable(
-        f"Ray did not start on this machine in {_STARTS} tries; stop other work, or start it by "
+        f"Ray did not start on this machine in {_STARTS} tries; stop other work, or start it with "
         f"`ray start --head` and set {ADDRESS}=auto"
     )
 

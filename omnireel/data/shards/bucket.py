@@ -87,7 +87,7 @@ class ShardBucket:
         for shard in read_manifest(folder).files:
             if same.get(shard.name) != shard.sha256:
                 raise IntegrityError(
-                    f"{shard.name} in {self.address} is not what its manifest says; send it again"
+                    f"{shard.name} in {self.address} differs from its manifest; upload it again"
                 )
 
 

@@ -80,7 +80,7 @@ def read_manifest(folder: Path) -> Manifest:
         if any(folder.glob("shard-*.parquet")):
             raise FailedPrecondition(
                 f"{folder} holds shards without {MANIFEST}: packing was not finished; run the same "
-                "command again, it goes on where it stopped"
+                "command again to resume"
             )
         raise NotFound(
             f"{folder} holds no training shards ({MANIFEST} is missing); make them with "
@@ -89,7 +89,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         if data.get("format") != FORMAT:
-            raise InvalidInput(f"{path} is no manifest of training shards", field="shards")
+            raise InvalidInput(f"{path} is not a manifest of training shards", field="shards")
         version = int(data["schema_version"])
         if version != SCHEMA_VERSION:
             raise FailedPrecondition(_other_version(folder, version), reason="SCHEMA_VERSION")

@@ -208,8 +208,8 @@ def _facts(path: Path) -> dict[str, Any]:
         facts: dict[str, Any] = json.loads(metadata[_FACTS])
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise IntegrityError(
-            f"{path} is no shard that 'omnireel data pack' wrote ({error}); delete it, or choose "
-            "another folder"
+            f"{path} is not a shard that 'omnireel data pack' wrote ({error}); delete it, or "
+            "choose another folder"
         ) from error
     return facts
 

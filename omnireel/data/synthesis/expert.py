@@ -34,7 +34,7 @@ def load_expert(path: Path | None) -> Expert:
     """
     if path is None:
         raise InvalidInput(
-            "instructed edits need a model of yours: name a Python file that defines open_expert() "
+            "instructed edits need a model of yours: give a Python file that defines open_expert() "
             "with --expert",
             field="expert",
         )
@@ -42,7 +42,7 @@ def load_expert(path: Path | None) -> Expert:
         raise NotFound(f"there is no file {path}")
     spec = importlib.util.spec_from_file_location("omnireel_expert", path)
     if spec is None or spec.loader is None:
-        raise FailedPrecondition(f"{path} is no Python file")
+        raise FailedPrecondition(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)

@@ -74,7 +74,7 @@ def synthesise(
 
     """
     if config.instructions and expert is None:
-        raise InvalidInput("instructions need an expert; name one with --expert", field="expert")
+        raise InvalidInput("instructions need an expert; give one with --expert", field="expert")
     clips = _captioned(folder)
     plan = {
         "from": str(folder.resolve()),
@@ -173,7 +173,9 @@ def _captioned(folder: Path) -> dict[Path, str]:
             why = f"its samples would be named as {other}'s; rename one"
             wrong.append(FieldViolation(name, why))
         elif (caption := table.get(name) or read_beside(path)) is None:
-            wrong.append(FieldViolation(name, "has no caption; write one, or run data caption"))
+            wrong.append(
+                FieldViolation(name, "has no caption; write one, or run omnireel data caption")
+            )
         elif trouble := check_caption(caption):
             wrong.append(FieldViolation(name, trouble))
         else:

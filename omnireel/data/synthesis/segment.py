@@ -53,12 +53,6 @@ class Subject:
     shadow_THW: Mask
 
 
-def subject_mask(frames_THWC: Frames) -> Mask | None:
-    """Where the moving subject is, ``THW``; None when nothing clear moves by itself."""
-    found = find_subject(frames_THWC)
-    return None if found is None else found.mask_THW
-
-
 def find_subject(frames_THWC: Frames) -> Subject | None:
     """The moving subject; None when nothing clear moves by itself."""
     if len(frames_THWC) < 3:

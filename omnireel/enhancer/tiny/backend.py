@@ -25,6 +25,7 @@ from omnireel.enhancer.tiny.edits import edits
 from omnireel.enhancer.tiny.facts import Lexicon
 from omnireel.enhancer.tiny.modeling import TinyEnhancer as Model
 from omnireel.enhancer.tiny.modeling import TinyEnhancerConfig
+from omnireel.enhancer.tiny.puzzles import solved
 from omnireel.enhancer.tiny.restraint import EndsAsSaid, Without, names_a_color, restrained
 from omnireel.enhancer.tiny.sft import thought_tokens
 from omnireel.enhancer.tiny.untaught import untaught
@@ -112,16 +113,19 @@ class TinyEnhancer:
         return first
 
     def read(self, prompt: Prompt, media: MediaSet, leave_out: Sequence[str] = ()) -> Dialogue:
-        """The prompt as the model reads it, without the words of ``leave_out``.
+        """The prompt as the model reads it, with its puzzles solved and without the words of
+        ``leave_out``.
 
         Raises:
             StructureError: see :func:`~omnireel.enhancer.tiny.dialogue.read_prompt`.
         """
         side = self.model.config.image_side
+        prompt = solved(self.lexicon, prompt, self.known)
         return read_prompt(prompt, media, self.tokenizer, side, leave_out)
 
     def _word_for_word(self, prompt: Prompt, raw: str, reason: str) -> Enhancement:
-        told = word_for_word(self.lexicon, prompt, self.known)
+        told = solved(self.lexicon, prompt, self.known)
+        told = word_for_word(self.lexicon, told, self.known)
         how = "unchanged" if told == prompt else "word for word, as far as the generator knows it"
         return Enhancement(told, None, raw, f"{reason}; your text is used {how}")
 

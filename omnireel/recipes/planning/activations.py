@@ -151,7 +151,7 @@ def plan_activations(
                 sum(c.flops for c in again) / sharing,
             )
     raise FailedPrecondition(
-        f"The activations of a micro-batch of {batch.samples} need {need / 1e9:.2f} GB even when "
+        f"the activations of a micro-batch of {batch.samples} need {need / 1e9:.2f} GB even when "
         f"all of them are recomputed; {budget / 1e9:.2f} GB are left. Lower batch_size, the "
         "formats or the model, or share sequences among more devices",
         reason="DOES_NOT_FIT",

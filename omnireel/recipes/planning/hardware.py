@@ -90,7 +90,7 @@ def named_device(name: str, threads: int = 1) -> Device:
         known = (*DEVICES, "cpu")
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(known)}"
-        raise InvalidInput(f"There are no numbers for a device {name!r}; {hint}", field="gpu")
+        raise InvalidInput(f"unknown device {name!r}; {hint}", field="gpu")
     return DEVICES[name]
 
 
@@ -105,7 +105,7 @@ def device_at_hand(device: str, threads: int = 1) -> Device:
         return named_device("cpu", threads)
     if torch.device(device).type != "cuda" or not torch.cuda.is_available():
         raise FailedPrecondition(
-            f"This machine has no device {device!r}; train on the CPU with --set "
+            f"this machine has no device {device!r}; train on the CPU with --set "
             "trainer.device=cpu, or on a machine that has one",
             reason="NO_DEVICE",
         )
@@ -139,7 +139,7 @@ def free_memory_bytes(proc: Path = Path("/proc"), control: Path = Path("/sys/fs/
         available = next(int(x.split()[1]) for x in lines if x.startswith("MemAvailable:")) * 1024
     except (OSError, StopIteration) as error:
         raise FailedPrecondition(
-            "cannot read the free memory of this machine; name a device with --gpu",
+            "cannot read the free memory of this machine; choose a device with --gpu",
             reason="MEMORY_UNKNOWN",
         ) from error
     try:

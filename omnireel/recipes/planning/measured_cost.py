@@ -45,7 +45,7 @@ def measured_cost(recipe: str, overrides: tuple[str, ...]) -> MeasuredCost:
     chosen = override(build_recipe(recipe), overrides)
     if not isinstance(chosen, Planned) or not hasattr(chosen, "packing"):
         raise InvalidInput(
-            f"The batches of {recipe} are not packed; only generators have a cost to measure",
+            f"the batches of {recipe} are not packed; only generators have a cost to measure",
             field="recipe",
         )
     network, trainer = chosen.workload().network, chosen.trainer

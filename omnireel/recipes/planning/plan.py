@@ -55,10 +55,12 @@ class PlanConfig:
             raise InvalidInput("gpus must be 1 or more", field="gpus")
         if self.gpus > self.per_node and self.gpus % self.per_node:
             raise InvalidInput(
-                f"gpus beyond one node come in whole nodes of {self.per_node}", field="gpus"
+                f"gpus must be a multiple of {self.per_node} beyond one node", field="gpus"
             )
         if not 0 < self.efficiency <= 1 or not 0 <= self.headroom < 1:
-            raise InvalidInput("efficiency and headroom are shares of 1", field="efficiency")
+            raise InvalidInput(
+                "efficiency and headroom must be between 0 and 1", field="efficiency"
+            )
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ def fit_memory(
     free = device.memory_bytes - states.kept
     if free <= states.update:
         raise FailedPrecondition(
-            f"Weights, gradients, optimiser and averages of {workload.num_parameters:,} parameters "
+            f"weights, gradients, optimiser and averages of {workload.num_parameters:,} parameters "
             f"need {(states.kept + states.update) / GB:.2f} GB; the memory to fit is "
             f"{device.memory_bytes / GB:.2f} GB ({device.name}). 'omnireel train plan' shows what "
             "fits on which devices",

@@ -27,7 +27,7 @@ def plan_report(
     chosen = override(build_recipe(recipe), overrides)
     if not isinstance(chosen, Planned):
         raise InvalidInput(
-            f"There is no plan for {recipe}; only generators and super-resolvers have one",
+            f"there is no plan for {recipe}; only generators and super-resolvers have one",
             field="recipe",
         )
     device = named_device(gpu, chosen.trainer.threads)

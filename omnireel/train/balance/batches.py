@@ -45,7 +45,7 @@ class PackingConfig:
         if self.max_tokens < 1:
             raise InvalidInput("max_tokens must be 1 or more", field="packing.max_tokens")
         if self.max_degree < 1 or self.max_degree & (self.max_degree - 1):
-            raise InvalidInput("max_degree is 1, 2, 4, 8, ..", field="packing.max_degree")
+            raise InvalidInput("max_degree must be a power of two", field="packing.max_degree")
         if not 0 < self.fill <= 1:
             raise InvalidInput("fill must be in 0 to 1", field="packing.fill")
 

@@ -116,7 +116,7 @@ class PartitionedOptimizer(torch.optim.Optimizer):
         wrong = sorted(name for name, t in tensors.items() if known.get(name) != t.shape)
         if wrong:
             raise IntegrityError(
-                f"The checkpoint's optimiser state {wrong[0]} {tuple(tensors[wrong[0]].shape)} "
+                f"the checkpoint's optimiser state {wrong[0]} {tuple(tensors[wrong[0]].shape)} "
                 "fits no parameter of this run"
             )
         for flat, buffer in self._buffers.items():
@@ -183,7 +183,7 @@ def _one_count(counts: list[float]) -> float:
     """
     if len(set(counts)) > 1:
         raise IntegrityError(
-            f"Parameters of this checkpoint had between {min(counts):.0f} and {max(counts):.0f} "
+            f"parameters of this checkpoint had between {min(counts):.0f} and {max(counts):.0f} "
             "updates, which ZeRO stages 1 to 3 cannot keep apart; use --set trainer.parallel.zero=0"
         )
     return counts[0]

@@ -59,7 +59,7 @@ class RanksEngine:
             raise InvalidInput(
                 f"{config.accumulate} batches per step cannot be shared by {self.groups} groups of "
                 f"{self._degree} ranks; set trainer.accumulate to a multiple of {self.groups} (a "
-                "step averages over so many batches, on any number of ranks)",
+                "step averages over that many batches, on any number of ranks)",
                 field="trainer.accumulate",
             )
         modules = objective.modules()

@@ -110,6 +110,6 @@ def check_names(saved: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
     ]
     if wrong:
         raise IntegrityError(
-            f"The checkpoint fits another model, differing in {', '.join(wrong[:3])}; resume with "
+            f"the checkpoint fits another model, differing in {', '.join(wrong[:3])}; resume with "
             "the recipe that made it"
         )

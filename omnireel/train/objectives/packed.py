@@ -63,7 +63,7 @@ def stack_tokens(
     shapes = sorted({tuple(x.shape) for x in latents})
     if len(shapes) != 1:
         raise InvalidInput(
-            f"A batch needs targets of one shape, got {shapes or 'none'}; batch by format",
+            f"a batch needs targets of one shape, got {shapes or 'none'}; batch by format",
             field="batch",
         )
     return torch.stack([patchify(x, patch) for x in latents]).to(device)

@@ -19,7 +19,7 @@ import numpy as np
 
 from omnireel.data.bench.coding import encode
 from omnireel.data.bench.filming import Filming, film_with_truth
-from omnireel.data.synthesis.segment import subject_mask
+from omnireel.data.synthesis.segment import find_subject
 from omnireel.data.synthesis.views import Mask
 from omnireel.media import read_clip
 from omnireel.types import Frames, VideoFormat
@@ -110,11 +110,12 @@ def main() -> None:
     for source in (of_the_world(options.seed, options.count), filmed(options.seed, options.filmed)):
         for shown in source:
             began = time.process_time()
-            found = subject_mask(shown.frames)
+            subject = find_subject(shown.frames)
             took.setdefault(shown.kind, []).append(
                 (time.process_time() - began) / len(shown.frames)
             )
             overlap = -1.0
+            found = None if subject is None else subject.mask_THW
             if found is not None:
                 overlap = float((found & shown.truth).sum() / (found | shown.truth).sum())
             overlaps.setdefault(shown.kind, []).append(overlap)

@@ -136,5 +136,5 @@ def _assert_same_end(found: Trained, expected: Trained) -> None:
 def test_batches_that_cannot_be_shared_are_refused(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match=r"set trainer\.accumulate to a multiple of 2"):
         run_ranks(train_on_ranks, 2, [(RankCase(1), RankRun(accumulate=3), tmp_path, False)])
-    with pytest.raises(InvalidInput, match="zero is 0, 1, 2 or 3"):
+    with pytest.raises(InvalidInput, match="zero must be 0, 1, 2 or 3"):
         flow_trainer(RankCase(4), RUN, tmp_path, Rank())

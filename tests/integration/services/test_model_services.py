@@ -303,7 +303,7 @@ def test_tampered_weights_are_one_clear_line_and_never_serving(tmp_path):
     [
         ({"OMNIREEL_GENERATOR_GRACE_S": "soon"}, "OMNIREEL_GENERATOR_GRACE_S"),
         ({"OMNIREEL_GENERATOR_LISTEN": "0.0.0.0:0"}, "allow_remote"),
-        ({"OMNIREEL_GENERATOR_STORE_URL": "ftp://x"}, "no store address"),
+        ({"OMNIREEL_GENERATOR_STORE_URL": "ftp://x"}, "not a store address"),
     ],
 )
 def test_a_wrong_setting_is_one_line(tmp_path, env, words):

@@ -37,24 +37,26 @@ def test_what_comes_with_the_package_says_its_source() -> None:
 
 
 def test_a_device_that_nobody_measured_is_refused_by_name() -> None:
-    with pytest.raises(NotFound, match=r"nothing was measured on 'h100'.*omnireel plan measure"):
+    with pytest.raises(
+        NotFound, match=r"there are no measurements of 'h100'.*omnireel plan measure"
+    ):
         measurements_of("h100")
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("device = ", "no TOML"),
-        (GOOD.replace("device", "devise"), "there is no field 'devise'"),
+        ("device = ", "not valid TOML"),
+        (GOOD.replace("device", "devise"), "unknown field 'devise'"),
         (GOOD.replace('source = "c"\n', ""), "source is missing"),
-        (GOOD.replace("generator", "painter"), "there is no stage 'painter'"),
+        (GOOD.replace("generator", "painter"), "unknown stage 'painter'"),
         (GOOD.replace("generator", "finish"), "stages.generator is missing"),
         (GOOD.replace("= 1", "= -1"), "other_s must not be negative"),
-        (GOOD.replace("= 1", "= 0"), "a stage takes time"),
-        (GOOD.replace("= 1", '= "fast"'), "other_s is a number, not 'fast'"),
-        (GOOD + "steps = 1.5\n", "steps is a whole number"),
-        (GOOD + "steps = true\n", "steps is a whole number"),
-        (GOOD.replace("[stages.generator]\nother_s", "stages"), "stages is a table"),
+        (GOOD.replace("= 1", "= 0"), "a stage must take time"),
+        (GOOD.replace("= 1", '= "fast"'), "other_s must be a number, not 'fast'"),
+        (GOOD + "steps = 1.5\n", "steps must be a whole number"),
+        (GOOD + "steps = true\n", "steps must be a whole number"),
+        (GOOD.replace("[stages.generator]\nother_s", "stages"), "stages must be a table"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_named(tmp_path: Path, text: str, words: str) -> None:

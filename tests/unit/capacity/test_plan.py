@@ -124,8 +124,8 @@ def test_many_jobs_need_many_gateways() -> None:
     ("call", "words"),
     [
         (lambda: Demand(0), "jobs_per_hour must be more than 0"),
-        (lambda: Demand(1, enhanced=2), "enhanced is a share"),
-        (lambda: Demand(1, share=1.0), "share is from"),
+        (lambda: Demand(1, enhanced=2), "enhanced must be a share"),
+        (lambda: Demand(1, share=1.0), "share must be at least"),
         (lambda: Demand(1, hours_a_day=25), "hours_a_day"),
         (lambda: make_plan(MEASURED, Demand(10, wait_s=0.01)), "allow a longer wait"),
         (lambda: make_plan(MEASURED, Demand(1e9)), "plan for at most"),

@@ -40,7 +40,7 @@ def script(*lines: str) -> tuple[str, ...]:
         (["--out", "file"], "cannot use file as a folder"),
         (["--out", "file/inside"], "cannot use file/inside as a folder"),
         (["--seed", "-1"], "--seed: -1 is out of range"),
-        (["--keep-running", "--address", "127.0.0.1:1"], "--keep-running: says to keep"),
+        (["--keep-running", "--address", "127.0.0.1:1"], "--keep-running: keeps what"),
     ],
 )
 def test_a_mistake_is_one_line(
@@ -64,7 +64,10 @@ def test_no_gateway_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_gateway_without_all_stages_is_refused(tmp_path: Path) -> None:
-    with FakeGateway() as gateway, pytest.raises(FailedPrecondition, match="no prompt enhancer"):
+    with (
+        FakeGateway() as gateway,
+        pytest.raises(FailedPrecondition, match="a prompt enhancer"),
+    ):
         run_demo(DemoConfig(tmp_path, address=gateway.address))
     assert list(tmp_path.iterdir()) == []
 

@@ -91,9 +91,9 @@ def test_names_are_labels_of_dns() -> None:
     ("setting", "words"),
     [
         ("nodes=two", "whole number"),
-        ("colour=red", "sets nothing of a job"),
+        ("colour=red", "unknown job setting"),
         ("nodes=-1", "negative"),
-        ("runtime_kind=Job", "is no runtime"),
+        ("runtime_kind=Job", "is not a runtime"),
     ],
 )
 def test_wrong_settings_are_refused(setting: str, words: str) -> None:
@@ -104,7 +104,7 @@ def test_wrong_settings_are_refused(setting: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["train", "vae-debug", "--launcher", "slurm"], "no launcher"),
+        (["train", "vae-debug", "--launcher", "slurm"], "not a launcher"),
         (["train", "vae-debug", "--job", "nodes=2"], "add --launcher trainjob"),
         (["train", "vae-debug", "--launcher", "trainjob"], "folder of this machine"),
         (

@@ -49,7 +49,7 @@ def test_version_and_unknown_verb() -> None:
     assert "omnireel 0" in RUNNER.invoke(app, ["--version"]).output
     unknown = RUNNER.invoke(app, ["generat"])
     assert unknown.exit_code == 2
-    assert unknown.stderr == "error: there is no verb 'generat'; did you mean 'generate'?\n"
+    assert unknown.stderr == "error: unknown verb 'generat'; did you mean 'generate'?\n"
     assert RUNNER.invoke(app, []).exit_code == 2
 
 

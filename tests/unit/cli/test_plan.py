@@ -50,7 +50,7 @@ def test_a_plan_for_machines_is_values_of_the_chart() -> None:
     ("words", "sentence"),
     [
         (["--jobs-per-hour", "0"], "jobs_per_hour must be more than 0"),
-        (["--jobs-per-hour", "9", "--gpu", "h100"], "nothing was measured on 'h100'"),
+        (["--jobs-per-hour", "9", "--gpu", "h100"], "there are no measurements of 'h100'"),
         (["--jobs-per-hour", "9", "--measurements", "none.toml"], "cannot read none.toml"),
         (["--jobs-per-hour", "9", "--wait", "0.001"], "allow a longer wait"),
     ],
@@ -63,8 +63,10 @@ def test_mistakes_are_one_line(words: list[str], sentence: str) -> None:
 def test_measurements_are_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text("")
-    assert "is there already" in refused("measure", "--device", "a", "--out", str(path))
-    assert "no .toml file" in refused("measure", "--device", "a", "--out", str(tmp_path / "x"))
+    assert "exists already" in refused("measure", "--device", "a", "--out", str(path))
+    assert "does not end in .toml" in refused(
+        "measure", "--device", "a", "--out", str(tmp_path / "x")
+    )
 
 
 def video(generate_s: float, codec_s: float, *, steps: int = 10) -> video_pb2.Video:
@@ -111,5 +113,5 @@ def test_videos_become_measurements(tmp_path: Path) -> None:
 
 
 def test_videos_of_several_kinds_are_no_measurement() -> None:
-    with pytest.raises(InvalidInput, match="one at a time"):
+    with pytest.raises(InvalidInput, match="one kind at a time"):
         summarise([video(2.0, 0.5), video(2.0, 0.5, steps=4)], device="card", note="")

@@ -95,14 +95,14 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
     call(uri, "register", small_component(tmp_path / "a"), "--name", "generator")
     for words, status, line in (
         (["show", "generater/1"], 1, "there are generator"),
-        (["show", "generator"], 2, "say which: generator/1"),
+        (["show", "generator"], 2, "choose one: generator/1"),
         (["fetch", "generator@champoin", "--out", tmp_path / "x"], 1, "no alias 'champoin'"),
-        (["lineage", "generator", "--out", tmp_path / "x.gif"], 2, "neither in .svg"),
+        (["lineage", "generator", "--out", tmp_path / "x.gif"], 2, "must end in .svg"),
         (["promote", "generator/1", "--results", tmp_path / "r.json"], 2, "passes everything"),
         (
             ["promote", "generator/1", "--results", tmp_path / "r.json", "--require", "mean=x"],
             2,
-            "'x' is no number",
+            "'x' is not a number",
         ),
         (["register", tmp_path, "--name", "generator"], 1, "card.json is missing"),
     ):

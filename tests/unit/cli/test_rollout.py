@@ -56,19 +56,19 @@ def test_a_link_leads_to_the_model_and_back(tmp_path: Path) -> None:
 
 def test_what_is_no_model_or_no_link_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(NotFound, match="no model folder"):
+    with pytest.raises(NotFound, match="not a model folder"):
         FolderTarget(tmp_path / "served").put("gen/1", tmp_path / "empty")
-    with pytest.raises(InvalidInput, match="is no link"):
+    with pytest.raises(InvalidInput, match="is not a link"):
         FolderTarget(tmp_path / "empty").put("gen/1", model(tmp_path / "one"))
     for text in ("served", "folder:served", "deployment:", "s3://x"):
-        with pytest.raises(InvalidInput, match="no place to serve from"):
+        with pytest.raises(InvalidInput, match="not a place to serve from"):
             open_target(text)
 
 
 def test_only_pinned_versions_are_served(tmp_path: Path) -> None:
     words = ["rollout", "put", f"folder:{tmp_path}/served", str(model(tmp_path / "one"))]
     result = CliRunner().invoke(app, [*words, "--version", "gen@champion"])
-    assert result.exit_code == 2 and "pin one" in result.output
+    assert result.exit_code == 2 and "is not pinned" in result.output
     assert not (tmp_path / "served").exists()
     assert CliRunner().invoke(app, [*words, "--version", "gen/3"]).exit_code == 0
 
@@ -201,7 +201,7 @@ def test_a_trial_ends_with_a_champion_or_nowhere(tmp_path: Path) -> None:
 
 def test_other_deployments_are_left_alone(api: KubeApi) -> None:
     api.add_deployment("web", "gateway")
-    with pytest.raises(FailedPrecondition, match="is none of generator"):
+    with pytest.raises(FailedPrecondition, match="is not one of generator"):
         DeploymentTarget.connect("web", "").put("gen/1", Path("/weights/x"))
     with pytest.raises(NotFound, match="no Deployment nowhere"):
         DeploymentTarget.connect("nowhere", "").put("gen/1", Path("/weights/x"))

@@ -260,7 +260,7 @@ def test_a_missing_file_is_named_before_anything_is_sent(
     with pytest.raises(InvalidInput, match="is empty"):
         client.upload(empty)
     os.mkfifo(tmp_path / "pipe.mp4")
-    with pytest.raises(InvalidInput, match=r"pipe\.mp4 is no file") as caught:
+    with pytest.raises(InvalidInput, match=r"pipe\.mp4 is not a file") as caught:
         client.generate("like @Clip", videos={"Clip": tmp_path / "pipe.mp4"})
     assert caught.value.violations[0].field == "Clip"
     with pytest.raises(InvalidInput, match="bytearray cannot be sent"):

@@ -84,8 +84,8 @@ def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
         "clip_2.mp4": "Somebody",
         "clip_3.mp4": "cannot be decoded",
         "clip_4.mp4": "0 bytes",
-        "clip_5.mp4": "plays 0.25 s; 0.7 s at least",
-        "clip_6.mp4": "48x16 pixels; 32",
+        "clip_5.mp4": "lasts 0.25 s; the minimum is 0.7 s",
+        "clip_6.mp4": "48x16 pixels; the minimum is 32",
         "clip_7.mp4": "keep one",
         "captions.csv:3": "no file lost.mp4",
     }
@@ -118,9 +118,9 @@ def test_every_format_of_clips_is_taken(tmp_path: Path, suffix: str) -> None:
     [
         ("captions.csv", "name,text\na,b\n", "columns file and caption"),
         ("captions.csv", "", "columns file and caption"),
-        ("captions.csv", 'file,caption\n"a,b\n', "no CSV"),
+        ("captions.csv", 'file,caption\n"a,b\n', "not valid CSV"),
         ("captions.csv", "file,caption\nclip_0.mp4\n", "needs a text 'file'"),
-        ("captions.jsonl", "{\n", "line 1 is no JSON"),
+        ("captions.jsonl", "{\n", "line 1 is not valid JSON"),
         ("captions.jsonl", '["a"]\n', "needs a text 'file'"),
         ("captions.jsonl", '{"file": 3, "caption": "a"}\n', "needs a text 'file'"),
     ],
@@ -145,7 +145,7 @@ def test_two_tables_and_shared_texts_are_ambiguous(tmp_path: Path) -> None:
         open_folder(folder)
     found = {v.field: v.description for v in caught.value.violations}
     assert "keep one of them" in found["captions.jsonl"]
-    assert "could be that of" in found["clip_0.png"] and "could be that of" in found["clip_0.mp4"]
+    assert "is ambiguous" in found["clip_0.png"] and "is ambiguous" in found["clip_0.mp4"]
     assert "not UTF-8" in found["latin.mp4"]
 
 

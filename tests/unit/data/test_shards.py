@@ -207,7 +207,7 @@ def test_manifests_of_other_releases_and_kinds_are_refused(folder: Path) -> None
         with pytest.raises(IntegrityError, match="damaged"):
             ShardReader(folder)
     path.write_text("{}")
-    with pytest.raises(InvalidInput, match="no manifest of training shards"):
+    with pytest.raises(InvalidInput, match="not a manifest of training shards"):
         ShardReader(folder)
     path.unlink()
     with pytest.raises(FailedPrecondition, match="not finished"):
@@ -254,7 +254,7 @@ def test_half_done_work_of_another_plan_is_replaced_but_no_stranger(
     stranger = tmp_path / "stranger"
     stranger.mkdir()
     pq.write_table(pa.table({"a": [1]}), stranger / "shard-00000.parquet")
-    with pytest.raises(IntegrityError, match="no shard that"):
+    with pytest.raises(IntegrityError, match="not a shard that"):
         write_shards(stranger, Samples(many(5)), SMALL)
 
 

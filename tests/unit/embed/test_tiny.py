@@ -123,7 +123,7 @@ def test_weights_of_an_earlier_network_are_named_and_can_be_trained_on(tmp_path:
         if not n.startswith(("focus.", "stayed.", "lookup."))
     }
     save_component(tmp_path, kind="embedder", config=asdict(CONFIG), state_dict=state, card={})
-    with pytest.raises(FailedPrecondition, match="train it on: omnireel train embedder-tiny"):
+    with pytest.raises(FailedPrecondition, match="train it further: omnireel train embedder-tiny"):
         open_embedder(tmp_path)
     torch.manual_seed(1)
     other = MatchingNetwork(CONFIG, len(Tokenizer(CONFIG.words)))

@@ -59,7 +59,7 @@ def test_fit_crops_around_the_centre() -> None:
     assert tall.frames_THWC.min() > 150
     clip = Clip(frames)
     assert fit(clip, 30, 10) is clip
-    with pytest.raises(InvalidInput, match="no size"):
+    with pytest.raises(InvalidInput, match="not a size"):
         resize(clip, 0, 5)
 
 

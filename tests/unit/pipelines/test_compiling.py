@@ -155,8 +155,8 @@ def test_settings_are_read_by_type_and_refused_by_name() -> None:
     for wrong, words in (
         ("smoke=yes", "true or false"),
         ("cases=few", "whole number"),
-        ("colour=red", "sets no field"),
-        ("last=summit", "is no rung"),
+        ("colour=red", "unknown field"),
+        ("last=summit", "is not a rung"),
         ("cases=-1", "negative"),
     ):
         with pytest.raises(InvalidInput, match=words):
@@ -170,9 +170,9 @@ def test_settings_are_read_by_type_and_refused_by_name() -> None:
     [
         (Release(), "requests=0", "at least one request"),
         (Release(), "max_failures=20", "fewer tolerated failures"),
-        (PreferenceRound(), "recipe=vae-tiny", "learns no preferences; preference-debug"),
-        (PreferenceRound(), "cases=1", "cases is 2 or more"),
-        (PreferenceRound(), "hours=nan", "hours is a number"),
+        (PreferenceRound(), "recipe=vae-tiny", "does not learn preferences; preference-debug"),
+        (PreferenceRound(), "cases=1", "cases must be 2 or more"),
+        (PreferenceRound(), "hours=nan", "hours must be a number"),
         (PreferenceRound(), "hours=-1", "hours must be above 0"),
     ],
 )

@@ -92,14 +92,14 @@ def test_failures_have_one_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
         gone = api.endpoint
     with pytest.raises(Unavailable, match="no Kubeflow Pipelines server answers"):
         Server(ServerConfig(gone)).look("run-1")
-    with pytest.raises(InvalidInput, match="is no address"):
+    with pytest.raises(InvalidInput, match="is not the address"):
         ServerConfig("ml-pipeline:8888")
 
 
 def test_wrong_arguments_are_refused_before_anything_is_sent(tmp_path: Path) -> None:
     with kfp_api() as api:
         code, text = omnireel(*SUBMIT, "--endpoint", api.endpoint, "-a", "foldr=/x")
-        assert code == 2 and "there is no argument 'foldr'" in text
+        assert code == 2 and "unknown argument 'foldr'" in text
         assert api.seen.paths == []
     code, text = omnireel("pipelines", "run", "train_ladder", "--out", str(tmp_path))
     assert code == 2 and "--local" in text

@@ -110,7 +110,7 @@ def test_a_super_resolver_that_changed_under_the_run_is_refused(
     request = RunRequest("enlarger-debug", tmp_path / "run", tmp_path / "c", init_from=origin)
     run_recipe(request, (), silent)
     save(0.5)
-    with pytest.raises(IntegrityError, match="not the super-resolver any more"):
+    with pytest.raises(IntegrityError, match="no longer the super-resolver"):
         export_run(tmp_path / "run", tmp_path / "out", cache=tmp_path / "c", report=silent)
 
 

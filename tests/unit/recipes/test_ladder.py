@@ -155,7 +155,7 @@ def test_a_field_that_is_newer_than_a_climb_changes_nothing_at_its_default(tmp_p
 
 
 def test_ladders_are_checked() -> None:
-    with pytest.raises(InvalidInput, match="no earlier rung"):
+    with pytest.raises(InvalidInput, match="not an earlier rung"):
         Ladder("test", (SECOND, FIRST))
     with pytest.raises(InvalidInput, match="fall back"):
         Ladder("test", (replace(FIRST, optional=True),))

@@ -31,7 +31,7 @@ def test_the_base_round_has_the_published_settings() -> None:
 def test_a_reference_that_is_too_small_is_refused_before_anything_is_made(tmp_path: Path) -> None:
     place = Workplace(tmp_path, lambda what, done, total: None)
     with pytest.raises(
-        InvalidInput, match="name a larger one with --set reference=FOLDER"
+        InvalidInput, match="give a larger one with --set reference=FOLDER"
     ) as found:
         base_preference().prepare(place)
     assert found.value.violations[0].field == "pairs.format" and not list(tmp_path.iterdir())

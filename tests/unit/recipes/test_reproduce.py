@@ -146,10 +146,10 @@ def test_what_needs_a_gpu_is_refused_before_anything_starts(tmp_path: Path) -> N
     ("card", "said"),
     [
         ({"recipe": "vae-tiny"}, "has no command in its card"),
-        ({"command": "python -m something.else"}, "no recipe of this release"),
-        ({"command": "omnireel train lora --data x"}, "learned from a folder of clips"),
-        ({"command": "omnireel train never-heard-of"}, "no recipe of this release"),
-        ({"command": "omnireel train vae-tiny runs"}, "has the word 'runs'"),
+        ({"command": "python -m something.else"}, "not a recipe of this release"),
+        ({"command": "omnireel train lora --data x"}, "was trained on a folder of clips"),
+        ({"command": "omnireel train never-heard-of"}, "not a recipe of this release"),
+        ({"command": "omnireel train vae-tiny runs"}, "has an unknown option 'runs'"),
         ({"command": "omnireel train vae-tiny --init-from runs/gone"}, "which is not here"),
         ({"command": "omnireel train generator-tiny --set vae=runs/gone"}, "reads vae from"),
         ({"command": "omnireel train vae-tiny --set data.cont=3"}, r"did you mean data\.count"),
@@ -247,7 +247,7 @@ def test_a_stage_that_was_stopped_is_not_done(
     for _ in range(2):
         result = CliRunner().invoke(train.app, ["reproduce", str(component), "--out", str(out)])
         assert isinstance(result.exception, FailedPrecondition)
-        assert "was stopped; run this again to go on" in str(result.exception)
+        assert "was stopped; run this again to resume" in str(result.exception)
     begin = ["train", "vae-tiny", "--out", str(folder)]
     assert ran == [[*begin, "--continue"], [*begin, "--resume", "--continue"]]
 

@@ -49,7 +49,7 @@ def test_the_nearest_autoencoder_comes_with_a_version(tmp_path: Path) -> None:
 
     refused = ["registry", "assemble", "gen@champion", "--pinned", "--mlflow", uri]
     result = CliRunner().invoke(app, [*refused, "--out", str(tmp_path / "x")])
-    assert result.exit_code == 2 and "pin one" in result.output
+    assert result.exit_code == 2 and "is not pinned" in result.output
 
     answer = tmp_path / "answer"
     asked = ["registry", "champion", "gen", "--mlflow", uri, "--answer", str(answer)]

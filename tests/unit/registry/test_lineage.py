@@ -118,7 +118,7 @@ def test_the_picture_as_png(tmp_path: Path) -> None:
     assert pixels.ndim == 3 and pixels.shape[1] > pixels.shape[0]
     colours = {tuple(c) for c in pixels[::2, ::2].reshape(-1, 3).tolist()}
     assert (0x38, 0x67, 0xB8) in colours and (0x7A, 0x5B, 0xB5) in colours  # generator, vae
-    with pytest.raises(InvalidInput, match=r"\.svg nor in \.png"):
+    with pytest.raises(InvalidInput, match=r"\.svg or \.png"):
         draw_lineage(full_lineage(), tmp_path / "l.gif")
 
 

@@ -187,7 +187,7 @@ def test_tampered_folders_do_not_get_in_or_out(uri: str, tmp_path: Path) -> None
     with pytest.raises(IntegrityError, match="is not what was registered"):
         fetch("gen/1", tmp_path / "out", tracking_uri=uri)
     shutil.rmtree(stored)
-    with pytest.raises(NotFound, match="files of gen/1 are gone"):
+    with pytest.raises(NotFound, match="files of gen/1 are missing"):
         fetch("gen/1", tmp_path / "out", tracking_uri=uri)
     assert not (tmp_path / "out").exists()
 
@@ -206,7 +206,7 @@ def test_fetch_repeats_nothing_and_overwrites_nothing_else(uri: str, tmp_path: P
     precious = tmp_path / "precious"
     precious.mkdir()
     (precious / "thesis.txt").write_text("x")
-    with pytest.raises(InvalidInput, match="no component folder"):
+    with pytest.raises(InvalidInput, match="not a component folder"):
         fetch("gen/1", precious, tracking_uri=uri)
 
 
@@ -219,14 +219,14 @@ def test_unknown_things_list_near_ones(uri: str, tmp_path: Path) -> None:
     set_alias("generator-tiny/1", "teacher", tracking_uri=uri)
     for reference, words in {
         "generater-tiny/1": "there are generator-tiny",
-        "generator-tiny/7": "no version 7; there are generator-tiny/1",
+        "generator-tiny/7": "no version 7; nearest: generator-tiny/1",
         "generator-tiny@techer": "did you mean generator-tiny@teacher",
         "generator-tiny@xyz": "there is generator-tiny@teacher",
         "0123456789ab": "no version's hash starts with",
     }.items():
         with pytest.raises(NotFound, match=words):
             registry.resolve(reference)
-    with pytest.raises(InvalidInput, match="say which: generator-tiny/1"):
+    with pytest.raises(InvalidInput, match="choose one: generator-tiny/1"):
         registry.resolve("generator-tiny")
     assert registry.resolve(version.content_hash[:8]) == replace(version, aliases=("teacher",))
     with pytest.raises(NotFound, match="no run 'absent'"):
@@ -263,7 +263,7 @@ def test_the_champion_does_not_move_by_hand(uri: str, tmp_path: Path) -> None:
     register(small_component(tmp_path / "a"), name="gen", tracking_uri=uri)
     with pytest.raises(InvalidInput, match="only through a gate"):
         set_alias("gen/1", "champion", tracking_uri=uri)
-    with pytest.raises(InvalidInput, match="is no alias"):
+    with pytest.raises(InvalidInput, match="is not an alias"):
         set_alias("gen/1", "v2", tracking_uri=uri)
 
 
@@ -277,7 +277,7 @@ def test_an_absent_server_is_named_at_once(tmp_path: Path) -> None:
         Registry.open(f"sqlite:///{tmp_path}/absent.db")
     assert not (tmp_path / "absent.db").exists()
     (tmp_path / "text.db").write_text("not a database at all")
-    with pytest.raises(Unavailable, match="no SQLite database"):
+    with pytest.raises(Unavailable, match="not an SQLite database"):
         Registry.open(f"sqlite:///{tmp_path}/text.db")
     with pytest.raises(InvalidInput, match="--mlflow sqlite"):
         Registry.open("runs/mlflow")

@@ -53,9 +53,9 @@ def test_what_a_killed_process_left_is_swept_after_a_day(root: Path) -> None:
 def test_links_do_not_lead_out(store: ObjectStore, root: Path, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret")
     (root / "link").symlink_to(tmp_path)
-    with pytest.raises(InvalidInput, match="by a link"):
+    with pytest.raises(InvalidInput, match="through a link"):
         store.get(store.uri("link/secret"))
-    with pytest.raises(InvalidInput, match="by a link"):
+    with pytest.raises(InvalidInput, match="through a link"):
         store.put("link/new", b"x")
 
 
@@ -137,17 +137,17 @@ def test_the_root_is_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("", "no store address"),
-        ("/var/objects", "no store address"),
-        ("http://host/x", "no store address"),
-        ("file://host/x", "no folder address"),
-        ("file:relative", "no folder address"),
+        ("", "not a store address"),
+        ("/var/objects", "not a store address"),
+        ("http://host/x", "not a store address"),
+        ("file://host/x", "not a folder address"),
+        ("file:relative", "not a folder address"),
         ("s3://", "names no bucket"),
-        ("s3://user:secret@bucket", "holds no credentials"),
+        ("s3://user:secret@bucket", "must not hold credentials"),
         ("s3://bucket?secret=x", "unknown option 'secret'"),
         ("s3://bucket?endpoint=host:9000", "not http"),
-        ("s3://bucket/a/../b", "no object key"),
-        ("s3://Bucket_1", "no bucket name"),
+        ("s3://bucket/a/../b", "not an object key"),
+        ("s3://Bucket_1", "not a bucket name"),
     ],
 )
 def test_wrong_addresses(url: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,12 +26,13 @@ from omnireel.train.balance.cost import relative_errors
 from omnireel.train.balance.lengths import record_length, sample_length
 from omnireel.train.balance.measure import measure_costs, probe_packs, training_step
 from omnireel.train.balance.microbatches import Microbatches
-from omnireel.train.balance.mixture import draw_lengths, large_mixture, planned_length
+from omnireel.train.balance.mixture import planned_length
 from omnireel.train.balance.schedule import imbalance
 from omnireel.train.balance.simulate import round_robin_seconds, simulate
 from omnireel.train.latent_cache import LatentCacheConfig, SampleEncoder
 from omnireel.types import VideoFormat
 from omnireel.world.tasks.catalog import draw_plan
+from tests.support.mixture import draw_lengths, large_mixture
 from tests.support.small_models import save_small_vae
 from tests.support.tiny_models import mixed_samples, small_transformer
 

@@ -54,7 +54,7 @@ def test_other_settings_and_other_worlds_get_other_folders(
 
 
 def test_unfinished_or_foreign_folders_are_refused(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="no data cache"):
+    with pytest.raises(InvalidInput, match="not a data cache"):
         ClipCache(tmp_path)
     (tmp_path / "manifest.json").write_text((folder / "manifest.json").read_text())
     with pytest.raises(InvalidInput, match="0 of 4 shards"):

@@ -164,7 +164,7 @@ def test_schedules(kind: str, step: int, progress: float, expected: float) -> No
 def test_final_rate_and_unknown_schedule() -> None:
     config = ScheduleConfig(kind="linear", warmup_steps=0, final=0.1)
     assert multiplier(config, 0, 1.0) == pytest.approx(0.1)
-    with pytest.raises(InvalidInput, match="Unknown schedule"):
+    with pytest.raises(InvalidInput, match="unknown schedule"):
         ScheduleConfig(kind="zigzag")  # type: ignore[arg-type]
 
 

@@ -29,7 +29,6 @@ from omnireel.train.balance import (
     SampleLength,
 )
 from omnireel.train.balance.lengths import record_length
-from omnireel.train.balance.mixture import draw_lengths, large_mixture
 from omnireel.train.balance.simulate import simulate
 from omnireel.train.latent_cache import LatentCache, LatentCacheConfig
 from omnireel.train.latent_record import LatentRecord, pack_records
@@ -37,6 +36,7 @@ from omnireel.train.latent_samples import LatentSamples
 from omnireel.train.objectives.flow_matching import FlowMatching, FlowMatchingConfig
 from omnireel.train.same_run import check_same_config
 from omnireel.types import VideoFormat
+from tests.support.mixture import draw_lengths, large_mixture
 from tests.support.parallel_cases import four_heads, gradients_of
 from tests.support.rank_training import RecordSource
 from tests.support.tiny_records import TOKENIZER, record

@@ -56,7 +56,8 @@ def test_batches_see_every_decided_pair_once_an_epoch(tmp_path: Path) -> None:
     epochs = [[batches.batch(3 * e + i)[0].first.seed for i in range(3)] for e in range(4)]
     assert all(sorted(epoch) == [300, 302, 303] for epoch in epochs)
     assert len({tuple(epoch) for epoch in epochs}) > 1
-    assert not any(p.is_tie for i in range(6) for p in batches.batch(i))
+    verdicts = [p.verdicts for i in range(6) for p in batches.batch(i)]
+    assert all(any(v is not Verdict.TIE for v in given) for given in verdicts)
     with pytest.raises(InvalidInput, match="3 decided pairs of 5"):
         PreferenceBatches(PreferenceSet(tmp_path), 4)
 
@@ -71,7 +72,7 @@ def test_damage_is_found_before_training(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"pairs_000001\.safetensors is missing"):
         PreferenceSet(tmp_path)
     (tmp_path / "pairs_000001.json").write_text("{")
-    with pytest.raises(IntegrityError, match="no index"):
+    with pytest.raises(IntegrityError, match="not an index"):
         PreferenceSet(tmp_path)
 
 

@@ -54,5 +54,5 @@ def test_a_deeper_one_starts_as_the_one_that_it_goes_on_from() -> None:
 
 @pytest.mark.parametrize("config", [EnlargerConfig(8, 1), EnlargerConfig(4, 2)])
 def test_it_goes_on_from_one_as_wide_and_no_deeper(config: EnlargerConfig) -> None:
-    with pytest.raises(ValueError, match="cannot go on"):
+    with pytest.raises(ValueError, match="cannot initialise"):
         Enlarger(config, factor=2).start_from(_enlarger())

@@ -54,9 +54,9 @@ def test_unknown_checks_and_names_get_the_nearest_suggestion() -> None:
     [
         ({"resolution": {"low": -5}}, "checks.resolution.low", "did you mean 0?"),
         ({"resolution": {"low": 9, "high": 3}}, "checks.resolution", "swap them"),
-        ({"resolution": {"low": "big"}}, "checks.resolution.low", "no number"),
-        ({"resolution": {"lowest": 5}}, "checks.resolution", "say {low"),
-        ({"resolution": 5}, "checks.resolution", "say {low"),
+        ({"resolution": {"low": "big"}}, "checks.resolution.low", "not a number"),
+        ({"resolution": {"lowest": 5}}, "checks.resolution", "give {low"),
+        ({"resolution": 5}, "checks.resolution", "give {low"),
     ],
 )
 def test_thresholds_that_make_no_sense(line: object, field: str, words: str) -> None:

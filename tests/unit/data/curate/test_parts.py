@@ -43,9 +43,9 @@ def test_parts_are_gathered_and_nothing_is_measured_twice(
     assert [task for task in executor.ran if task[0] == "measure"]
     assert shards_of(tmp_path / "again") == shards_of(tmp_path / "whole")
     other = replace(whole, out=tmp_path / "other", shards=ShardWriterConfig(seed=1))
-    with pytest.raises(AlreadyExists, match="is no part of this curation"):
+    with pytest.raises(AlreadyExists, match="is not part of this curation"):
         curate(other, Inline(), parts=parts)
-    with pytest.raises(AlreadyExists, match="is no part"):
+    with pytest.raises(AlreadyExists, match="is not part"):
         curate(replace(whole, out=tmp_path / "more"), Inline(), parts=[tmp_path / "whole"])
     with pytest.raises(NotFound, match="holds no part"):
         curate(replace(whole, out=tmp_path / "none"), Inline(), parts=[tmp_path])

@@ -55,5 +55,5 @@ def test_a_damaged_state_says_what_to_do(tmp_path: Path) -> None:
     with open_state(tmp_path, PLAN):
         pass
     (tmp_path / WORK / "state.sqlite").write_bytes(b"x" * 5000)
-    with pytest.raises(IntegrityError, match="start anew"), open_state(tmp_path, PLAN):
+    with pytest.raises(IntegrityError, match="start again"), open_state(tmp_path, PLAN):
         pass

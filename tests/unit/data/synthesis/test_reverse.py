@@ -17,7 +17,7 @@ from omnireel.data.synthesis.expert import load_expert
 from omnireel.data.synthesis.folder import SynthesisConfig, render_samples, synthesise
 from omnireel.data.synthesis.looks import color_name, recolored
 from omnireel.data.synthesis.reverse import Natural, elements, reverse
-from omnireel.data.synthesis.segment import subject_mask
+from omnireel.data.synthesis.segment import find_subject
 from omnireel.errors import AlreadyExists, FailedPrecondition, InvalidInput, NotFound
 from omnireel.media import read_clip, read_image, write_mp4
 from omnireel.types import Clip, Frames, VideoFormat
@@ -90,11 +90,12 @@ def test_a_first_frame_shows_only_the_first_frame(frames: Frames, mask: np.ndarr
 
 
 def test_the_moving_subject_is_found(frames: Frames, mask: np.ndarray) -> None:
-    found = subject_mask(frames)
-    assert found is not None
+    subject = find_subject(frames)
+    assert subject is not None
+    found = subject.mask_THW
     assert (found & mask).sum() / (found | mask).sum() > 0.5
     still = np.repeat(frames[:1], 9, 0)
-    assert subject_mask(still) is None
+    assert find_subject(still) is None
 
 
 def test_a_colour_gets_another_name(frames: Frames, mask: np.ndarray) -> None:

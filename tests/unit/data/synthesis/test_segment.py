@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from omnireel.data.bench.filming import Filming, film_with_truth
-from omnireel.data.synthesis.segment import subject_mask
+from omnireel.data.synthesis.segment import find_subject
 from omnireel.data.synthesis.steady import steady
+from omnireel.data.synthesis.views import Mask
 from omnireel.types import VideoFormat
 from omnireel.world.render import render_clip
 from omnireel.world.sampler import sample_scene
@@ -41,9 +42,9 @@ def test_a_plain_sky_under_a_moving_camera_is_no_subject(seed: tuple[int, int]) 
 def test_what_moves_under_a_camera_that_moves_is_cut_out(seed: int) -> None:
     config = Filming(width=240, height=160, things=1, size=0.26, pan=(0.14, 0.02))
     frames, truth = film_with_truth(np.random.default_rng([31, seed]), config)
-    found = subject_mask(frames)
+    found = find_subject(frames)
     assert found is not None
-    assert (found & truth).sum() > 0.8 * (found | truth).sum()
+    assert _agreement(found.mask_THW, truth) > 0.8
 
 
 def test_the_motion_of_a_camera_is_found_without_what_is_hidden() -> None:
@@ -67,7 +68,11 @@ def test_a_camera_that_stands_has_no_motion_at_all() -> None:
 
 
 def _overlap(scene: Scene) -> float:
-    found = subject_mask(render_clip(scene, FMT))
+    found = find_subject(render_clip(scene, FMT))
     assert found is not None
     (truth,) = render_truth(scene, FMT).masks.values()
+    return _agreement(found.mask_THW, truth)
+
+
+def _agreement(found: Mask, truth: Mask) -> float:
     return float((found & truth).sum() / (found | truth).sum())
