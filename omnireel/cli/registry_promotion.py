@@ -98,7 +98,7 @@ def promote(
         _print_promotion(promote_version(reference, judged, tracking_uri=mlflow))
         return
     if results is None:
-        raise InvalidInput("say --results or --verdict: nothing is known of it", field="--results")
+        raise InvalidInput("give --results or --verdict; no scores were found", field="--results")
     config = GateConfig(
         named_numbers(require or (), "--require", "--require mean=0.5"),
         named_numbers(no_worse or (), "--no-worse", "--no-worse mean=0.01"),

@@ -99,5 +99,5 @@ def read_verdict(path: Path) -> GateVerdict:
         return GateVerdict(str(data["candidate"]), str(data["opponent"]), reasons)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(
-            f"{path} is no verdict of a gate ({error!r})", field="verdict"
+            f"{path} is not a verdict of a gate ({error!r})", field="verdict"
         ) from error

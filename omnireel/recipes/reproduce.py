@@ -210,7 +210,7 @@ class _Chain:
             return
         where = stage.facts.get("hardware", device)
         self.plan.obstacles.append(
-            f"{stage.label} was trained on {where}, and no such device is here; say --device cpu, "
+            f"{stage.label} was trained on {where}, and no such device is here; use --device cpu, "
             f"or run the same command where there is one and bring {made} here"
         )
 

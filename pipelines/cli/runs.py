@@ -60,7 +60,7 @@ def logs(
     steps = [task for task in found.tasks if task.pod and step in ("", task.name)]
     if not steps:
         names = ", ".join(task.name for task in found.tasks if task.pod) or "none yet"
-        raise NotFound(f"no step {step!r} of this run has a pod; there are {names}")
+        raise NotFound(f"no step {step!r} of this run has a pod; valid: {names}")
     for task in steps:
         out().print(f"== {task.name} ({task.state})", markup=False)
         try:

@@ -50,8 +50,8 @@ class Cluster:
         name = self.image.rpartition("/")[2]
         if not re.search(r"[:@]", name) or name.endswith(":latest"):
             raise InvalidInput(
-                f"{self.image!r} may be another image tomorrow, and results are cached by its "
-                "name; give a version or a digest, as registry/omnireel:1.2.0",
+                f"{self.image!r} is not pinned, and results are cached by its name; give a version "
+                "or a digest, e.g. registry/omnireel:1.2.0",
                 field="image",
             )
 

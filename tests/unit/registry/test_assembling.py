@@ -73,5 +73,5 @@ def test_other_files_are_no_verdicts(tmp_path: Path) -> None:
         read_verdict(tmp_path / "none.json")
     for text in ("{", "{}", '{"reasons": 3, "candidate": "a", "opponent": ""}'):
         (tmp_path / "wrong.json").write_text(text)
-        with pytest.raises(InvalidInput, match="no verdict"):
+        with pytest.raises(InvalidInput, match="not a verdict"):
             read_verdict(tmp_path / "wrong.json")
