@@ -69,7 +69,7 @@ def test_reasons_have_the_codes_of_their_exceptions() -> None:
 
 
 def test_warnings_are_those_of_the_code() -> None:
-    places = ("omnireel/generate/unused.py", "services/generator/stage.py")
+    places = ("omnireel/generate/unused.py", "services/common/denoising_stage.py")
     text = "".join((ROOT / place).read_text() for place in places)
     found = set(re.findall(r'"((?:PROMPT|INPUT|SOUND)_[A-Z]+)"', text))
     assert found == {code for code, _ in reasons.WARNINGS}
