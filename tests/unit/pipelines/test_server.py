@@ -61,7 +61,7 @@ def test_logs_come_from_the_pods_that_are_there() -> None:
         code, text = omnireel(*words)
         assert (code, text) == (0, "== clips (RUNNING)\nstep 1 of 3\nstep 2 of 3\n")
         code, text = omnireel(*words, "--step", "clip")
-        assert code == 1 and "there are clips" in text
+        assert code == 1 and "valid: clips" in text
         api.script.logs.clear()
         code, text = omnireel(*words)
         assert code == 0 and "its pod was deleted" in text
